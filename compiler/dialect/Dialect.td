@@ -1,0 +1,136 @@
+//===- Dialect.td - The dialect, its attributes and its base op -----------===//
+
+#ifndef NN_DIALECT_TD
+#define NN_DIALECT_TD
+
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/EnumAttr.td"
+include "mlir/IR/OpBase.td"
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/IR/TensorEncoding.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+include "compiler/dialect/Interfaces.td"
+
+def NN_Dialect : Dialect {
+  let name = "nn";
+  let cppNamespace = "::nnc::nn";
+  let summary = "neural networks as equations";
+  let description = [{
+    Values are tensors of f32, i32 (class values) or i1. The shape of a value
+    is its free dimensions in order of declaration, then the batch, then what
+    is fixed: time is the outermost dimension inside a network, `[T][batch][…]`.
+    Only free dimensions and the batch are dynamic; the encoding `#nn.dims`
+    names them, so that equal lengths are equal types. What depends on weights
+    alone has no batch.
+
+    ```mlir
+    tensor<?x?x64xf32, #nn.dims<"T", "batch">>
+    ```
+  }];
+  let useDefaultAttributePrinterParser = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Attributes
+//===----------------------------------------------------------------------===//
+
+class NN_Attr<string name, string attrMnemonic, list<Trait> traits = []>
+    : AttrDef<NN_Dialect, name, traits> {
+  let mnemonic = attrMnemonic;
+}
+
+def NN_DimsAttr : NN_Attr<"Dims", "dims",
+    [DeclareAttrInterfaceMethods<VerifiableTensorEncoding>]> {
+  let summary = "names of a tensor's dynamic dimensions, outermost first";
+  let description = [{
+    Each name is a product of lengths; a length is a free dimension `T`, the
+    `batch`, or what convolution and pooling over time make of one:
+    `(T-4)/2` is floor((T - 4) / 2), and 0 where that is negative. The text is
+    canonical: equal extents are equal attributes.
+  }];
+  let parameters = (ins ArrayRefParameter<"mlir::StringAttr">:$names);
+  let assemblyFormat = "`<` $names `>`";
+}
+
+def NN_PanelAttr : NN_Attr<"Panel", "panel",
+    [DeclareAttrInterfaceMethods<VerifiableTensorEncoding>]> {
+  let summary = "a weight stored in panels of one of its dimensions";
+  let description = [{
+    The weight lies in memory as `[extent(dim) / width][other dimensions…][width]`,
+    the last panel padded with zeros: the layout that a contraction reads, one
+    panel after the other, each from front to back.
+  }];
+  let parameters = (ins "int64_t":$dim, "int64_t":$width);
+  let assemblyFormat = "`<` struct(params) `>`";
+}
+
+def NN_InitializerKind : I32EnumAttr<"InitializerKind", "how a weight gets its first value", [
+    I32EnumAttrCase<"Constant", 0, "constant">,
+    I32EnumAttrCase<"Glorot", 1, "glorot">,
+    I32EnumAttrCase<"He", 2, "he">,
+    I32EnumAttrCase<"Uniform", 3, "uniform">,
+    I32EnumAttrCase<"Normal", 4, "normal">,
+    I32EnumAttrCase<"Orthogonal", 5, "orthogonal">]> {
+  let cppNamespace = "::nnc::nn";
+  let genSpecializedAttr = 0;
+}
+
+def NN_InitializerAttr : NN_Attr<"Initializer", "init"> {
+  let summary = "how a weight gets its first value";
+  let description = [{
+    `constant` is `a` everywhere; `uniform` lies in [a, b); `normal` has
+    deviation `a`; `glorot` (Glorot & Bengio 2010) and `he` (He et al. 2015)
+    scale by the fans.
+  }];
+  let parameters = (ins EnumParameter<NN_InitializerKind>:$kind,
+    DefaultValuedParameter<"double", "0.0">:$a, DefaultValuedParameter<"double", "0.0">:$b,
+    DefaultValuedParameter<"int64_t", "1">:$fan_in, DefaultValuedParameter<"int64_t", "1">:$fan_out);
+  let assemblyFormat = "`<` struct($kind, custom<Number>($a), custom<Number>($b), $fan_in, $fan_out) `>`";
+}
+
+//===----------------------------------------------------------------------===//
+// Types
+//===----------------------------------------------------------------------===//
+
+/// Hand-written IR may leave shapes out (`tensor<*xf32>`); InferShapes fills them in.
+def NN_Float : TensorOf<[F32]>;
+def NN_Class : TensorOf<[I32]>;
+def NN_Bool : TensorOf<[I1]>;
+def NN_Any : TensorOf<[F32, I32, I1]>;
+
+/// The length of each example along a free dimension: tensor<?xi32, #nn.dims<"batch">>.
+def NN_Lengths : TensorOf<[I32]>;
+
+//===----------------------------------------------------------------------===//
+// Operations
+//===----------------------------------------------------------------------===//
+
+def NN_FamilyKind : I32EnumAttr<"Family", "the files that compute and schedule an op", [
+    I32EnumAttrCase<"Elementwise", 0, "elementwise">,
+    I32EnumAttrCase<"Dense", 1, "dense">,
+    I32EnumAttrCase<"Conv", 2, "conv">,
+    I32EnumAttrCase<"Pool", 3, "pool">,
+    I32EnumAttrCase<"Norm", 4, "norm">,
+    I32EnumAttrCase<"Reduce", 5, "reduce">,
+    I32EnumAttrCase<"Reshape", 6, "reshape">,
+    I32EnumAttrCase<"Loss", 7, "loss">]> {
+  let cppNamespace = "::nnc::nn";
+  let genSpecializedAttr = 0;
+}
+def NN_FamilyAttr : EnumAttr<NN_Dialect, NN_FamilyKind, "family"> {
+  let assemblyFormat = "$value";
+}
+
+class NN_Op<string mnemonic, list<Trait> traits = []> : Op<NN_Dialect, mnemonic, traits>;
+
+/// An op without effects whose one result's type follows from its operands.
+/// `opFamily` names the file of its algorithm and of its schedules.
+class NN_ComputeOp<string mnemonic, string opFamily, list<Trait> traits = []>
+    : NN_Op<mnemonic, !listconcat([Pure, ComputeOpInterface], traits)> {
+  let assemblyFormat = "operands attr-dict `:` functional-type(operands, results)";
+  code familyDeclaration = "::nnc::nn::Family getFamily() { return ::nnc::nn::Family::" # opFamily # "; }\n"
+    "::mlir::FailureOr<::mlir::RankedTensorType> inferType();\n";
+  let extraClassDeclaration = familyDeclaration;
+}
+
+#endif // NN_DIALECT_TD

@@ -1,0 +1,89 @@
+//===- NN.cpp - The dialect, its attributes, the rule of inferred types ---===//
+
+#include "compiler/dialect/NN.h"
+
+#include "mlir/IR/DialectImplementation.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace nnc::nn;
+
+#include "compiler/dialect/NNDialect.cpp.inc"
+#include "compiler/dialect/NNEnums.cpp.inc"
+#include "compiler/dialect/NNInterfaces.cpp.inc"
+
+/// Numbers of initializers, printed so that they read back the same.
+static ParseResult parseNumber(AsmParser &parser, FailureOr<double> &number) {
+  double value;
+  if (parser.parseFloat(value))
+    return failure();
+  number = value;
+  return success();
+}
+static void printNumber(AsmPrinter &printer, double number) { printer.printFloat(APFloat(number)); }
+
+#define GET_ATTRDEF_CLASSES
+#include "compiler/dialect/NNAttributes.cpp.inc"
+
+#define GET_OP_CLASSES
+#include "compiler/dialect/NNOps.cpp.inc"
+
+void NNDialect::initialize() {
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "compiler/dialect/NNAttributes.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "compiler/dialect/NNOps.cpp.inc"
+      >();
+}
+
+//===----------------------------------------------------------------------===//
+// Attributes
+//===----------------------------------------------------------------------===//
+
+LogicalResult DimsAttr::verifyEncoding(ArrayRef<int64_t> shape, Type,
+                                       function_ref<InFlightDiagnostic()> emitError) const {
+  size_t dynamic = llvm::count_if(shape, ShapedType::isDynamic);
+  if (dynamic != getNames().size())
+    return emitError() << "#nn.dims names " << getNames().size() << " dimensions, but the type has " << dynamic
+                       << " dynamic ones";
+  if (!llvm::all_of(shape.take_front(dynamic), ShapedType::isDynamic))
+    return emitError() << "dynamic dimensions must come before fixed ones";
+  return success();
+}
+
+LogicalResult PanelAttr::verifyEncoding(ArrayRef<int64_t> shape, Type,
+                                        function_ref<InFlightDiagnostic()> emitError) const {
+  if (getDim() < 0 || getDim() >= static_cast<int64_t>(shape.size()))
+    return emitError() << "#nn.panel names dimension " << getDim() << " of a weight of rank " << shape.size();
+  if (getWidth() < 1)
+    return emitError() << "#nn.panel has width " << getWidth() << ", which must be at least 1";
+  if (llvm::any_of(shape, ShapedType::isDynamic))
+    return emitError() << "#nn.panel needs fixed dimensions";
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Inferred types
+//===----------------------------------------------------------------------===//
+
+LogicalResult nnc::nn::verifyInferredType(Operation *op) {
+  auto isRanked = [](Type type) {
+    auto ranked = dyn_cast<RankedTensorType>(type);
+    if (!ranked)
+      return false;
+    // A dynamic dimension without a name says as little as no shape at all.
+    return ranked.getNumDynamicDims() == 0 || isa_and_nonnull<DimsAttr>(ranked.getEncoding());
+  };
+  if (!llvm::all_of(op->getOperandTypes(), isRanked))
+    return success(); // InferShapes has not run yet
+  FailureOr<RankedTensorType> inferred = cast<ComputeOp>(op).inferType();
+  if (failed(inferred))
+    return failure();
+  Type given = op->getResult(0).getType();
+  if (isRanked(given) && given != *inferred)
+    return op->emitOpError() << "gives " << *inferred << ", not " << given;
+  return success();
+}

@@ -1,0 +1,63 @@
+//===- NN.h - The nn dialect ----------------------------------------------===//
+
+#ifndef NNC_COMPILER_DIALECT_NN_H
+#define NNC_COMPILER_DIALECT_NN_H
+
+#include "compiler/dialect/Shape.h"
+
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/IR/SymbolTable.h"
+#include "mlir/IR/TensorEncoding.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+#include "compiler/dialect/NNDialect.h.inc"
+#include "compiler/dialect/NNEnums.h.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "compiler/dialect/NNAttributes.h.inc"
+
+namespace nnc::nn {
+
+/// The check behind every ComputeOp: its type is the one that its operands give.
+llvm::LogicalResult verifyInferredType(mlir::Operation *op);
+
+namespace OpTrait {
+/// One element of the result from the elements at its place in the operands.
+template <typename ConcreteType>
+class Elementwise : public mlir::OpTrait::TraitBase<ConcreteType, Elementwise> {};
+} // namespace OpTrait
+
+} // namespace nnc::nn
+
+#include "compiler/dialect/NNInterfaces.h.inc"
+
+#define GET_OP_CLASSES
+#include "compiler/dialect/NNOps.h.inc"
+
+namespace nnc::nn {
+
+/// Makes an op whose result type follows from its operands; the operands must
+/// fit.
+template <typename OpTy>
+OpTy createInferred(mlir::OpBuilder &builder, mlir::Location location, mlir::ValueRange operands,
+                    llvm::ArrayRef<mlir::NamedAttribute> attributes = {}) {
+  auto unknown = mlir::UnrankedTensorType::get(builder.getF32Type());
+  auto op = OpTy::create(builder, location, mlir::TypeRange(unknown), operands, attributes);
+  op->getResult(0).setType(*op.inferType());
+  return op;
+}
+
+/// A weight's or result's type, which is ranked after InferShapes.
+inline mlir::RankedTensorType getType(mlir::Value value) {
+  return llvm::cast<mlir::RankedTensorType>(value.getType());
+}
+
+} // namespace nnc::nn
+
+#endif // NNC_COMPILER_DIALECT_NN_H

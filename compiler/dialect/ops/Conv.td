@@ -1,0 +1,23 @@
+//===- Conv.td - Convolution ----------------------------------------------===//
+
+#ifndef NN_CONV_TD
+#define NN_CONV_TD
+
+include "compiler/dialect/Dialect.td"
+
+def NN_ConvOp : NN_ComputeOp<"conv", "Conv"> {
+  let summary = "slides a kernel over an image: cross-correlation";
+  let description = [{
+    `x[spatial…, ci]` and `kernel[k…, ci / groups, co]` give `[spatial…, co]`. The
+    kernel's rank less two is the number of spatial dimensions (1 to 3). Over
+    time the first of them is a free dimension, which then comes first in the
+    type and before the batch. `padding` holds two numbers a dimension, before
+    and after. With `flip` it is convolution proper.
+  }];
+  let arguments = (ins NN_Float:$x, NN_Float:$kernel, DenseI64ArrayAttr:$strides, DenseI64ArrayAttr:$dilations,
+    DenseI64ArrayAttr:$padding, DefaultValuedAttr<I64Attr, "1">:$groups, DefaultValuedAttr<BoolAttr, "false">:$flip);
+  let results = (outs NN_Float:$result);
+  let extraClassDeclaration = familyDeclaration # "int64_t getReductionSize();";
+}
+
+#endif // NN_CONV_TD

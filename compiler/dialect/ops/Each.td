@@ -1,0 +1,65 @@
+//===- Each.td - Recurrence -----------------------------------------------===//
+
+#ifndef NN_EACH_TD
+#define NN_EACH_TD
+
+include "compiler/dialect/Dialect.td"
+
+def NN_EachOp : NN_Op<"each", [AttrSizedOperandSegments, AttrSizedResultSegments,
+    SingleBlockImplicitTerminator<"YieldOp">, RecursiveMemoryEffects]> {
+  let summary = "a loop over time";
+  let description = [{
+    For each step of the outermost dimension of the `sequences`, of which there
+    are `trip`: a length, or a number written as a name. The body is
+    given the step's index (counted from 0), one step of each sequence and the
+    carried states; it yields the next states and what is stacked over time. The
+    results are the stacked outputs, then the states after the last step.
+
+    The body may read what is defined outside. Ragged batches are masks in the
+    body: the op itself runs all examples for all steps.
+
+    ```mlir
+    %y, %h_end = nn.each "T" sequences(%x) start(%h0) {
+    ^bb0(%t: tensor<i32>, %x_t: tensor<?x8xf32, #nn.dims<"batch">>, %h: tensor<?x4xf32, #nn.dims<"batch">>):
+      …
+      nn.yield next(%h_next) outputs(%y_t) : …
+    } : (…) -> (…)
+    ```
+  }];
+  let arguments = (ins StrAttr:$trip, Variadic<NN_Any>:$sequences, Variadic<NN_Any>:$starts);
+  let results = (outs Variadic<NN_Any>:$outputs, Variadic<NN_Any>:$finals);
+  let regions = (region SizedRegion<1>:$body);
+  let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
+  let hasRegionVerifier = 1;
+  let extraClassDeclaration = [{
+    YieldOp getYield();
+    mlir::BlockArgument getIndex() { return getBody().getArgument(0); }
+    /// One step of each sequence.
+    mlir::Block::BlockArgListType getElements();
+    /// The states before a step.
+    mlir::Block::BlockArgListType getCarried();
+    /// The type of one step of a stacked value.
+    static mlir::RankedTensorType getElementType(mlir::RankedTensorType stacked);
+    /// The type of a value stacked over this loop's steps.
+    mlir::RankedTensorType getStackedType(mlir::RankedTensorType element);
+  }];
+}
+
+def NN_YieldOp : NN_Op<"yield", [Pure, Terminator, AttrSizedOperandSegments,
+    ParentOneOf<["EachOp", "GroupOp", "KernelOp"]>]> {
+  let summary = "ends a step or a group";
+  let description = [{
+    `next` are the states after the step, `outputs` what is stacked (in a group:
+    its results). `until`, a truth value for each example, ends the example
+    after this step.
+  }];
+  let arguments = (ins Variadic<NN_Any>:$next, Variadic<NN_Any>:$outputs, Optional<NN_Bool>:$until);
+  let assemblyFormat = [{
+    (`next` `(` $next^ `:` type($next) `)`)? (`outputs` `(` $outputs^ `:` type($outputs) `)`)?
+    (`until` `(` $until^ `:` type($until) `)`)? attr-dict
+  }];
+  let builders = [OpBuilder<(ins), [{ build($_builder, $_state, mlir::ValueRange(), mlir::ValueRange(), mlir::Value()); }]>];
+}
+
+#endif // NN_EACH_TD

@@ -1,0 +1,138 @@
+//===- Elementwise.cpp - Types and folds of element-wise ops --------------===//
+
+#include "compiler/dialect/NN.h"
+
+#include <functional>
+#include <optional>
+
+using namespace mlir;
+using namespace nnc::nn;
+
+//===----------------------------------------------------------------------===//
+// Types
+//===----------------------------------------------------------------------===//
+
+/// The shape of the operand with most dimensions, of which each other's must be
+/// the end.
+static FailureOr<RankedTensorType> inferElementwise(Operation *op, Type element) {
+  RankedTensorType widest;
+  for (Value operand : op->getOperands())
+    if (RankedTensorType type = getType(operand); !widest || type.getRank() > widest.getRank())
+      widest = type;
+  Extents whole = getExtents(widest);
+  for (auto [index, operand] : llvm::enumerate(op->getOperands())) {
+    Extents part = getExtents(getType(operand));
+    if (ArrayRef(whole).take_back(part.size()) != ArrayRef(part))
+      return op->emitOpError("operand ") << index << " has shape " << describe(getType(operand))
+                                         << ", which is not the end of " << describe(widest);
+  }
+  return getTensorType(element, whole);
+}
+
+static FailureOr<RankedTensorType> inferSameElement(Operation *op, ValueRange values) {
+  Type element = getType(values.front()).getElementType();
+  for (Value value : values)
+    if (getType(value).getElementType() != element)
+      return op->emitOpError("mixes ") << element << " and " << getType(value).getElementType();
+  return inferElementwise(op, element);
+}
+
+#define NN_INFER_FLOAT(OP)                                                                                             \
+  FailureOr<RankedTensorType> OP::inferType() { return inferElementwise(*this, Float32Type::get(getContext())); }
+#define NN_INFER_SAME(OP)                                                                                              \
+  FailureOr<RankedTensorType> OP::inferType() { return inferSameElement(*this, getOperands()); }
+#define NN_INFER_BOOL(OP)                                                                                              \
+  FailureOr<RankedTensorType> OP::inferType() {                                                                        \
+    if (failed(inferSameElement(*this, getOperands())))                                                                \
+      return failure();                                                                                                \
+    return inferElementwise(*this, IntegerType::get(getContext(), 1));                                                 \
+  }
+
+NN_INFER_FLOAT(NegOp)
+NN_INFER_FLOAT(AbsOp)
+NN_INFER_FLOAT(ExpOp)
+NN_INFER_FLOAT(LogOp)
+NN_INFER_FLOAT(SqrtOp)
+NN_INFER_FLOAT(SquareOp)
+NN_INFER_FLOAT(TanhOp)
+NN_INFER_FLOAT(SigmoidOp)
+NN_INFER_FLOAT(ReluOp)
+NN_INFER_FLOAT(SoftplusOp)
+NN_INFER_FLOAT(GeluOp)
+NN_INFER_FLOAT(LeakyReluOp)
+NN_INFER_FLOAT(EluOp)
+NN_INFER_FLOAT(DropoutOp)
+NN_INFER_FLOAT(ToFloatOp)
+NN_INFER_SAME(AddOp)
+NN_INFER_SAME(SubOp)
+NN_INFER_SAME(MulOp)
+NN_INFER_SAME(DivOp)
+NN_INFER_SAME(MaxOp)
+NN_INFER_SAME(MinOp)
+NN_INFER_SAME(PowOp)
+NN_INFER_SAME(AndOp)
+NN_INFER_SAME(OrOp)
+NN_INFER_SAME(NotOp)
+NN_INFER_SAME(LengthsOp)
+NN_INFER_BOOL(EqOp)
+NN_INFER_BOOL(NeOp)
+NN_INFER_BOOL(LtOp)
+NN_INFER_BOOL(LeOp)
+NN_INFER_BOOL(GtOp)
+NN_INFER_BOOL(GeOp)
+
+FailureOr<RankedTensorType> SelectOp::inferType() {
+  Type element = nn::getType(getA()).getElementType();
+  if (nn::getType(getB()).getElementType() != element)
+    return emitOpError("chooses between ") << element << " and " << nn::getType(getB()).getElementType();
+  return inferElementwise(*this, element);
+}
+
+FailureOr<RankedTensorType> MaskOp::inferType() {
+  RankedTensorType type = nn::getType(getX());
+  Extents extents = getExtents(type);
+  Extents lengths = getExtents(nn::getType(getLengths()));
+  if (extents.size() < 2 || !extents[0].isDynamic() || lengths.size() != 1 || extents[1] != lengths[0])
+    return emitOpError("needs [length, batch, …] and the lengths of that batch, not ")
+           << describe(type) << " and " << describe(nn::getType(getLengths()));
+  return type;
+}
+
+//===----------------------------------------------------------------------===//
+// Folds
+//===----------------------------------------------------------------------===//
+
+static std::optional<double> getNumber(Attribute attribute) {
+  if (auto number = dyn_cast_or_null<FloatAttr>(attribute))
+    return number.getValueAsDouble();
+  return std::nullopt;
+}
+
+/// Two numbers become one; `x op neutral` becomes x where it has x's shape.
+static OpFoldResult foldBinary(Operation *op, Attribute a, Attribute b, double neutral, bool commutes,
+                               std::function<double(double, double)> compute) {
+  auto type = dyn_cast<RankedTensorType>(op->getResult(0).getType());
+  if (!type || !type.getElementType().isF32())
+    return {};
+  std::optional<double> left = getNumber(a), right = getNumber(b);
+  if (left && right && type.getRank() == 0)
+    return FloatAttr::get(type.getElementType(), compute(*left, *right));
+  if (right == neutral && op->getOperand(0).getType() == type)
+    return op->getOperand(0);
+  if (commutes && left == neutral && op->getOperand(1).getType() == type)
+    return op->getOperand(1);
+  return {};
+}
+
+OpFoldResult AddOp::fold(FoldAdaptor adaptor) {
+  return foldBinary(*this, adaptor.getA(), adaptor.getB(), 0, true, std::plus<double>());
+}
+OpFoldResult SubOp::fold(FoldAdaptor adaptor) {
+  return foldBinary(*this, adaptor.getA(), adaptor.getB(), 0, false, std::minus<double>());
+}
+OpFoldResult MulOp::fold(FoldAdaptor adaptor) {
+  return foldBinary(*this, adaptor.getA(), adaptor.getB(), 1, true, std::multiplies<double>());
+}
+OpFoldResult DivOp::fold(FoldAdaptor adaptor) {
+  return foldBinary(*this, adaptor.getA(), adaptor.getB(), 1, false, std::divides<double>());
+}

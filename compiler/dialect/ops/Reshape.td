@@ -1,0 +1,106 @@
+//===- Reshape.td - The same elements in other places ---------------------===//
+
+#ifndef NN_RESHAPE_TD
+#define NN_RESHAPE_TD
+
+include "compiler/dialect/Dialect.td"
+
+def NN_BroadcastOp : NN_Op<"broadcast", [Pure]> {
+  let summary = "repeats a value along dimensions that it lacks";
+  let description = [{
+    Dimension i of `x` becomes dimension `dims[i]` of the result; an extent of 1
+    is repeated too.
+  }];
+  let arguments = (ins NN_Any:$x, DenseI64ArrayAttr:$dims);
+  let results = (outs NN_Any:$result);
+  let assemblyFormat = "operands attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+  let hasFolder = 1;
+}
+
+def NN_ReshapeOp : NN_Op<"reshape", [Pure]> {
+  let summary = "the same elements under another fixed shape";
+  let description = [{ Dynamic dimensions stay; no element moves. }];
+  let arguments = (ins NN_Any:$x);
+  let results = (outs NN_Any:$result);
+  let assemblyFormat = "operands attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+  let hasFolder = 1;
+}
+
+def NN_TimeMajorOp : NN_ComputeOp<"time_major", "Reshape"> {
+  let summary = "brings the batch behind the steps of time";
+  let description = [{
+    `[batch, steps…, …]` becomes `[steps…, batch, …]`, the order inside a network,
+    where a step is contiguous. A fixed number of steps becomes a length whose
+    name is the number.
+  }];
+  let arguments = (ins NN_Any:$x, I64Attr:$steps);
+  let results = (outs NN_Any:$result);
+  let hasFolder = 1;
+}
+
+def NN_BatchMajorOp : NN_ComputeOp<"batch_major", "Reshape"> {
+  let summary = "brings the batch before the steps of time";
+  let description = [{
+    The inverse of `time_major`: `[steps…, batch, …]` becomes `[batch, steps…, …]`,
+    the order at the library's boundary.
+  }];
+  let arguments = (ins NN_Any:$x, I64Attr:$steps);
+  let results = (outs NN_Any:$result);
+  let hasFolder = 1;
+}
+
+def NN_TransposeOp : NN_ComputeOp<"transpose", "Reshape"> {
+  let summary = "dimensions in another order";
+  let description = [{ Dimension i of the result is dimension `permutation[i]` of `x`. }];
+  let arguments = (ins NN_Any:$x, DenseI64ArrayAttr:$permutation);
+  let results = (outs NN_Any:$result);
+  let hasFolder = 1;
+}
+
+def NN_ConcatOp : NN_ComputeOp<"concat", "Reshape"> {
+  let summary = "one after the other along a fixed dimension";
+  let arguments = (ins Variadic<NN_Any>:$inputs, I64Attr:$axis);
+  let results = (outs NN_Any:$result);
+}
+
+def NN_SliceOp : NN_ComputeOp<"slice", "Reshape"> {
+  let summary = "a part of each fixed dimension";
+  let description = [{ One start and one size for each dimension that is not dynamic. }];
+  let arguments = (ins NN_Any:$x, DenseI64ArrayAttr:$starts, DenseI64ArrayAttr:$sizes);
+  let results = (outs NN_Any:$result);
+  let hasFolder = 1;
+}
+
+def NN_ReverseOp : NN_ComputeOp<"reverse", "Reshape"> {
+  let summary = "backwards along a dimension";
+  let description = [{
+    Along a free dimension each example is reversed within its own length; what
+    lies behind stays.
+  }];
+  let arguments = (ins NN_Any:$x, Optional<NN_Lengths>:$lengths, I64Attr:$axis);
+  let results = (outs NN_Any:$result);
+}
+
+def NN_LastOp : NN_ComputeOp<"last", "Reshape"> {
+  let summary = "the last step of each example";
+  let description = [{ The outermost dimension vanishes. Of a length of 0 the last step is 0. }];
+  let arguments = (ins NN_Any:$x, Optional<NN_Lengths>:$lengths);
+  let results = (outs NN_Any:$result);
+}
+
+def NN_EmbedOp : NN_ComputeOp<"embed", "Reshape"> {
+  let summary = "the row of a table for each class";
+  let description = [{ A class outside the table gives zeros. }];
+  let arguments = (ins NN_Class:$ids, NN_Float:$table);
+  let results = (outs NN_Float:$result);
+}
+
+def NN_OneHotOp : NN_ComputeOp<"one_hot", "Reshape"> {
+  let summary = "1 at the place of the class, 0 elsewhere";
+  let arguments = (ins NN_Class:$ids, I64Attr:$classes);
+  let results = (outs NN_Float:$result);
+}
+
+#endif // NN_RESHAPE_TD

@@ -1,0 +1,135 @@
+/*===- nnc/network.h - The contract between a compiled network and the runtime ===*\
+ *
+ * The compiler writes one constant nnc_network a library and the functions it
+ * points at; the runtime reads it. Users do not include this file.
+ * compiler/emit/Network.cpp lays out the same structures: change both, and
+ * NNC_NETWORK_VERSION.
+ *
+\*===----------------------------------------------------------------------===*/
+
+#ifndef NNC_NETWORK_H
+#define NNC_NETWORK_H
+
+#include "nnc/runtime.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define NNC_NETWORK_VERSION 1
+
+/** One dimension of how a weight lies in memory: along it, index i of the
+ * declared dimension `dim` contributes (i / divisor) % extent. */
+typedef struct nnc_storage_dim {
+  int32_t dim;
+  int64_t divisor;
+  int64_t extent;
+} nnc_storage_dim;
+
+/** See Initializer in dsl/Model.h. */
+typedef enum nnc_initializer {
+  NNC_INIT_CONSTANT = 0,   /* a */
+  NNC_INIT_GLOROT = 1,     /* uniform in ±sqrt(6 / (fan_in + fan_out)) */
+  NNC_INIT_HE = 2,         /* normal, deviation sqrt(2 / fan_in) */
+  NNC_INIT_UNIFORM = 3,    /* in [a, b) */
+  NNC_INIT_NORMAL = 4,     /* deviation a */
+  NNC_INIT_ORTHOGONAL = 5  /* rows or columns orthonormal, of the matrix [shape[0], rest] */
+} nnc_initializer;
+
+typedef struct nnc_weight {
+  const char *name;
+  int64_t const *shape;
+  nnc_storage_dim const *storage; /* outermost first */
+  int64_t offset;                 /* bytes from the start of the weights; a multiple of 64 */
+  int64_t size;                   /* bytes in storage, padding included (padding is 0) */
+  double a, b;
+  int64_t fan_in, fan_out;
+  int32_t rank;
+  int32_t storage_rank;
+  int32_t initializer;
+  int32_t trainable;
+} nnc_weight;
+
+/** What a generated function is handed. The fields are read by position from
+ * generated code. */
+typedef struct nnc_frame {
+  char *workspace;
+  char *weights;
+  char *prepared;              /* values that depend on weights alone */
+  char *state;                 /* recurrent state of the context */
+  void *const *arguments;      /* inputs, then outputs */
+  const int64_t *dims;         /* batch, then each free dimension's length */
+  const int64_t *offsets;      /* of buffers in the workspace, from `plan` */
+  const int32_t *const *ragged; /* for each free dimension: length of each example; never null */
+  struct nnc_tasks *tasks;     /* passed to kernels as their user context */
+  int64_t isa;                 /* index of the kernel table: 0 AVX2, 1 AVX-512 */
+} nnc_frame;
+
+/** The user context of kernels: who runs a parallel loop. Generated code sets
+ * `work` before each kernel. */
+typedef struct nnc_tasks {
+  int64_t work;                  /* estimated floating-point operations of the kernel */
+  nnc_parallel_for parallel_for; /* the caller's; null for the shared pool */
+  void *parallel_user;
+} nnc_tasks;
+
+/** A parallel loop of a kernel: task(user_context, i, closure) for i in
+ * [min, min + size). Kernels call it under this name (the compiler renames
+ * Halide's halide_do_par_for). Runs in the calling thread when
+ * tasks->work is too little to share. Flush-to-zero is set in every task. */
+NNC_API int nnc_kernel_parallel_for(void *user_context, int (*task)(void *user_context, int index, uint8_t *closure),
+                                    int min, int size, uint8_t *closure);
+
+typedef struct nnc_argument {
+  const char *name;
+  int32_t output;  /* 0 input, 1 output */
+  int32_t integer; /* 0 float, 1 int32 */
+} nnc_argument;
+
+typedef struct nnc_function {
+  const char *name;
+  nnc_argument const *arguments;
+  int32_t argument_count;
+  int32_t flags; /* NNC_FUNCTION_… */
+  /** Fills offsets[0 … offset_count) for the largest dims, and gives the
+   * workspace's size in bytes at offsets[offset_count]. Offsets are multiples of 64. */
+  void (*plan)(const int64_t *dims, int64_t *offsets);
+  int64_t offset_count;
+  /** Gives 0, or a non-zero code whose text is errors[code - 1]. */
+  int32_t (*run)(const nnc_frame *frame);
+} nnc_function;
+
+#define NNC_FUNCTION_STEP 1   /* runs one step on the context's state; every free length is 1 */
+
+struct nnc_network {
+  int32_t version; /* NNC_NETWORK_VERSION */
+  int32_t isa_mask; /* bit nnc_isa is set for each set of kernels it carries */
+  const char *name;
+  const char *compiler; /* "nnc 1.0.0" */
+  nnc_weight const *weights;
+  int32_t weight_count;
+  int32_t free_dim_count;
+  const char *const *free_dim_names;
+  const int64_t *free_dim_bounds; /* 0: unbounded */
+  nnc_function const *functions;
+  int32_t function_count;
+  int32_t reserved;
+  int64_t weights_size;  /* bytes */
+  int64_t prepared_size; /* bytes */
+  /** Fills frame->prepared from frame->weights; null when there is nothing to prepare. */
+  int32_t (*prepare)(const nnc_frame *frame);
+  int64_t prepare_workspace_size;
+  /** Bytes of recurrent state for a batch of dims[0]; null when there is none. */
+  int64_t (*state_size)(const int64_t *dims);
+  /** Sets frame->state to the start values; null when there is none. */
+  int32_t (*reset)(const nnc_frame *frame);
+  const void *embedded; /* safetensors bytes to start from, or null */
+  int64_t embedded_size;
+  char const *const *errors;
+};
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* NNC_NETWORK_H */

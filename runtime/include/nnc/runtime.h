@@ -1,0 +1,167 @@
+/*===- nnc/runtime.h - What every compiled network shares ------------------===*\
+ *
+ * Plain C11, thread-safe. Nothing here aborts, prints or throws: every call
+ * that can fail returns a status, and its results come last, as out_….
+ *
+ * A model holds the weights. A context holds what one caller needs at a time:
+ * workspace, recurrent state, random seed. Calls on different contexts of one
+ * model run at once; a context serves one caller at a time.
+ *
+\*===----------------------------------------------------------------------===*/
+
+#ifndef NNC_RUNTIME_H
+#define NNC_RUNTIME_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define NNC_API __attribute__((visibility("default")))
+#else
+#define NNC_API
+#endif
+
+typedef struct nnc_model nnc_model;
+typedef struct nnc_context nnc_context;
+
+/** A compiled network: a constant inside the library that nnc wrote. */
+typedef struct nnc_network nnc_network;
+
+typedef enum nnc_status {
+  NNC_OK = 0,
+  NNC_INVALID_ARGUMENT = 1, /**< a null pointer, a batch or length out of range */
+  NNC_OUT_OF_MEMORY = 2,    /**< or the caller's memory is too small */
+  NNC_NOT_FOUND = 3,        /**< no weight of that name; no such file */
+  NNC_SHAPE_MISMATCH = 4,   /**< a weight's shape is not the network's */
+  NNC_BAD_FILE = 5,         /**< not a safetensors file, truncated, or hostile */
+  NNC_IO_ERROR = 6,         /**< the system refused to read or write */
+  NNC_UNSUPPORTED = 7,      /**< this processor lacks the instructions */
+  NNC_VERSION_MISMATCH = 8, /**< library and runtime are of different versions */
+  NNC_MISSING_WEIGHT = 9,   /**< a file lacks a weight of the network */
+  NNC_NUMERIC = 10,         /**< a value is not finite */
+  NNC_INTERNAL = 11
+} nnc_status;
+
+/** What a status means, in English. Never null. */
+NNC_API const char *nnc_status_message(nnc_status status);
+
+/** "1.0.0". */
+NNC_API const char *nnc_runtime_version(void);
+
+/*--- Threads ---------------------------------------------------------------*/
+
+/** Runs task(data, i) for i in [0, count), in any order, on any threads, and
+ * returns when all are done. Gives a task's first non-zero result, or 0. */
+typedef int (*nnc_task)(void *data, int index);
+typedef int (*nnc_parallel_for)(void *user, nnc_task task, void *data, int count);
+
+/** Threads of the pool that all models without a parallel_for of their own
+ * share; 0 asks for one a processor. Takes effect at the next call of a model.
+ * With 1 there is no pool. */
+NNC_API nnc_status nnc_set_threads(int count);
+NNC_API int nnc_threads(void);
+
+/*--- Models ----------------------------------------------------------------*/
+
+/** Which kernels a model runs. AUTO takes the best that the processor has. */
+typedef enum nnc_isa { NNC_ISA_AUTO = 0, NNC_ISA_AVX2 = 1, NNC_ISA_AVX512 = 2 } nnc_isa;
+
+/** Zero-initialize, then set what differs: every zero means the default. */
+typedef struct nnc_model_options {
+  nnc_isa isa;
+  uint64_t seed;                 /**< of the weights' initializers */
+  nnc_parallel_for parallel_for; /**< the caller's own threads, or null */
+  void *parallel_user;           /**< handed to parallel_for */
+  void *memory;                  /**< for the model, 64-byte aligned, or null */
+  size_t memory_size;            /**< at least nnc_model_memory_size */
+} nnc_model_options;
+
+/** Makes a model with initialized weights. options may be null. */
+NNC_API nnc_status nnc_model_create(const nnc_network *network, const nnc_model_options *options, nnc_model **out_model);
+NNC_API void nnc_model_destroy(nnc_model *model);
+
+/** Bytes that a model of this network needs from its caller. */
+NNC_API size_t nnc_model_memory_size(const nnc_network *network);
+
+/** What went wrong in the last failed call on this model, naming the weight or
+ * the file; "" when none failed. Valid until the next call on it. */
+NNC_API const char *nnc_model_error(const nnc_model *model);
+
+/** Which kernels this model runs: NNC_ISA_AVX2 or NNC_ISA_AVX512. */
+NNC_API nnc_isa nnc_model_isa(const nnc_model *model);
+
+/*--- Weights, by name ------------------------------------------------------*/
+
+typedef struct nnc_weight_info {
+  const char *name;
+  int32_t rank;
+  const int64_t *shape; /**< rank extents, outermost first */
+  int64_t count;        /**< number of elements */
+  int32_t trainable;    /**< 0 for running statistics */
+} nnc_weight_info;
+
+NNC_API int32_t nnc_weight_count(const nnc_network *network);
+NNC_API nnc_status nnc_weight_at(const nnc_network *network, int32_t index, nnc_weight_info *out_info);
+
+/** Copies a weight out, or in, row-major in its declared shape. count is the
+ * number of floats at `values` and must be the weight's. Writing must not
+ * overlap with calls on the model's contexts. */
+NNC_API nnc_status nnc_weight_read(const nnc_model *model, const char *name, float *out_values, int64_t count);
+NNC_API nnc_status nnc_weight_write(nnc_model *model, const char *name, const float *values, int64_t count);
+
+/** Sets every weight from a safetensors file (F32, F64, F16 or BF16). All or
+ * nothing: on any error the model is as it was. Tensors that the network lacks
+ * are an error, which names the first, unless their name begins with "nnc.". */
+NNC_API nnc_status nnc_model_load(nnc_model *model, const char *path);
+
+/** The same from memory. */
+NNC_API nnc_status nnc_model_load_memory(nnc_model *model, const void *bytes, size_t size);
+
+/** Writes every weight to a temporary file beside `path`, flushes it to the
+ * disk and renames it: `path` holds the old file or the new one, whole. */
+NNC_API nnc_status nnc_model_save(nnc_model *model, const char *path);
+
+/*--- Contexts --------------------------------------------------------------*/
+
+typedef struct nnc_context_options {
+  void *memory;       /**< for the context, 64-byte aligned, or null */
+  size_t memory_size; /**< at least nnc_context_memory_size */
+} nnc_context_options;
+
+/** Makes a context for batches of up to max_batch examples and, for each free
+ * dimension of the network in order of declaration, lengths of up to
+ * max_lengths[i] (null when it has none). After this no call allocates. */
+NNC_API nnc_status nnc_context_create(nnc_model *model, const nnc_context_options *options, int64_t max_batch,
+                                      const int64_t *max_lengths, nnc_context **out_context);
+NNC_API void nnc_context_destroy(nnc_context *context);
+
+/** Bytes that such a context needs from its caller; 0 when the arguments are
+ * out of range. */
+NNC_API size_t nnc_context_memory_size(const nnc_network *network, int64_t max_batch, const int64_t *max_lengths);
+
+/** As nnc_model_error, for the last failed call on this context. */
+NNC_API const char *nnc_context_error(const nnc_context *context);
+
+/** Sets the recurrent state of every example back to its start values. */
+NNC_API nnc_status nnc_context_reset(nnc_context *context);
+
+/*--- Calls -----------------------------------------------------------------*/
+
+/** Runs a function of the network. The typed functions of the generated header
+ * call this. lengths: the extent of each free dimension in this call. ragged:
+ * for each free dimension the length of each example (batch values in
+ * [0, length]), or null when all are full; the array itself may be null.
+ * arguments: inputs, then outputs, in the order of declaration, each
+ * [batch][free…][fixed…], row-major. */
+NNC_API nnc_status nnc_run(nnc_context *context, int32_t function, int64_t batch, const int64_t *lengths,
+                           const int32_t *const *ragged, void *const *arguments);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* NNC_RUNTIME_H */

@@ -1,0 +1,64 @@
+//===- Group.h - What a target is given -----------------------------------===//
+//
+// A group is one kernel: an algorithm without a schedule, made by
+// compiler/halide, and what a schedule must know of it. Nothing here says how
+// to compute; nothing in targets/*/schedules says what.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NNC_TARGETS_GROUP_H
+#define NNC_TARGETS_GROUP_H
+
+#include <Halide.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace nnc::targets {
+
+/// The family of a group's anchor chooses the file of its schedule.
+enum class Family { Dense, Conv, Pool, Elementwise, Norm, Reduce, Reshape };
+
+/// One loop of a stage.
+struct Loop {
+  Halide::Var var;
+  int64_t extent;    ///< 0 when it is an argument of the kernel
+  Halide::Expr size; ///< the extent as an expression: a constant or the argument
+};
+
+/// One loop of a stage's reduction.
+struct ReductionLoop {
+  Halide::RVar var;
+  int64_t extent; ///< 0 when it is an argument of the kernel
+};
+
+/// What a stage is to the schedule.
+enum class Role {
+  Contraction, ///< update: acc += a * b
+  Reduction,   ///< update: a sum, maximum, … of its operand
+  Padded,      ///< a copy of an input with its border, read by a window
+  Value        ///< pure; worth storing because several points read it
+};
+
+/// A Func that the schedule may place. What it does not place is inlined;
+/// stages with an update must be placed.
+struct Stage {
+  Role role;
+  Halide::Func func;
+  std::vector<Loop> loops;               ///< of the pure definition, innermost first
+  std::vector<ReductionLoop> reductions; ///< of update(0), innermost first
+};
+
+/// One kernel.
+struct Group {
+  std::string name; ///< the symbol
+  Family family;
+  Stage out;                 ///< all results: one Func, a Tuple when there are several
+  std::vector<Stage> stages; ///< in the order of computation, without `out`
+  std::vector<Halide::Argument> arguments;
+};
+
+} // namespace nnc::targets
+
+#endif // NNC_TARGETS_GROUP_H

@@ -1,0 +1,51 @@
+//===- Target.h - What a target must do -----------------------------------===//
+
+#ifndef NNC_TARGETS_TARGET_H
+#define NNC_TARGETS_TARGET_H
+
+#include "targets/Group.h"
+
+namespace nnc::targets {
+
+/// A set of instructions that kernels are compiled for. One library carries
+/// the kernels of several and chooses when a model is created.
+struct Isa {
+  std::string name;      ///< "avx2", "avx512": part of the kernels' symbols
+  Halide::Target target; ///< without runtime, asserts and bounds queries
+  int vector;            ///< floats in a register
+};
+
+/// What decides the variants of a kernel: its anchor's sizes, without Halide.
+struct KernelShape {
+  Family family;
+  bool dynamicRows = false;     ///< the outermost extent is an argument
+  int64_t columns = 0;          ///< of the innermost dimension of the result
+  int64_t reduction = 0;        ///< products summed for each element
+};
+
+/// A machine that nnc writes code for.
+class Target {
+public:
+  virtual ~Target() = default;
+  virtual std::string name() const = 0;
+  virtual std::vector<Isa> isas() const = 0;
+
+  /// Width of the panels in which a contraction's weight with `columns`
+  /// outputs is stored: [columns / width][reduction][width], padded with zeros.
+  virtual int64_t panelWidth(int64_t columns) const = 0;
+
+  /// Least rows of each variant, ascending, the first 1: a call with r rows
+  /// runs the last variant whose minimum is at most r. {1} when one serves all.
+  virtual std::vector<int64_t> variants(const KernelShape &shape) const = 0;
+
+  /// Schedules every stage of a group for rows >= minRows.
+  virtual void schedule(Group &group, const Isa &isa, int64_t minRows) const = 0;
+};
+
+/// The targets of this build; null when there is none of that name.
+const Target *findTarget(const std::string &name);
+std::vector<std::string> targetNames();
+
+} // namespace nnc::targets
+
+#endif // NNC_TARGETS_TARGET_H
