@@ -4,6 +4,7 @@
 #define NN_DIALECT_TD
 
 include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/BuiltinAttributeInterfaces.td"
 include "mlir/IR/EnumAttr.td"
 include "mlir/IR/OpBase.td"
 include "mlir/IR/SymbolInterfaces.td"
@@ -83,9 +84,32 @@ def NN_InitializerAttr : NN_Attr<"Initializer", "init"> {
     scale by the fans.
   }];
   let parameters = (ins EnumParameter<NN_InitializerKind>:$kind,
-    DefaultValuedParameter<"double", "0.0">:$a, DefaultValuedParameter<"double", "0.0">:$b,
+    OptionalParameter<"mlir::FloatAttr">:$a, OptionalParameter<"mlir::FloatAttr">:$b,
     DefaultValuedParameter<"int64_t", "1">:$fan_in, DefaultValuedParameter<"int64_t", "1">:$fan_out);
-  let assemblyFormat = "`<` struct($kind, custom<Number>($a), custom<Number>($b), $fan_in, $fan_out) `>`";
+  let assemblyFormat = "`<` struct(params) `>`";
+}
+
+def NN_PlaceKind : I32EnumAttr<"PlaceKind", "where a result lies", [
+    I32EnumAttrCase<"Workspace", 0, "workspace">,
+    I32EnumAttrCase<"Output", 1, "output">,
+    I32EnumAttrCase<"Stack", 2, "stack">,
+    I32EnumAttrCase<"Carry", 3, "carry">]> {
+  let cppNamespace = "::nnc::nn";
+  let genSpecializedAttr = 0;
+}
+
+def NN_PlaceAttr : NN_Attr<"Place", "place"> {
+  let summary = "where the planner put a result";
+  let description = [{
+    `workspace`: `offset` bytes for each unit of arena number `index` of the
+    function. `output`: the caller's buffer for result number `index` of the
+    function. In the body of a loop, `stack`: this step's slot in output number
+    `index` of the loop; `carry`: the loop's buffer for state number `index`,
+    which has two slots that take turns, the first written by the first step.
+  }];
+  let parameters = (ins EnumParameter<NN_PlaceKind>:$kind, "int64_t":$index,
+    DefaultValuedParameter<"int64_t", "0">:$offset);
+  let assemblyFormat = "`<` $kind $index (`at` $offset^)? `>`";
 }
 
 //===----------------------------------------------------------------------===//

@@ -12,16 +12,6 @@ using namespace nnc::nn;
 #include "compiler/dialect/NNEnums.cpp.inc"
 #include "compiler/dialect/NNInterfaces.cpp.inc"
 
-/// Numbers of initializers, printed so that they read back the same.
-static ParseResult parseNumber(AsmParser &parser, FailureOr<double> &number) {
-  double value;
-  if (parser.parseFloat(value))
-    return failure();
-  number = value;
-  return success();
-}
-static void printNumber(AsmPrinter &printer, double number) { printer.printFloat(APFloat(number)); }
-
 #define GET_ATTRDEF_CLASSES
 #include "compiler/dialect/NNAttributes.cpp.inc"
 

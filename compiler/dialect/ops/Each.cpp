@@ -67,7 +67,8 @@ void EachOp::print(OpAsmPrinter &printer) {
   };
   printList("sequences", getSequences());
   printList("start", getStarts());
-  printer.printOptionalAttrDictWithKeyword((*this)->getDiscardableAttrs());
+  printer.printOptionalAttrDictWithKeyword(
+      (*this)->getAttrs(), {"trip", "operandSegmentSizes", "resultSegmentSizes"});
   printer << ' ';
   printer.printRegion(getBody());
   printer << " : ";

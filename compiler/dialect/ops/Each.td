@@ -15,6 +15,9 @@ def NN_EachOp : NN_Op<"each", [AttrSizedOperandSegments, AttrSizedResultSegments
     carried states; it yields the next states and what is stacked over time. The
     results are the stacked outputs, then the states after the last step.
 
+    `places`, once planned: for each output where it is stacked, then for each
+    state where its two slots are (`unit` when no step writes it there).
+
     The body may read what is defined outside. Ragged batches are masks in the
     body: the op itself runs all examples for all steps.
 
@@ -26,7 +29,8 @@ def NN_EachOp : NN_Op<"each", [AttrSizedOperandSegments, AttrSizedResultSegments
     } : (…) -> (…)
     ```
   }];
-  let arguments = (ins StrAttr:$trip, Variadic<NN_Any>:$sequences, Variadic<NN_Any>:$starts);
+  let arguments = (ins StrAttr:$trip, Variadic<NN_Any>:$sequences, Variadic<NN_Any>:$starts,
+    OptionalAttr<ArrayAttr>:$places);
   let results = (outs Variadic<NN_Any>:$outputs, Variadic<NN_Any>:$finals);
   let regions = (region SizedRegion<1>:$body);
   let hasCustomAssemblyFormat = 1;

@@ -40,10 +40,10 @@ static FailureOr<RankedTensorType> inferSameElement(Operation *op, ValueRange va
 #define NN_INFER_FLOAT(OP)                                                                                             \
   FailureOr<RankedTensorType> OP::inferType() { return inferElementwise(*this, Float32Type::get(getContext())); }
 #define NN_INFER_SAME(OP)                                                                                              \
-  FailureOr<RankedTensorType> OP::inferType() { return inferSameElement(*this, getOperands()); }
+  FailureOr<RankedTensorType> OP::inferType() { return inferSameElement(*this, (*this)->getOperands()); }
 #define NN_INFER_BOOL(OP)                                                                                              \
   FailureOr<RankedTensorType> OP::inferType() {                                                                        \
-    if (failed(inferSameElement(*this, getOperands())))                                                                \
+    if (failed(inferSameElement(*this, (*this)->getOperands())))                                                                \
       return failure();                                                                                                \
     return inferElementwise(*this, IntegerType::get(getContext(), 1));                                                 \
   }
@@ -90,11 +90,12 @@ FailureOr<RankedTensorType> SelectOp::inferType() {
 
 FailureOr<RankedTensorType> MaskOp::inferType() {
   RankedTensorType type = nn::getType(getX());
-  Extents extents = getExtents(type);
-  Extents lengths = getExtents(nn::getType(getLengths()));
-  if (extents.size() < 2 || !extents[0].isDynamic() || lengths.size() != 1 || extents[1] != lengths[0])
-    return emitOpError("needs [length, batch, …] and the lengths of that batch, not ")
-           << describe(type) << " and " << describe(nn::getType(getLengths()));
+  Extents extents = getExtents(type), lengths = getExtents(nn::getType(getLengths()));
+  int64_t axis = getAxis();
+  if (axis < 0 || axis >= getDynamicRank(type) || lengths.size() != 1 || extents[axis] == lengths[0] ||
+      !llvm::is_contained(extents, lengths[0]))
+    return emitOpError("needs an axis of steps before the batch and the lengths of that batch, not ")
+           << axis << " of " << describe(type) << " and " << describe(nn::getType(getLengths()));
   return type;
 }
 

@@ -94,11 +94,10 @@ def NN_DropoutOp : NN_ElementwiseOp<"dropout"> {
 def NN_MaskOp : NN_ElementwiseOp<"mask"> {
   let summary = "fills what lies past each example's own end";
   let description = [{
-    The outermost dimension of `x` is a free one, the next the batch. Steps
-    t >= lengths[b] become `fill`, so that padding never enters a sum, a
-    maximum or an output.
+    Dimension `axis` is a free one. Steps t >= lengths[b] along it become `fill`,
+    so that padding never enters a sum, a maximum or an output.
   }];
-  let arguments = (ins NN_Any:$x, NN_Lengths:$lengths, F64Attr:$fill);
+  let arguments = (ins NN_Any:$x, NN_Lengths:$lengths, I64Attr:$axis, F64Attr:$fill);
   let results = (outs NN_Any:$result);
 }
 

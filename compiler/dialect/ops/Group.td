@@ -59,10 +59,10 @@ def NN_LaunchOp : NN_Op<"launch", [Pure, DeclareOpInterfaceMethods<SymbolUserOpI
   let description = [{
     `extents` are the lengths for d0, d1, … as products of the caller's names. The
     operands' elements are those of the kernel's arguments, under other extents.
-    `places`, once planned: for each result the arena in which it lies and
-    where, in bytes for each unit of the arena.
+    `places`, once planned, says where each result lies.
   }];
-  let arguments = (ins FlatSymbolRefAttr:$kernel, ArrayAttr:$extents, Variadic<NN_Any>:$inputs);
+  let arguments = (ins FlatSymbolRefAttr:$kernel, ArrayAttr:$extents, Variadic<NN_Any>:$inputs,
+    OptionalAttr<ArrayAttr>:$places);
   let results = (outs Variadic<NN_Any>:$results);
   let assemblyFormat = [{
     $kernel $extents `(` $inputs `)` attr-dict `:` functional-type($inputs, $results)

@@ -6,7 +6,7 @@ using namespace mlir;
 using namespace nnc::nn;
 
 template <typename PoolOp> static FailureOr<RankedTensorType> inferPool(PoolOp op) {
-  RankedTensorType x = nn::getType(op.getX());
+  RankedTensorType x = getType(op.getX());
   Window window{op.getWindow(), op.getStrides(), {}, op.getPadding(), op.getOverhang()};
   FailureOr<Extents> extents = inferWindow(op, x, window);
   if (failed(extents))

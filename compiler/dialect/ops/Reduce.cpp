@@ -6,7 +6,7 @@ using namespace mlir;
 using namespace nnc::nn;
 
 template <typename ReduceOp> static FailureOr<RankedTensorType> inferReduce(ReduceOp op) {
-  RankedTensorType type = nn::getType(op.getX());
+  RankedTensorType type = getType(op.getX());
   Extents extents = getExtents(type), kept;
   int64_t previous = -1;
   for (int64_t axis : op.getAxes()) {
@@ -27,7 +27,7 @@ template <typename ReduceOp> static FailureOr<RankedTensorType> inferReduce(Redu
 template <typename ReduceOp> static int64_t getReduced(ReduceOp op) {
   int64_t size = 1;
   for (int64_t axis : op.getAxes())
-    if (int64_t extent = nn::getType(op.getX()).getDimSize(axis); !ShapedType::isDynamic(extent))
+    if (int64_t extent = getType(op.getX()).getDimSize(axis); !ShapedType::isDynamic(extent))
       size *= extent;
   return size;
 }

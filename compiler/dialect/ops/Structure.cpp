@@ -14,12 +14,33 @@ LogicalResult WeightOp::verify() {
   return success();
 }
 
+/// The declared type of a weight, prepared value or state; null for other symbols.
+static Type getDeclaredType(Operation *declaration) {
+  if (auto weight = dyn_cast_or_null<WeightOp>(declaration))
+    return weight.getType();
+  if (auto prepared = dyn_cast_or_null<PreparedOp>(declaration))
+    return prepared.getType();
+  if (auto state = dyn_cast_or_null<StateOp>(declaration))
+    return state.getType();
+  return {};
+}
+
 LogicalResult ReadOp::verifySymbolUses(SymbolTableCollection &symbols) {
-  auto weight = symbols.lookupNearestSymbolFrom<WeightOp>(*this, getWeightAttr());
-  if (!weight)
-    return emitOpError("reads ") << getWeightAttr() << ", which no nn.weight declares";
-  if (weight.getType() != getResult().getType())
-    return emitOpError("gives ") << getResult().getType() << ", but " << getWeightAttr() << " is " << weight.getType();
+  Type declared = getDeclaredType(symbols.lookupNearestSymbolFrom(*this, getSymbolAttr()));
+  if (!declared)
+    return emitOpError("reads ") << getSymbolAttr() << ", which no nn.weight, nn.prepared or nn.state declares";
+  if (declared != getResult().getType())
+    return emitOpError("gives ") << getResult().getType() << ", but " << getSymbolAttr() << " is " << declared;
+  return success();
+}
+
+LogicalResult StoreOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  Operation *declaration = symbols.lookupNearestSymbolFrom(*this, getSymbolAttr());
+  if (!isa_and_nonnull<PreparedOp, StateOp>(declaration))
+    return emitOpError("sets ") << getSymbolAttr() << ", which no nn.prepared or nn.state declares";
+  if (getDeclaredType(declaration) != getValue().getType())
+    return emitOpError("stores ") << getValue().getType() << ", but " << getSymbolAttr() << " is "
+                                  << getDeclaredType(declaration);
   return success();
 }
 

@@ -12,7 +12,7 @@ def NN_WeightOp : NN_Op<"weight", [Symbol]> {
     type says how the weight lies in memory: row-major, or in `#nn.panel`s.
 
     ```mlir
-    nn.weight @"conv1.kernel" : tensor<5x5x1x6xf32> init <glorot, fan_in = 25, fan_out = 150>
+    nn.weight @"conv1.kernel" : tensor<5x5x1x6xf32> init <kind = glorot, fan_in = 25, fan_out = 150>
     ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<AnyRankedTensor>:$type,
@@ -21,11 +21,32 @@ def NN_WeightOp : NN_Op<"weight", [Symbol]> {
   let hasVerifier = 1;
 }
 
+def NN_PreparedOp : NN_Op<"prepared", [Symbol]> {
+  let summary = "declares a value that depends on weights alone";
+  let description = [{ Computed by the function `prepare` whenever the weights have changed. }];
+  let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<AnyRankedTensor>:$type);
+  let assemblyFormat = "$sym_name `:` $type attr-dict";
+}
+
+def NN_StateOp : NN_Op<"state", [Symbol]> {
+  let summary = "declares a state that a context carries from call to call";
+  let description = [{ Set to its start value by the function `reset`, read and stored by `step`. }];
+  let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<AnyRankedTensor>:$type);
+  let assemblyFormat = "$sym_name `:` $type attr-dict";
+}
+
 def NN_ReadOp : NN_Op<"read", [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
-  let summary = "reads a weight";
-  let arguments = (ins FlatSymbolRefAttr:$weight);
+  let summary = "reads a weight, a prepared value or a state";
+  let description = [{ A state is read as it was when the function was called. }];
+  let arguments = (ins FlatSymbolRefAttr:$symbol);
   let results = (outs NN_Any:$result);
-  let assemblyFormat = "$weight attr-dict `:` type($result)";
+  let assemblyFormat = "$symbol attr-dict `:` type($result)";
+}
+
+def NN_StoreOp : NN_Op<"store", [DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "sets a prepared value or a state at the end of the function";
+  let arguments = (ins FlatSymbolRefAttr:$symbol, NN_Any:$value);
+  let assemblyFormat = "$symbol `,` $value attr-dict `:` type($value)";
 }
 
 def NN_ConstantOp : NN_Op<"constant", [Pure, ConstantLike]> {
