@@ -1,0 +1,152 @@
+/*===- bag/main.c - Read digits from nothing but the set of inked pixels -----===*\
+ *
+ * Links libbag, which nnc wrote from bag.nn. A picture is the bag of its pixels
+ * with ink; bags differ in size, and one batch takes them all. Shows that the
+ * answer does not depend on the order of the items or on the other bags.
+ *
+ *   bag [FOLDER]     FOLDER holds examples/ when it is not where it was built
+ *
+\*===------------------------------------------------------------------------===*/
+
+#include "bag.h"
+#include "digits.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { Largest = DigitPixels, Grey = 4, Dark = 12 };
+
+/** How far a logit may be from PyTorch's, and from the same one gotten in another way. */
+static const float ToPyTorch = 1e-4f, ToItself = 1e-5f;
+
+/** Everything that the program holds, so that it is released in one place. */
+typedef struct Sorter {
+  Digits digits;
+  size_t count;     /* of held-out pictures */
+  int32_t *items;   /* [count][Largest]; only the first lengths[i] of a bag count */
+  int32_t *lengths; /* [count] */
+  float *y, *logits, *expected;
+  nnc_model *model;
+  nnc_context *context;
+} Sorter;
+
+/** Prints what went wrong, if anything did, and says whether all is well. */
+static int succeeded(nnc_status status, const char *what, const char *detail) {
+  if (status == NNC_OK)
+    return 1;
+  fprintf(stderr, "%s: %s%s%s\n", what, nnc_status_message(status), detail[0] ? ": " : "", detail);
+  return 0;
+}
+
+/** Puts the pixels with ink into `items` and gives their number: p for a grey pixel p, 64 + p for a dark one. */
+static int32_t fillBag(const Digit *digit, int32_t *items) {
+  int32_t count = 0;
+  for (int32_t p = 0; p < DigitPixels; ++p)
+    if (digit->pixels[p] >= Grey)
+      items[count++] = p + (digit->pixels[p] >= Dark ? DigitPixels : 0);
+  for (int32_t i = count; i < Largest; ++i)
+    items[i] = 0;
+  return count;
+}
+
+static int loadData(Sorter *sorter, const char *folder) {
+  char path[4096];
+  snprintf(path, sizeof path, "%s/digits/digits.bin", folder);
+  if (loadDigits(path, &sorter->digits) != 0)
+    return 0;
+  size_t count = sorter->count = sorter->digits.heldOutCount;
+  snprintf(path, sizeof path, "%s/bag/bag.logits", folder);
+  sorter->expected = readFloats(path, count * BAG_LOGITS_SIZE);
+  sorter->items = malloc(count * Largest * sizeof *sorter->items);
+  sorter->lengths = malloc(count * sizeof *sorter->lengths);
+  sorter->y = malloc(count * BAG_Y_SIZE * sizeof(float));
+  sorter->logits = malloc(count * BAG_LOGITS_SIZE * sizeof(float));
+  if (!sorter->expected || !sorter->items || !sorter->lengths || !sorter->y || !sorter->logits)
+    return 0;
+  for (size_t i = 0; i < count; ++i)
+    sorter->lengths[i] = fillBag(&sorter->digits.heldOut[i], sorter->items + i * Largest);
+  return 1;
+}
+
+static int loadNetwork(Sorter *sorter, const char *folder) {
+  char path[4096];
+  snprintf(path, sizeof path, "%s/bag/bag.safetensors", folder);
+  if (!succeeded(bag_create(NULL, &sorter->model), "making the network", ""))
+    return 0;
+  nnc_status status = nnc_model_load(sorter->model, path);
+  if (!succeeded(status, "loading the weights", nnc_model_error(sorter->model)))
+    return 0;
+  status = bag_context_create(sorter->model, (int64_t)sorter->count, Largest, &sorter->context);
+  return succeeded(status, "making room to run", nnc_model_error(sorter->model));
+}
+
+/** The largest difference of `count` pairs; infinite when there is a NaN. */
+static float farthest(const float *left, const float *right, size_t count) {
+  float most = 0;
+  for (size_t i = 0; i < count; ++i) {
+    float difference = fabsf(left[i] - right[i]);
+    if (!(difference <= most))
+      most = isnan(difference) ? INFINITY : difference;
+  }
+  return most;
+}
+
+/** Prints a comparison and says whether it is within bounds. */
+static int agree(const char *what, float difference, float bound) {
+  printf("%-46s %.1e\n", what, (double)difference);
+  if (difference <= bound)
+    return 1;
+  fprintf(stderr, "%s: more than %.0e\n", what, (double)bound);
+  return 0;
+}
+
+/** Reads all bags in one call. */
+static int readTogether(Sorter *sorter) {
+  nnc_status status = bag_infer(sorter->context, (int64_t)sorter->count, Largest, sorter->lengths, sorter->items,
+                                sorter->y, sorter->logits);
+  if (!succeeded(status, "reading bags", nnc_context_error(sorter->context)))
+    return 0;
+  size_t right = 0;
+  int32_t smallest = Largest, largestBag = 0;
+  for (size_t i = 0; i < sorter->count; ++i) {
+    right += largest(sorter->y + i * BAG_Y_SIZE, DigitClasses) == sorter->digits.heldOut[i].label;
+    smallest = sorter->lengths[i] < smallest ? sorter->lengths[i] : smallest;
+    largestBag = sorter->lengths[i] > largestBag ? sorter->lengths[i] : largestBag;
+  }
+  printf("bags of %d to %d pixels; %zu of %zu right: %.1f %%\n", smallest, largestBag, right, sorter->count,
+         100.0 * (double)right / (double)sorter->count);
+  return agree("farthest logit from PyTorch's:",
+               farthest(sorter->logits, sorter->expected, sorter->count * BAG_LOGITS_SIZE), ToPyTorch);
+}
+
+/** Reads each bag alone, its items in the opposite order. */
+static int readAloneReversed(Sorter *sorter) {
+  float most = 0;
+  for (size_t i = 0; i < sorter->count; ++i) {
+    int32_t items[Largest], count = sorter->lengths[i];
+    float y[BAG_Y_SIZE], logits[BAG_LOGITS_SIZE];
+    for (int32_t k = 0; k < count; ++k)
+      items[k] = sorter->items[i * Largest + (size_t)(count - 1 - k)];
+    nnc_status status = bag_infer(sorter->context, 1, count, NULL, items, y, logits);
+    if (!succeeded(status, "reading one bag", nnc_context_error(sorter->context)))
+      return 0;
+    most = fmaxf(most, farthest(logits, sorter->logits + i * BAG_LOGITS_SIZE, BAG_LOGITS_SIZE));
+  }
+  return agree("each alone, its items reversed, from the batch:", most, ToItself);
+}
+
+int main(int argc, char **argv) {
+  const char *folder = argc > 1 ? argv[1] : NNC_EXAMPLES_DIR;
+  Sorter sorter = {0};
+  int ok =
+      loadData(&sorter, folder) && loadNetwork(&sorter, folder) && readTogether(&sorter) && readAloneReversed(&sorter);
+  bag_context_destroy(sorter.context);
+  bag_destroy(sorter.model);
+  free(sorter.logits);
+  free(sorter.y);
+  free(sorter.expected);
+  free(sorter.lengths);
+  free(sorter.items);
+  freeDigits(&sorter.digits);
+  return ok ? EXIT_SUCCESS : EXIT_FAILURE;
+}
