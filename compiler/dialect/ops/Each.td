@@ -16,7 +16,10 @@ def NN_EachOp : NN_Op<"each", [AttrSizedOperandSegments, AttrSizedResultSegments
     results are the stacked outputs, then the states after the last step.
 
     `places`, once planned: for each output where it is stacked, then for each
-    state where its two slots are (`unit` when no step writes it there).
+    state where its two slots are, one after the other. A state without slots
+    (`unit`) is read in the next step where the step's value lies, in a stack.
+    A state with slots is copied into the step's slot unless the launch that
+    yields it is placed there (`carry`).
 
     The body may read what is defined outside. Ragged batches are masks in the
     body: the op itself runs all examples for all steps.

@@ -1,0 +1,389 @@
+//===- Graph.cpp - One function's operations as nn ops --------------------===//
+//
+// An operation of a Model has the name and attributes of the dialect's op, so
+// most need no code here: `import` copies them. What follows by hand is what the
+// batch and ragged batches add.
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/import/Graph.h"
+
+#include "llvm/ADT/TypeSwitch.h"
+
+#include <limits>
+
+using namespace mlir;
+using namespace nnc::nn;
+
+namespace nnc {
+
+//===----------------------------------------------------------------------===//
+// Types
+//===----------------------------------------------------------------------===//
+
+static Type getElementType(OpBuilder &builder, dsl::Element element) {
+  switch (element) {
+  case dsl::Element::Float:
+    return builder.getF32Type();
+  case dsl::Element::Class:
+    return builder.getI32Type();
+  case dsl::Element::Bool:
+    return builder.getI1Type();
+  }
+  llvm_unreachable("every element has a type");
+}
+
+static unsigned countFree(const dsl::Type &type) {
+  return llvm::count_if(type.shape, [](const dsl::Dim &dim) { return !dim.isFixed(); });
+}
+
+bool GraphImporter::hasFreeDim(const dsl::Type &type) const { return countFree(type) > 0; }
+
+static StringAttr getName(OpBuilder &builder, const dsl::Network &network, const dsl::Dim &dim) {
+  if (dim.isFixed())
+    return builder.getStringAttr(std::to_string(dim.size));
+  return builder.getStringAttr(Length{network.freeDims[dim.free].name, dim.offset, dim.stride}.str());
+}
+
+RankedTensorType GraphImporter::getType(const dsl::Type &type, bool batched) const {
+  Extents extents;
+  for (const dsl::Dim &dim : type.shape)
+    if (!dim.isFixed())
+      extents.push_back(getName(builder, network, dim));
+  if (batched)
+    extents.push_back(builder.getStringAttr(batchName));
+  for (const dsl::Dim &dim : type.shape)
+    if (dim.isFixed())
+      extents.push_back(dim.size);
+  return getTensorType(getElementType(builder, type.element), extents);
+}
+
+/// The place of an example's dimension in the imported type.
+static int64_t renumber(int64_t axis, unsigned free, bool batched) {
+  return axis < static_cast<int64_t>(free) || !batched ? axis : axis + 1;
+}
+
+Location GraphImporter::getLocation(const dsl::Location &location, StringRef path) const {
+  Location place = builder.getUnknownLoc();
+  if (location.source)
+    place = FileLineColLoc::get(builder.getContext(), location.source->path, location.line, location.column);
+  return path.empty() ? place : Location(NameLoc::get(builder.getStringAttr(path), place));
+}
+
+//===----------------------------------------------------------------------===//
+// Ragged batches
+//===----------------------------------------------------------------------===//
+
+Value GraphImporter::getLengths(const dsl::Dim &dim) {
+  Value whole = lengths.lookup(dim.free);
+  assert(whole && "every free dimension has lengths");
+  if (dim.offset == 0 && dim.stride == 1)
+    return whole;
+  return build("nn.lengths", whole,
+               {builder.getNamedAttr("offset", builder.getI64IntegerAttr(dim.offset)),
+                builder.getNamedAttr("stride", builder.getI64IntegerAttr(dim.stride))});
+}
+
+Value GraphImporter::mask(Value value, const dsl::Type &type, double fill) {
+  unsigned free = countFree(type);
+  for (unsigned axis = 0; axis < free; ++axis)
+    value = build("nn.mask", {value, getLengths(type.shape[axis])},
+                  {builder.getNamedAttr("axis", builder.getI64IntegerAttr(axis)),
+                   builder.getNamedAttr("fill", builder.getF64FloatAttr(fill))});
+  return value;
+}
+
+//===----------------------------------------------------------------------===//
+// Operations
+//===----------------------------------------------------------------------===//
+
+Value GraphImporter::build(StringRef name, ValueRange operands, ArrayRef<NamedAttribute> attributes) {
+  OperationState state(location, name, operands, UnrankedTensorType::get(builder.getF32Type()), attributes);
+  Operation *op = builder.create(state);
+  FailureOr<RankedTensorType> type = cast<ComputeOp>(op).inferType();
+  assert(succeeded(type) && "a checked program has shapes that fit");
+  op->getResult(0).setType(*type);
+  return op->getResult(0);
+}
+
+SmallVector<NamedAttribute> GraphImporter::convertAttributes(const dsl::Operation &operation) {
+  // Axes are those of the first operand.
+  bool batched = !operation.operands.empty() && isBatched(nn::getType(get(operation.operands.front())));
+  unsigned free = operation.operands.empty() ? 0 : countFree(typeOf(operation.operands.front()));
+  SmallVector<NamedAttribute> attributes;
+  for (const auto &[name, value] : operation.attributes) {
+    Attribute converted;
+    if (auto *flag = std::get_if<bool>(&value))
+      converted = builder.getBoolAttr(*flag);
+    else if (auto *integer = std::get_if<int64_t>(&value))
+      converted = builder.getI64IntegerAttr(*integer);
+    else if (auto *number = std::get_if<double>(&value))
+      converted = builder.getF64FloatAttr(*number);
+    else if (auto *text = std::get_if<std::string>(&value))
+      converted = builder.getStringAttr(*text);
+    else if (auto *list = std::get_if<std::vector<int64_t>>(&value))
+      converted = builder.getDenseI64ArrayAttr(*list);
+    else {
+      SmallVector<int64_t> axes;
+      for (int64_t axis : std::get<dsl::Axes>(value).dims)
+        axes.push_back(renumber(axis, free, batched));
+      converted = name == "axis" ? Attribute(builder.getI64IntegerAttr(axes.front()))
+                                 : Attribute(builder.getDenseI64ArrayAttr(axes));
+    }
+    attributes.push_back(builder.getNamedAttr(name, converted));
+  }
+  return attributes;
+}
+
+void GraphImporter::importOperations(ArrayRef<dsl::Operation> operations) {
+  for (const dsl::Operation &operation : operations) {
+    location = getLocation(operation.location, operation.path);
+    if (operation.each)
+      importEach(operation);
+    else
+      set(operation.results.front(), import(operation));
+  }
+}
+
+template <typename T> static const T &getAttribute(const dsl::Operation &operation, StringRef name) {
+  for (const auto &[key, value] : operation.attributes)
+    if (key == name)
+      return std::get<T>(value);
+  llvm_unreachable("a checked operation has its attributes");
+}
+
+Value GraphImporter::import(const dsl::Operation &operation) {
+  StringRef name = operation.name;
+  const dsl::Type &resultType = typeOf(operation.results.front());
+  if (name == "read")
+    return ReadOp::create(builder, location, getType(resultType, /*batched=*/false),
+                          getAttribute<std::string>(operation, "weight"));
+  if (name == "constant") {
+    RankedTensorType type = getType(resultType, /*batched=*/false);
+    TypedAttr value = type.getElementType().isF32()
+                          ? TypedAttr(builder.getF32FloatAttr(getAttribute<double>(operation, "value")))
+                          : TypedAttr(builder.getI32IntegerAttr(getAttribute<int64_t>(operation, "value")));
+    return ConstantOp::create(builder, location, type, value);
+  }
+  if (name == "broadcast")
+    return importBroadcast(operation);
+  if (name == "last")
+    return importLast(operation);
+
+  SmallVector<Value> operands;
+  for (dsl::Value operand : operation.operands)
+    operands.push_back(get(operand));
+  Value first = operands.front();
+  const dsl::Type &firstType = typeOf(operation.operands.front());
+
+  if (name == "reshape")
+    return ReshapeOp::create(builder, location, getType(resultType, isBatched(nn::getType(first))), first);
+  if (name == "sum" || name == "mean" || name == "reduce_max" || name == "reduce_min")
+    return importReduction(operation);
+  if (name == "avg_pool" && hasFreeDim(firstType))
+    return importAveragePool(operation);
+
+  SmallVector<NamedAttribute> attributes = convertAttributes(operation);
+  if (name == "transpose") {
+    // The model permutes the fixed dimensions; the others stay in front.
+    unsigned leading = getDynamicRank(nn::getType(first));
+    SmallVector<int64_t> permutation = llvm::to_vector(llvm::seq<int64_t>(0, leading));
+    for (int64_t dim : getAttribute<std::vector<int64_t>>(operation, "permutation"))
+      permutation.push_back(leading + dim);
+    attributes = {builder.getNamedAttr("permutation", builder.getDenseI64ArrayAttr(permutation))};
+  }
+  if (name == "conv" && hasFreeDim(firstType))
+    operands.front() = mask(first, firstType, 0);
+  if (name == "max_pool" && hasFreeDim(firstType))
+    operands.front() = mask(first, firstType, -std::numeric_limits<double>::infinity());
+  if (name == "reverse") {
+    int64_t axis = getAttribute<dsl::Axes>(operation, "axis").dims.front();
+    if (!firstType.shape[axis].isFixed())
+      operands.push_back(getLengths(firstType.shape[axis]));
+  }
+  return build(("nn." + name).str(), operands, attributes);
+}
+
+Value GraphImporter::importBroadcast(const dsl::Operation &operation) {
+  Value value = get(operation.operands.front());
+  const dsl::Type &resultType = typeOf(operation.results.front());
+  RankedTensorType type = nn::getType(value);
+  bool wasBatched = isBatched(type);
+  unsigned operandFree = countFree(typeOf(operation.operands.front())), resultFree = countFree(resultType);
+  // Only a batch has sequences: what spans time is repeated for each example.
+  bool batched = wasBatched || resultFree > 0;
+  SmallVector<int64_t> dims;
+  for (int64_t dim : getAttribute<dsl::Axes>(operation, "dims").dims)
+    dims.push_back(renumber(dim, resultFree, batched));
+  if (wasBatched)
+    dims.insert(dims.begin() + operandFree, resultFree);
+  return BroadcastOp::create(builder, location, getType(resultType, batched), value, dims);
+}
+
+/// Reduces the fixed dimensions at once, then each free one within the lengths
+/// of the examples: the mean of such means is the mean, as all steps of an
+/// example are equally wide.
+Value GraphImporter::importReduction(const dsl::Operation &operation) {
+  std::string name = "nn." + operation.name;
+  Value value = get(operation.operands.front());
+  const dsl::Type &type = typeOf(operation.operands.front());
+  bool batched = isBatched(nn::getType(value));
+  unsigned free = countFree(type);
+  SmallVector<int64_t> fixedAxes, freeAxes;
+  for (int64_t axis : getAttribute<dsl::Axes>(operation, "axes").dims)
+    (axis < static_cast<int64_t>(free) ? freeAxes : fixedAxes).push_back(renumber(axis, free, batched));
+  auto reduce = [&](ArrayRef<int64_t> axes, ValueRange operands) {
+    value = build(name, operands, builder.getNamedAttr("axes", builder.getDenseI64ArrayAttr(axes)));
+  };
+  if (!fixedAxes.empty())
+    reduce(fixedAxes, value);
+  for (int64_t axis : llvm::reverse(freeAxes))
+    reduce(axis, {value, getLengths(type.shape[axis])});
+  return value;
+}
+
+/// Over time the divisor of an example counts its own steps alone: the mean of
+/// the window over the mean of ones in it.
+Value GraphImporter::importAveragePool(const dsl::Operation &operation) {
+  Value value = get(operation.operands.front());
+  const dsl::Type &type = typeOf(operation.operands.front());
+  SmallVector<NamedAttribute> attributes = convertAttributes(operation);
+  if (getAttribute<bool>(operation, "count_padding"))
+    return build("nn.avg_pool", mask(value, type, 0), attributes);
+  for (NamedAttribute &attribute : attributes)
+    if (attribute.getName() == "count_padding")
+      attribute.setValue(builder.getBoolAttr(true));
+  Value one = ConstantOp::create(builder, location, RankedTensorType::get({}, builder.getF32Type()),
+                                 builder.getF32FloatAttr(1));
+  Value ones = BroadcastOp::create(builder, location, nn::getType(value), one, ArrayRef<int64_t>());
+  Value sum = build("nn.avg_pool", mask(value, type, 0), attributes);
+  Value count = build("nn.avg_pool", mask(ones, type, 0), attributes);
+  return build("nn.div", {sum, count}, {});
+}
+
+Value GraphImporter::importLast(const dsl::Operation &operation) {
+  Value value = get(operation.operands.front());
+  const dsl::Type &type = typeOf(operation.operands.front());
+  const dsl::Dim &dim = type.shape.front();
+  if (!dim.isFixed())
+    return build("nn.last", {value, getLengths(dim)}, {});
+  SmallVector<int64_t> starts(type.shape.size(), 0), sizes(getFixedShape(nn::getType(value)));
+  starts.front() = dim.size - 1;
+  sizes.front() = 1;
+  Value step = build("nn.slice", value,
+                     {builder.getNamedAttr("starts", builder.getDenseI64ArrayAttr(starts)),
+                      builder.getNamedAttr("sizes", builder.getDenseI64ArrayAttr(sizes))});
+  RankedTensorType result = getType(typeOf(operation.results.front()), isBatched(nn::getType(value)));
+  return ReshapeOp::create(builder, location, result, step);
+}
+
+//===----------------------------------------------------------------------===//
+// Loops
+//===----------------------------------------------------------------------===//
+
+Value GraphImporter::makeBatched(Value value, const dsl::Type &type) {
+  RankedTensorType from = nn::getType(value);
+  if (isBatched(from))
+    return value;
+  SmallVector<int64_t> dims;
+  for (int64_t dim : llvm::seq<int64_t>(0, from.getRank()))
+    dims.push_back(renumber(dim, countFree(type), /*batched=*/true));
+  return BroadcastOp::create(builder, location, getType(type, /*batched=*/true), value, dims);
+}
+
+void GraphImporter::importEach(const dsl::Operation &operation) {
+  const dsl::Each &each = *operation.each;
+  Location loopLocation = location;
+  // Steps of a fixed number are a length too, whose name is the number.
+  bool fixed = each.trip.isFixed();
+  auto steps = builder.getNamedAttr("steps", builder.getI64IntegerAttr(1));
+
+  SmallVector<Value> sequences, starts;
+  unsigned sequenceCount = each.elements.size();
+  for (auto [index, operand] : llvm::enumerate(operation.operands)) {
+    Value value = makeBatched(get(operand), typeOf(operand));
+    if (index >= sequenceCount) {
+      if (loadStart && depth == 0)
+        value = loadStart(states + index - sequenceCount, value);
+      starts.push_back(value);
+      continue;
+    }
+    sequences.push_back(fixed ? build("nn.time_major", value, steps) : value);
+  }
+
+  SmallVector<Type> types;
+  for (dsl::Value output : ArrayRef(operation.results).take_front(each.outputs.size())) {
+    RankedTensorType type = getType(typeOf(output), /*batched=*/true);
+    if (fixed) {
+      // [batch, steps, …] becomes [steps, batch, …].
+      Extents extents = getExtents(type);
+      extents[1] = getName(builder, network, each.trip);
+      std::swap(extents[0], extents[1]);
+      type = getTensorType(type.getElementType(), extents);
+    }
+    types.push_back(type);
+  }
+  for (Value start : starts)
+    types.push_back(start.getType());
+
+  OperationState state(loopLocation, EachOp::getOperationName());
+  state.addOperands(sequences);
+  state.addOperands(starts);
+  state.addTypes(types);
+  state.addAttribute("trip", getName(builder, network, each.trip));
+  auto &properties = state.getOrAddProperties<EachOp::Properties>();
+  properties.operandSegmentSizes = {static_cast<int32_t>(sequences.size()), static_cast<int32_t>(starts.size())};
+  properties.resultSegmentSizes = {static_cast<int32_t>(each.outputs.size()), static_cast<int32_t>(starts.size())};
+  Block *body = &state.addRegion()->emplaceBlock();
+
+  set(each.index, body->addArgument(RankedTensorType::get({}, builder.getI32Type()), loopLocation));
+  for (auto [element, sequence] : llvm::zip_equal(each.elements, sequences))
+    set(element, body->addArgument(EachOp::getElementType(nn::getType(sequence)), loopLocation));
+  for (auto [carried, start] : llvm::zip_equal(each.carried, starts))
+    set(carried, body->addArgument(start.getType(), loopLocation));
+  auto loop = cast<EachOp>(builder.create(state));
+
+  {
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToEnd(body);
+    ++depth;
+    importOperations(each.body);
+    --depth;
+    location = loopLocation;
+    SmallVector<Value> next, outputs;
+    Value alive;
+    if (!fixed && !each.next.empty())
+      alive = build("nn.lt", {get(each.index), getLengths(each.trip)}, {});
+    for (auto [value, carried] : llvm::zip_equal(each.next, each.carried)) {
+      Value newest = makeBatched(get(value), typeOf(value));
+      if (alive) {
+        // An example that has ended keeps its state.
+        RankedTensorType type = nn::getType(newest);
+        Extents extents = getExtents(type);
+        int64_t batchDim = llvm::find(extents, Extent(builder.getStringAttr(batchName))) - extents.begin();
+        RankedTensorType condition = getTensorType(builder.getI1Type(), extents);
+        Value whole = BroadcastOp::create(builder, location, condition, alive, ArrayRef<int64_t>(batchDim));
+        newest = build("nn.select", {whole, newest, get(carried)}, {});
+      }
+      next.push_back(newest);
+    }
+    for (dsl::Value output : each.outputs)
+      outputs.push_back(makeBatched(get(output), typeOf(output)));
+    Value until = each.hasUntil ? makeBatched(get(each.until), typeOf(each.until)) : Value();
+    YieldOp::create(builder, loopLocation, next, outputs, until);
+  }
+
+  for (auto [result, value] : llvm::zip_equal(ArrayRef(operation.results).take_front(each.outputs.size()),
+                                              loop.getOutputs()))
+    set(result, fixed ? build("nn.batch_major", value, steps) : Value(value));
+  for (auto [index, result, value] :
+       llvm::enumerate(ArrayRef(operation.results).drop_front(each.outputs.size()), loop.getFinals())) {
+    set(result, value);
+    if (storeFinal && depth == 0)
+      storeFinal(states + index, value);
+  }
+  if (depth == 0)
+    states += starts.size();
+}
+
+} // namespace nnc

@@ -1,0 +1,80 @@
+//===- Graph.h - One function's operations as nn ops ----------------------===//
+
+#ifndef NNC_COMPILER_IMPORT_GRAPH_H
+#define NNC_COMPILER_IMPORT_GRAPH_H
+
+#include "compiler/dialect/NN.h"
+#include "dsl/Model.h"
+
+#include <functional>
+
+namespace nnc {
+
+/// Builds the operations of one dsl::Function at a builder's insertion point.
+///
+/// In a Model shapes are those of one example and the batch is not written; here
+/// it stands between the free and the fixed dimensions, except in values that
+/// depend on weights alone. What a ragged batch needs is made explicit: masks
+/// before ops that look across time, and states that stay once an example has
+/// ended.
+class GraphImporter {
+public:
+  GraphImporter(mlir::OpBuilder &builder, const dsl::Network &network, const dsl::Function &function)
+      : builder(builder), network(network), function(function), values(function.values.size()) {}
+
+  /// Gives a value of the function, an input say, in the layout of the network.
+  void set(dsl::Value value, mlir::Value imported) { values[value] = imported; }
+  mlir::Value get(dsl::Value value) const { return values[value]; }
+
+  /// The number of steps of each example along a free dimension:
+  /// tensor<?xi32, #nn.dims<"batch">>.
+  void setLengths(int32_t freeDim, mlir::Value lengths) { this->lengths[freeDim] = lengths; }
+
+  /// When set, top-level loops start from what this gives for their n-th state
+  /// instead of from their start values; `storeFinal` is told what it ends as.
+  std::function<mlir::Value(unsigned state, mlir::Value start)> loadStart;
+  std::function<void(unsigned state, mlir::Value final)> storeFinal;
+
+  void importOperations(llvm::ArrayRef<dsl::Operation> operations);
+
+  /// The type of a value in the network's layout.
+  mlir::RankedTensorType getType(const dsl::Type &type, bool batched) const;
+
+  /// The lengths of each example along a dimension derived from a free one.
+  mlir::Value getLengths(const dsl::Dim &dim);
+
+  /// `value` with what lies past each example's end along its free dimensions
+  /// replaced by `fill`.
+  mlir::Value mask(mlir::Value value, const dsl::Type &type, double fill);
+
+  /// `value` for each example, where it depends on weights alone.
+  mlir::Value makeBatched(mlir::Value value, const dsl::Type &type);
+
+  mlir::Location getLocation(const dsl::Location &location, llvm::StringRef path) const;
+
+private:
+  mlir::Value import(const dsl::Operation &operation);
+  mlir::Value importBroadcast(const dsl::Operation &operation);
+  mlir::Value importReduction(const dsl::Operation &operation);
+  mlir::Value importAveragePool(const dsl::Operation &operation);
+  mlir::Value importLast(const dsl::Operation &operation);
+  void importEach(const dsl::Operation &operation);
+
+  mlir::Value build(llvm::StringRef name, mlir::ValueRange operands, llvm::ArrayRef<mlir::NamedAttribute> attributes);
+  llvm::SmallVector<mlir::NamedAttribute> convertAttributes(const dsl::Operation &operation);
+  const dsl::Type &typeOf(dsl::Value value) const { return function.values[value].type; }
+  bool hasFreeDim(const dsl::Type &type) const;
+
+  mlir::OpBuilder &builder;
+  const dsl::Network &network;
+  const dsl::Function &function;
+  llvm::SmallVector<mlir::Value> values;
+  llvm::DenseMap<int32_t, mlir::Value> lengths;
+  mlir::Location location = builder.getUnknownLoc();
+  unsigned states = 0;
+  unsigned depth = 0;
+};
+
+} // namespace nnc
+
+#endif // NNC_COMPILER_IMPORT_GRAPH_H

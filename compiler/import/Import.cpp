@@ -1,0 +1,207 @@
+//===- Import.cpp - Model -> nn dialect -----------------------------------===//
+
+#include "compiler/import/Import.h"
+
+#include "compiler/import/Graph.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+using namespace mlir;
+using namespace nnc::nn;
+
+namespace nnc {
+
+static InitializerKind getKind(dsl::Initializer::Kind kind) {
+  switch (kind) {
+  case dsl::Initializer::Constant:
+    return InitializerKind::Constant;
+  case dsl::Initializer::Glorot:
+    return InitializerKind::Glorot;
+  case dsl::Initializer::He:
+    return InitializerKind::He;
+  case dsl::Initializer::Uniform:
+    return InitializerKind::Uniform;
+  case dsl::Initializer::Normal:
+    return InitializerKind::Normal;
+  case dsl::Initializer::Orthogonal:
+    return InitializerKind::Orthogonal;
+  }
+  llvm_unreachable("every initializer has a kind");
+}
+
+namespace {
+
+/// Builds the module of one network.
+class NetworkImporter {
+public:
+  NetworkImporter(const dsl::Network &network, MLIRContext &context)
+      : network(network), builder(&context), module(ModuleOp::create(builder.getUnknownLoc(), network.name)) {}
+
+  OwningOpRef<ModuleOp> run() {
+    builder.setInsertionPointToEnd(module->getBody());
+    for (const dsl::Weight &weight : network.weights)
+      importWeight(weight);
+    importInfer();
+    if (canStep())
+      importStep();
+    return std::move(module);
+  }
+
+private:
+  void importWeight(const dsl::Weight &weight) {
+    auto init = InitializerAttr::get(builder.getContext(), getKind(weight.init.kind),
+                                     builder.getF64FloatAttr(weight.init.a), builder.getF64FloatAttr(weight.init.b),
+                                     weight.init.fanIn, weight.init.fanOut);
+    auto type = RankedTensorType::get(weight.shape, builder.getF32Type());
+    WeightOp::create(builder, locate(weight.location), weight.name, type, init, !weight.trainable);
+  }
+
+  Location locate(const dsl::Location &location) {
+    if (!location.source)
+      return builder.getUnknownLoc();
+    return FileLineColLoc::get(builder.getContext(), location.source->path, location.line, location.column);
+  }
+
+  /// The type at the library's boundary, where the batch comes first.
+  static RankedTensorType getBoundaryType(GraphImporter &graph, const dsl::Type &type) {
+    Extents extents = getExtents(graph.getType(type, /*batched=*/true));
+    auto batch = llvm::find_if(extents, [](const Extent &extent) {
+      return extent.isDynamic() && extent.name.getValue() == batchName;
+    });
+    std::rotate(extents.begin(), batch, batch + 1);
+    return getTensorType(graph.getType(type, true).getElementType(), extents);
+  }
+
+  static int64_t countFree(const dsl::Type &type) {
+    return llvm::count_if(type.shape, [](const dsl::Dim &dim) { return !dim.isFixed(); });
+  }
+
+  /// Creates a function with the network's inputs, lengths and, unless it is
+  /// `@reset`, outputs; `build` fills its body.
+  void importFunction(StringRef name, bool hasOutputs, function_ref<void(GraphImporter &)> prepare);
+  void importInfer() {
+    importFunction("infer", /*hasOutputs=*/true, [](GraphImporter &) {});
+  }
+  void importStep();
+  bool canStep() const;
+
+  const dsl::Network &network;
+  OpBuilder builder;
+  OwningOpRef<ModuleOp> module;
+};
+
+} // namespace
+
+void NetworkImporter::importFunction(StringRef name, bool hasOutputs, function_ref<void(GraphImporter &)> prepare) {
+  const dsl::Function &function = network.infer;
+  GraphImporter graph(builder, network, function);
+  Location location = locate(network.location);
+  auto typeOf = [&](const dsl::Port &port) -> const dsl::Type & { return function.values[port.value].type; };
+
+  SmallVector<Type> inputs, outputs;
+  for (const dsl::Port &port : function.inputs)
+    inputs.push_back(getBoundaryType(graph, typeOf(port)));
+  auto lengthsType = getTensorType(builder.getI32Type(), {Extent(builder.getStringAttr(batchName))});
+  inputs.append(network.freeDims.size(), lengthsType);
+  if (hasOutputs)
+    for (const dsl::Port &port : function.outputs)
+      outputs.push_back(getBoundaryType(graph, typeOf(port)));
+
+  auto op = func::FuncOp::create(builder, location, name, builder.getFunctionType(inputs, outputs));
+  OpBuilder::InsertionGuard guard(builder);
+  Block *entry = op.addEntryBlock();
+  builder.setInsertionPointToEnd(entry);
+  for (auto [index, port] : llvm::enumerate(function.inputs)) {
+    op.setArgAttr(index, "nn.name", builder.getStringAttr(port.name));
+    Value value = entry->getArgument(index);
+    if (int64_t steps = countFree(typeOf(port)))
+      value = createInferred<TimeMajorOp>(builder, location, value,
+                                          builder.getNamedAttr("steps", builder.getI64IntegerAttr(steps)));
+    graph.set(port.value, value);
+  }
+  for (auto [index, dim] : llvm::enumerate(network.freeDims)) {
+    unsigned argument = function.inputs.size() + index;
+    op.setArgAttr(argument, "nn.lengths", builder.getStringAttr(dim.name));
+    graph.setLengths(index, entry->getArgument(argument));
+  }
+
+  prepare(graph);
+  graph.importOperations(function.operations);
+
+  SmallVector<Value> results;
+  if (hasOutputs)
+    for (auto [index, port] : llvm::enumerate(function.outputs)) {
+      op.setResultAttr(index, "nn.name", builder.getStringAttr(port.name));
+      Value value = graph.makeBatched(graph.get(port.value), typeOf(port));
+      if (int64_t steps = countFree(typeOf(port)))
+        value = createInferred<BatchMajorOp>(builder, location, graph.mask(value, typeOf(port), 0),
+                                             builder.getNamedAttr("steps", builder.getI64IntegerAttr(steps)));
+      results.push_back(value);
+    }
+  func::ReturnOp::create(builder, location, results);
+}
+
+//===----------------------------------------------------------------------===//
+// One step at a time
+//===----------------------------------------------------------------------===//
+
+/// Whether an operation outside a loop treats each step of time for itself.
+static bool isStepwise(const dsl::Operation &operation, const dsl::Function &function) {
+  auto isSequence = [&](dsl::Value value) {
+    return llvm::any_of(function.values[value].type.shape, [](const dsl::Dim &dim) { return !dim.isFixed(); });
+  };
+  if (operation.each)
+    return !operation.each->hasUntil && !operation.each->trip.isFixed();
+  if (!llvm::any_of(operation.operands, isSequence))
+    return true;
+  StringRef name = operation.name;
+  if (name == "conv" || name == "max_pool" || name == "avg_pool" || name == "reverse")
+    return false;
+  if (name == "sum" || name == "mean" || name == "reduce_max" || name == "reduce_min")
+    return isSequence(operation.results.front());
+  return true;
+}
+
+/// A network can run one step at a call when it has one free dimension, goes
+/// through it in loops that carry states, and nothing in it looks across time
+/// but these.
+bool NetworkImporter::canStep() const {
+  const dsl::Function &function = network.infer;
+  bool carries = llvm::any_of(function.operations, [](const dsl::Operation &operation) {
+    return operation.each && !operation.each->carried.empty();
+  });
+  return network.freeDims.size() == 1 && carries && llvm::all_of(function.operations, [&](const auto &operation) {
+           return isStepwise(operation, function);
+         });
+}
+
+/// `@step` is `@infer` for one step that starts from the states; `@reset` sets
+/// these to the start values.
+void NetworkImporter::importStep() {
+  SmallVector<std::string> names;
+  importFunction("step", /*hasOutputs=*/true, [&](GraphImporter &graph) {
+    graph.loadStart = [&](unsigned state, Value start) -> Value {
+      names.push_back("state" + std::to_string(state));
+      OpBuilder atModule(builder.getContext());
+      atModule.setInsertionPoint(module->getBody(), module->getBody()->getOperations().begin());
+      StateOp::create(atModule, start.getLoc(), builder.getStringAttr(names.back()), TypeAttr::get(start.getType()));
+      return ReadOp::create(builder, start.getLoc(), start.getType(), names.back());
+    };
+    graph.storeFinal = [&](unsigned state, Value final) {
+      StoreOp::create(builder, final.getLoc(), names[state], final);
+    };
+  });
+  importFunction("reset", /*hasOutputs=*/false, [&](GraphImporter &graph) {
+    graph.loadStart = [&](unsigned state, Value start) -> Value {
+      StoreOp::create(builder, start.getLoc(), names[state], start);
+      return start;
+    };
+  });
+}
+
+OwningOpRef<ModuleOp> importNetwork(const dsl::Network &network, MLIRContext &context) {
+  context.loadDialect<NNDialect, func::FuncDialect>();
+  return NetworkImporter(network, context).run();
+}
+
+} // namespace nnc

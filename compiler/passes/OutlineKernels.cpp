@@ -1,0 +1,159 @@
+//===- OutlineKernels.cpp - Make each group a kernel, equal ones the same -===//
+//
+// Gives the dynamic extents of a group names of the kernel's own, d0, d1, …, and
+// moves its body into a `nn.kernel`, unless one of the same text is there. Where
+// no op of the group tells the dynamic dimensions apart, they are collapsed to
+// one: rows.
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/passes/Passes.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/IRMapping.h"
+#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringMap.h"
+
+namespace nnc {
+#define GEN_PASS_DEF_OUTLINEKERNELS
+#include "compiler/passes/Passes.h.inc"
+} // namespace nnc
+
+using namespace mlir;
+using namespace nnc;
+using namespace nnc::nn;
+
+/// The names of a type's dynamic dimensions.
+static ArrayRef<StringAttr> getNames(Type type) {
+  auto dims = dyn_cast_or_null<DimsAttr>(cast<RankedTensorType>(type).getEncoding());
+  return dims ? dims.getNames() : ArrayRef<StringAttr>();
+}
+
+/// Whether an op treats all dynamic dimensions as rows of one matrix.
+static bool ignoresRows(Operation *op) {
+  if (isa<MaskOp, MatmulOp, TransposeOp, ConcatOp, ReverseOp, LastOp, TimeMajorOp, BatchMajorOp, SumOp, MeanOp,
+          ReduceMaxOp, ReduceMinOp>(op))
+    return false;
+  if (auto broadcast = dyn_cast<BroadcastOp>(op))
+    return broadcast.getDims().empty();
+  // A window over time has the steps as a dimension of the image.
+  if (isa<ConvOp, MaxPoolOp, AvgPoolOp>(op)) {
+    auto rank = isa<ConvOp>(op) ? getType(op->getOperand(1)).getRank() - 2
+                                : op->getAttrOfType<DenseI64ArrayAttr>("strides").size();
+    return static_cast<int64_t>(getFixedShape(getType(op->getOperand(0))).size()) == rank + 1;
+  }
+  return true;
+}
+
+namespace {
+
+/// The names that a group's extents get in its kernel.
+class ExtentNames {
+public:
+  explicit ExtentNames(GroupOp group) {
+    SmallVector<ArrayRef<StringAttr>> lists;
+    auto collect = [&](Type type) {
+      if (ArrayRef<StringAttr> names = getNames(type); !names.empty() && !llvm::is_contained(lists, names))
+        lists.push_back(names);
+    };
+    group.getBody().walk([&](Operation *op) { llvm::for_each(op->getOperandTypes(), collect); });
+    collapsed = lists.size() == 1 && llvm::all_of(group.getBody().front().without_terminator(),
+                                                  [](Operation &op) { return ignoresRows(&op); });
+    if (collapsed) {
+      extents.push_back(StringAttr::get(group.getContext(), llvm::join(llvm::map_range(lists.front(),
+                                                                [](StringAttr name) { return name.str(); }), "*")));
+      return;
+    }
+    // The order in which KernelOp::getExtents finds them.
+    auto number = [&](Type type) {
+      for (StringAttr name : getNames(type))
+        for (const Length &length : parseProduct(name))
+          if (auto symbol = StringAttr::get(group.getContext(), length.symbol); !llvm::is_contained(extents, symbol))
+            extents.push_back(symbol);
+    };
+    llvm::for_each(group.getBody().getArgumentTypes(), number);
+    llvm::for_each(group.getResultTypes(), number);
+  }
+
+  /// What the caller passes for d0, d1, ….
+  ArrayRef<StringAttr> getExtents() const { return extents; }
+
+  Type rename(Type type) const {
+    ArrayRef<StringAttr> names = getNames(type);
+    auto tensor = cast<RankedTensorType>(type);
+    if (names.empty())
+      return type;
+    Extents renamed;
+    if (collapsed) {
+      renamed.push_back(StringAttr::get(type.getContext(), "d0"));
+    } else {
+      for (StringAttr name : names) {
+        SmallVector<Length> product = parseProduct(name);
+        for (Length &length : product)
+          length.symbol = "d" + std::to_string(llvm::find_if(extents, [&](StringAttr extent) {
+                                                 return extent.getValue() == length.symbol;
+                                               }) - extents.begin());
+        renamed.push_back(StringAttr::get(type.getContext(), printProduct(product)));
+      }
+    }
+    for (int64_t size : getFixedShape(tensor))
+      renamed.push_back(size);
+    return getTensorType(tensor.getElementType(), renamed);
+  }
+
+private:
+  bool collapsed = false;
+  SmallVector<StringAttr> extents;
+};
+
+struct OutlineKernelsPass : nnc::impl::OutlineKernelsBase<OutlineKernelsPass> {
+  void runOnOperation() override {
+    SmallVector<GroupOp> groups;
+    getOperation().walk([&](GroupOp group) { groups.push_back(group); });
+    for (GroupOp group : groups)
+      outline(group);
+  }
+
+  void outline(GroupOp group) {
+    ExtentNames names(group);
+    KernelOp kernel = makeKernel(group, names);
+    std::string text;
+    llvm::raw_string_ostream os(text);
+    kernel.print(os, OpPrintingFlags().useLocalScope());
+    auto [known, isNew] = kernels.try_emplace(text, kernel);
+    if (isNew)
+      kernel.setSymName((stringifyFamily(group.getFamily()) + Twine(counts[group.getFamily()]++)).str());
+    else
+      kernel.erase();
+    OpBuilder builder(group);
+    SmallVector<Attribute> extents(names.getExtents().begin(), names.getExtents().end());
+    auto launch = LaunchOp::create(builder, group.getLoc(), group.getResultTypes(),
+                                   FlatSymbolRefAttr::get(known->second.getSymNameAttr()),
+                                   builder.getArrayAttr(extents), group.getInputs(), ArrayAttr());
+    group.replaceAllUsesWith(launch);
+    group.erase();
+  }
+
+  /// The group as a kernel without a name of its own yet.
+  KernelOp makeKernel(GroupOp group, const ExtentNames &names) {
+    ModuleOp module = getOperation();
+    OpBuilder builder(module.getContext());
+    builder.setInsertionPoint(*module.getOps<func::FuncOp>().begin());
+    auto kernel = KernelOp::create(builder, group.getLoc(), group.getFamily(), "kernel");
+    IRMapping mapping;
+    group.getBody().cloneInto(&kernel.getBody(), mapping);
+    for (BlockArgument argument : kernel.getBody().getArguments())
+      argument.setType(names.rename(argument.getType()));
+    kernel.getBody().walk([&](Operation *op) {
+      for (Value result : op->getResults())
+        result.setType(names.rename(result.getType()));
+    });
+    return kernel;
+  }
+
+  llvm::StringMap<KernelOp> kernels;
+  std::map<Family, unsigned> counts;
+};
+
+} // namespace

@@ -1,0 +1,35 @@
+//===- Passes.h - The passes and their order ------------------------------===//
+
+#ifndef NNC_COMPILER_PASSES_PASSES_H
+#define NNC_COMPILER_PASSES_PASSES_H
+
+#include "compiler/dialect/NN.h"
+
+#include "mlir/Pass/Pass.h"
+#include "mlir/Pass/PassManager.h"
+
+#include <functional>
+
+namespace nnc {
+
+#define GEN_PASS_DECL
+#include "compiler/passes/Passes.h.inc"
+
+/// Width of the panels of a weight with this many outputs, 0 for row-major.
+using PanelWidth = std::function<int64_t(int64_t columns)>;
+
+/// LayWeights with a target's choice.
+std::unique_ptr<mlir::Pass> createLayWeights(PanelWidth panelWidth);
+
+#define GEN_PASS_REGISTRATION
+#include "compiler/passes/Passes.h.inc"
+
+/// Where the pipeline may stop: the module as it leaves a station.
+enum class Station { Imported, Typed, Split, Optimized, Grouped, Planned };
+
+/// Adds the passes of inference up to and with `last`.
+void buildPipeline(mlir::OpPassManager &manager, Station last, PanelWidth panelWidth);
+
+} // namespace nnc
+
+#endif // NNC_COMPILER_PASSES_PASSES_H

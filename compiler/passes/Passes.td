@@ -1,0 +1,115 @@
+//===- Passes.td - The passes, in the order of the pipeline ---------------===//
+
+#ifndef NN_PASSES_TD
+#define NN_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def InferShapes : Pass<"nn-infer-shapes", "mlir::ModuleOp"> {
+  let summary = "Give every value its shape";
+  let description = [{
+    Results that were left open (`tensor<*xf32>`) get the type that their
+    operands give. What the importer writes is typed already, so on its output
+    the pass changes nothing.
+
+    Postcondition: every tensor is ranked, and only the batch and lengths are
+    dynamic.
+  }];
+}
+
+def SplitTime : Pass<"nn-split-time", "mlir::ModuleOp"> {
+  let summary = "Move out of time loops what does not depend on the carried state";
+  let description = [{
+    What only reads the sequences (an input projection) is computed for all steps
+    before the loop, what only feeds outputs (a projection of the states) after
+    it: one large contraction instead of many small ones.
+
+    ```mlir
+    nn.each "T" sequences(%x) start(%h0) { …  %p = nn.dense %x_t, %u  … }
+    // becomes
+    %p = nn.dense %x, %u
+    nn.each "T" sequences(%p) start(%h0) { … }
+    ```
+
+    Postcondition: no loop's body holds a contraction of its sequences alone.
+  }];
+}
+
+def Simplify : Pass<"nn-simplify", "mlir::ModuleOp"> {
+  let summary = "Fold, drop what no output needs, turn batch norm into a scale and a shift";
+  let description = [{
+    Batch norm with fixed statistics is `x * s + t` with vectors `s` and `t` that
+    depend on weights alone; repeats that consumers do themselves vanish; common
+    subexpressions are computed once.
+
+    Postcondition: no `nn.batch_norm` is left.
+  }];
+}
+
+def LayWeights : Pass<"nn-lay-weights", "mlir::ModuleOp"> {
+  let summary = "Choose how each weight lies in memory";
+  let description = [{
+    A weight that only contractions read is stored in the panels that they walk
+    through, once: reading and writing it by name converts. `width` stands in for
+    the target's choice when the pass runs alone.
+  }];
+  let options = [Option<"width", "width", "int64_t", "16", "Width of a panel">];
+}
+
+def HoistWeights : Pass<"nn-hoist-weights", "mlir::ModuleOp"> {
+  let summary = "Compute once what depends on weights alone";
+  let description = [{
+    Such values move to `@prepare`, which runs when the weights have changed, and
+    are read as `nn.prepared`. What costs nothing (constants, repeats) stays.
+
+    Postcondition: every op of `@infer` that computes depends on an argument or a
+    state.
+  }];
+}
+
+def FormGroups : Pass<"nn-form-groups", "mlir::ModuleOp"> {
+  let summary = "Gather ops that are computed together";
+  let description = [{
+    Each anchor (an op that sums or moves elements) takes the element-wise ops
+    that follow it into its `nn.group`; contractions of one operand by weights of
+    one shape, such as the gates of a recurrent cell, share one. Constants,
+    repeats and comparisons are copied into every group that reads them.
+
+    ```mlir
+    %0 = nn.dense %x, %w
+    %1 = nn.add %0, %b
+    %2 = nn.tanh %1
+    // becomes
+    %2 = nn.group dense(%x, %w, %b) { … }
+    ```
+
+    Postcondition: every op that computes is in a group.
+  }];
+}
+
+def OutlineKernels : Pass<"nn-outline-kernels", "mlir::ModuleOp"> {
+  let summary = "Make each group a kernel, equal ones the same";
+  let description = [{
+    Dynamic extents get names of the kernel's own; those that always stand
+    together become one, so that a matrix of T times batch rows is the same
+    kernel as one of batch rows.
+
+    Postcondition: no group is left; a kernel of each text is there once.
+  }];
+}
+
+def PlanBuffers : Pass<"nn-plan-buffers", "mlir::ModuleOp"> {
+  let summary = "Give every value its place in memory";
+  let description = [{
+    The workspace is a list of arenas, one for each product of lengths that sizes
+    are proportional to. In an arena values whose lifetimes do not overlap share
+    bytes; offsets and sizes are counted for one unit, so that one plan serves
+    every batch and length. Results of the function are computed in the caller's
+    buffers, stacked outputs of a loop in their slots.
+
+    Postcondition: every launch and every loop has places, and no two values that
+    live at once overlap, which the pass checks.
+  }];
+}
+
+#endif // NN_PASSES_TD

@@ -1,0 +1,33 @@
+//===- Pipelines.cpp - The recipe, read top to bottom ---------------------===//
+
+#include "compiler/passes/Passes.h"
+
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+
+void nnc::buildPipeline(OpPassManager &manager, Station last, PanelWidth panelWidth) {
+  if (last >= Station::Typed)
+    manager.addPass(createInferShapes());
+
+  if (last >= Station::Split) {
+    // Dead and folded ops would keep values in the loop that nothing needs there.
+    manager.addPass(createCanonicalizerPass());
+    manager.addPass(createSplitTime());
+  }
+
+  if (last >= Station::Optimized) {
+    manager.addPass(createSimplify());
+    manager.addPass(createCSEPass());
+    manager.addPass(createHoistWeights());
+    manager.addPass(createLayWeights(panelWidth));
+  }
+
+  if (last >= Station::Grouped)
+    manager.addPass(createFormGroups());
+
+  if (last >= Station::Planned) {
+    manager.addPass(createOutlineKernels());
+    manager.addPass(createPlanBuffers());
+  }
+}
