@@ -59,6 +59,13 @@ std::string printProduct(ArrayRef<Length> product) {
   return llvm::join(llvm::map_range(product, [](const Length &length) { return length.str(); }), "*");
 }
 
+std::optional<int64_t> getNumber(StringRef name) {
+  int64_t number;
+  if (name.getAsInteger(10, number))
+    return std::nullopt;
+  return number;
+}
+
 //===----------------------------------------------------------------------===//
 // Types
 //===----------------------------------------------------------------------===//

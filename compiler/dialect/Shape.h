@@ -11,6 +11,7 @@
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/BuiltinTypes.h"
 
+#include <optional>
 #include <string>
 
 namespace nnc::nn {
@@ -33,6 +34,9 @@ struct Length {
 /// A name in `#nn.dims` as the product that it stands for, outermost first.
 llvm::SmallVector<Length> parseProduct(llvm::StringRef name);
 std::string printProduct(llvm::ArrayRef<Length> product);
+
+/// The number that a name like "10" is.
+std::optional<int64_t> getNumber(llvm::StringRef name);
 
 /// One dimension of a type.
 struct Extent {

@@ -291,6 +291,25 @@ Value GraphImporter::makeBatched(Value value, const dsl::Type &type) {
   return BroadcastOp::create(builder, location, getType(type, /*batched=*/true), value, dims);
 }
 
+/// An example that has ended keeps its state. What reads the new state reads
+/// what is kept, so that one value serves both.
+Value GraphImporter::hold(Value newest, Value before, const dsl::Each &each) {
+  if (newest == before)
+    return newest;
+  OpBuilder::InsertionGuard guard(builder);
+  Value index = get(each.index);
+  if (Operation *definer = newest.getDefiningOp(); definer && definer->getBlock() == index.getParentBlock())
+    builder.setInsertionPointAfter(definer);
+  Value alive = build("nn.lt", {index, getLengths(each.trip)}, {});
+  Extents extents = getExtents(nn::getType(newest));
+  int64_t batchDim = llvm::find(extents, Extent(builder.getStringAttr(batchName))) - extents.begin();
+  Value condition = BroadcastOp::create(builder, location, getTensorType(builder.getI1Type(), extents), alive,
+                                        ArrayRef<int64_t>(batchDim));
+  Value held = build("nn.select", {condition, newest, before}, {});
+  newest.replaceAllUsesExcept(held, held.getDefiningOp());
+  return held;
+}
+
 void GraphImporter::importEach(const dsl::Operation &operation) {
   const dsl::Each &each = *operation.each;
   Location loopLocation = location;
@@ -351,21 +370,11 @@ void GraphImporter::importEach(const dsl::Operation &operation) {
     --depth;
     location = loopLocation;
     SmallVector<Value> next, outputs;
-    Value alive;
-    if (!fixed && !each.next.empty())
-      alive = build("nn.lt", {get(each.index), getLengths(each.trip)}, {});
     for (auto [value, carried] : llvm::zip_equal(each.next, each.carried)) {
       Value newest = makeBatched(get(value), typeOf(value));
-      if (alive) {
-        // An example that has ended keeps its state.
-        RankedTensorType type = nn::getType(newest);
-        Extents extents = getExtents(type);
-        int64_t batchDim = llvm::find(extents, Extent(builder.getStringAttr(batchName))) - extents.begin();
-        RankedTensorType condition = getTensorType(builder.getI1Type(), extents);
-        Value whole = BroadcastOp::create(builder, location, condition, alive, ArrayRef<int64_t>(batchDim));
-        newest = build("nn.select", {whole, newest, get(carried)}, {});
-      }
-      next.push_back(newest);
+      next.push_back(fixed ? newest : hold(newest, get(carried), each));
+      if (newest == get(value))
+        set(value, next.back());
     }
     for (dsl::Value output : each.outputs)
       outputs.push_back(makeBatched(get(output), typeOf(output)));

@@ -60,6 +60,7 @@ private:
   mlir::Value importLast(const dsl::Operation &operation);
   void importEach(const dsl::Operation &operation);
 
+  mlir::Value hold(mlir::Value newest, mlir::Value before, const dsl::Each &each);
   mlir::Value build(llvm::StringRef name, mlir::ValueRange operands, llvm::ArrayRef<mlir::NamedAttribute> attributes);
   llvm::SmallVector<mlir::NamedAttribute> convertAttributes(const dsl::Operation &operation);
   const dsl::Type &typeOf(dsl::Value value) const { return function.values[value].type; }

@@ -231,7 +231,8 @@ static Value importOperand(Value value, Block &body, IRMapping &mapping, SmallVe
   if (op && isComputed(op) && isCheap(op)) {
     for (Value operand : op->getOperands())
       importOperand(operand, body, mapping, inputs);
-    OpBuilder builder = OpBuilder::atBlockEnd(&body);
+    OpBuilder builder(op->getContext());
+    builder.setInsertionPointToEnd(&body);
     return builder.clone(*op, mapping)->getResult(0);
   }
   inputs.push_back(value);
@@ -244,14 +245,15 @@ void BlockGrouper::makeGroup(Cluster &cluster) {
   llvm::sort(cluster.ops, [](Operation *a, Operation *b) { return a->isBeforeInBlock(b); });
   auto region = std::make_unique<Region>();
   Block &body = region->emplaceBlock();
+  OpBuilder inside(block.getParentOp()->getContext());
   IRMapping mapping;
   SmallVector<Value> inputs, results, inner;
   llvm::SmallPtrSet<Operation *, 8> members(cluster.ops.begin(), cluster.ops.end());
   for (Operation *op : cluster.ops) {
     for (Value operand : op->getOperands())
       importOperand(operand, body, mapping, inputs);
-    OpBuilder builder = OpBuilder::atBlockEnd(&body);
-    builder.clone(*op, mapping);
+    inside.setInsertionPointToEnd(&body);
+    inside.clone(*op, mapping);
     if (llvm::any_of(op->getUsers(), [&](Operation *user) { return !members.contains(user); }))
       results.push_back(op->getResult(0));
   }
@@ -265,8 +267,8 @@ void BlockGrouper::makeGroup(Cluster &cluster) {
   Location location = builder.getFusedLoc(locations);
   for (Value result : results)
     inner.push_back(mapping.lookup(result));
-  OpBuilder atEnd = OpBuilder::atBlockEnd(&body);
-  YieldOp::create(atEnd, location, ValueRange(), inner, Value());
+  inside.setInsertionPointToEnd(&body);
+  YieldOp::create(inside, location, ValueRange(), inner, Value());
   auto group = GroupOp::create(builder, location, TypeRange(ValueRange(results)), cluster.family, inputs);
   group.getBody().takeBody(*region);
   for (auto [result, value] : llvm::zip_equal(results, group.getResults()))

@@ -69,7 +69,8 @@ public:
     auto number = [&](Type type) {
       for (StringAttr name : getNames(type))
         for (const Length &length : parseProduct(name))
-          if (auto symbol = StringAttr::get(group.getContext(), length.symbol); !llvm::is_contained(extents, symbol))
+          if (auto symbol = StringAttr::get(group.getContext(), length.symbol);
+              !getNumber(symbol) && !llvm::is_contained(extents, symbol))
             extents.push_back(symbol);
     };
     llvm::for_each(group.getBody().getArgumentTypes(), number);
@@ -91,7 +92,8 @@ public:
       for (StringAttr name : names) {
         SmallVector<Length> product = parseProduct(name);
         for (Length &length : product)
-          length.symbol = "d" + std::to_string(llvm::find_if(extents, [&](StringAttr extent) {
+          if (!getNumber(length.symbol))
+            length.symbol = "d" + std::to_string(llvm::find_if(extents, [&](StringAttr extent) {
                                                  return extent.getValue() == length.symbol;
                                                }) - extents.begin());
         renamed.push_back(StringAttr::get(type.getContext(), printProduct(product)));

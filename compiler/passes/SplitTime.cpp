@@ -252,7 +252,7 @@ void LoopSplitter::dropUnused() {
   }
   replaceLoop(SmallVector<Value>(loop.getSequences()), outputs, results);
   Block &body = loop.getBody().front();
-  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(body.without_terminator())))
+  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(body)))
     if (isOpTriviallyDead(&op))
       op.erase();
   SmallVector<Value> sequences;

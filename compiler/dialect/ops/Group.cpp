@@ -48,7 +48,8 @@ SmallVector<StringAttr> KernelOp::getExtents() {
     if (auto dims = dyn_cast_or_null<DimsAttr>(cast<RankedTensorType>(type).getEncoding()))
       for (StringAttr name : dims.getNames())
         for (const Length &length : parseProduct(name))
-          if (auto symbol = StringAttr::get(getContext(), length.symbol); !llvm::is_contained(names, symbol))
+          if (auto symbol = StringAttr::get(getContext(), length.symbol);
+              !getNumber(symbol) && !llvm::is_contained(names, symbol))
             names.push_back(symbol);
   };
   llvm::for_each(getBody().getArgumentTypes(), add);

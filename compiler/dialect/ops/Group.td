@@ -32,7 +32,7 @@ def NN_KernelOp : NN_Op<"kernel", [IsolatedFromAbove, SingleBlock, Symbol]> {
   let description = [{
     The dynamic extents are named d0, d1, … in the order in which they first
     appear among the arguments; adjacent dynamic extents that always stand
-    together are one. The arguments of the compiled function are the runtime's
+    together are one. A number of steps that is fixed stays a number. The arguments of the compiled function are the runtime's
     context, d0, d1, … as int32, then a buffer for each argument and each
     result.
 

@@ -64,7 +64,7 @@ FailureOr<RankedTensorType> TimeMajorOp::inferType() {
   RankedTensorType type = nn::getType(getX());
   Extents extents = getExtents(type);
   int64_t steps = getSteps();
-  if (steps < 0 || steps >= type.getRank() || !extents[0].isDynamic() || extents[0].name.getValue() != batchName)
+  if (steps < 0 || steps >= type.getRank() || !extents[0].isDynamic())
     return emitOpError("needs [batch, …] with ") << steps << " steps, not " << describe(type);
   for (Extent &extent : MutableArrayRef(extents).slice(1, steps))
     if (!extent.isDynamic())
@@ -84,12 +84,11 @@ FailureOr<RankedTensorType> BatchMajorOp::inferType() {
   RankedTensorType type = nn::getType(getX());
   Extents extents = getExtents(type);
   int64_t steps = getSteps();
-  if (steps < 0 || steps >= type.getRank() || !extents[steps].isDynamic() ||
-      extents[steps].name.getValue() != batchName)
+  if (steps < 0 || steps >= type.getRank() || !extents[steps].isDynamic())
     return emitOpError("needs [steps…, batch, …] with ") << steps << " steps, not " << describe(type);
   for (Extent &extent : MutableArrayRef(extents).take_front(steps))
-    if (int64_t size; extent.isDynamic() && !extent.name.getValue().getAsInteger(10, size))
-      extent = size;
+    if (std::optional<int64_t> size = extent.isDynamic() ? getNumber(extent.name) : std::nullopt)
+      extent = *size;
   std::rotate(extents.begin(), extents.begin() + steps, extents.begin() + steps + 1);
   return getTensorType(type.getElementType(), extents);
 }

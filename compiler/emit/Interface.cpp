@@ -1,0 +1,191 @@
+//===- Interface.cpp - What a compiled network offers its user ------------===//
+
+#include "compiler/emit/Interface.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSet.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace nnc;
+using namespace nnc::emit;
+
+int64_t emit::getElementBytes(Type element) { return std::max<int64_t>(1, element.getIntOrFloatBitWidth() / 8); }
+
+int64_t emit::getFixedBytes(RankedTensorType type) {
+  return nn::getFixedSize(type) * getElementBytes(type.getElementType());
+}
+
+std::string emit::getUnit(RankedTensorType type) {
+  auto dims = dyn_cast_or_null<nn::DimsAttr>(type.getEncoding());
+  if (!dims)
+    return "1";
+  return llvm::join(llvm::map_range(dims.getNames(), [](StringAttr name) { return name.getValue(); }), "*");
+}
+
+int32_t Interface::getFreeDim(StringRef symbol) const {
+  for (auto [index, dim] : llvm::enumerate(freeDims))
+    if (dim.name == symbol)
+      return index;
+  return -1;
+}
+
+//===----------------------------------------------------------------------===//
+// Identifiers
+//===----------------------------------------------------------------------===//
+
+/// What a parameter cannot be called in C11 or C++20, or what the header's own
+/// parameters are called.
+static const llvm::StringLiteral reservedNames[] = {
+    "alignas", "alignof", "and", "and_eq", "asm", "auto", "batch", "bitand", "bitor", "bool", "break", "case", "catch",
+    "char", "char16_t", "char32_t", "char8_t", "class", "co_await", "co_return", "co_yield", "compl", "concept",
+    "const", "const_cast", "consteval", "constexpr", "constinit", "context", "continue", "decltype", "default",
+    "delete", "do", "double", "dynamic_cast", "else", "enum", "explicit", "export", "extern", "false", "float", "for",
+    "friend", "goto", "if", "inline", "int", "int32_t", "int64_t", "linux", "long", "mutable", "namespace", "new",
+    "noexcept", "not", "not_eq", "nullptr", "operator", "or", "or_eq", "private", "protected", "public", "register",
+    "reinterpret_cast", "requires", "restrict", "return", "short", "signed", "sizeof", "static", "static_assert",
+    "static_cast", "struct", "switch", "template", "this", "thread_local", "throw", "true", "try", "typedef", "typeid",
+    "typename", "typeof", "union", "unix", "unsigned", "using", "virtual", "void", "volatile", "wchar_t", "while",
+    "xor", "xor_eq"};
+
+namespace {
+
+/// Gives each name of one scope an identifier of its own.
+class Identifiers {
+public:
+  std::string make(StringRef name) {
+    std::string identifier;
+    for (char c : name)
+      identifier += llvm::isAlnum(c) ? c : '_';
+    if (identifier.empty() || llvm::isDigit(identifier.front()))
+      identifier = "_" + identifier;
+    // Names that begin with an underscore and a capital, or hold two
+    // underscores, are the implementation's; they are rare and only parameters.
+    while (llvm::is_contained(reservedNames, identifier) || !taken.insert(identifier).second)
+      identifier += '_';
+    return identifier;
+  }
+
+private:
+  llvm::StringSet<> taken;
+};
+
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// Functions
+//===----------------------------------------------------------------------===//
+
+static std::string getNameOr(StringAttr attribute, StringRef fallback) {
+  return attribute ? attribute.str() : fallback.str();
+}
+
+static void describeFreeDims(func::FuncOp function, Interface &interface) {
+  Identifiers identifiers;
+  for (unsigned i = 0; i < function.getNumArguments(); ++i)
+    if (auto name = function.getArgAttrOfType<StringAttr>(i, "nn.lengths")) {
+      FreeDim dim;
+      dim.name = name.str();
+      dim.identifier = identifiers.make(dim.name);
+      dim.lengths = identifiers.make(dim.name + "_lengths");
+      if (auto bound = function.getArgAttrOfType<IntegerAttr>(i, "nn.bound"))
+        dim.bound = bound.getInt();
+      interface.freeDims.push_back(std::move(dim));
+    }
+}
+
+static Function describeFunction(func::FuncOp function, const Interface &interface) {
+  Function result;
+  result.name = function.getName().str();
+  result.isStep = result.name == "step";
+  result.op = function;
+  Identifiers parameters, macros;
+  for (const FreeDim &dim : interface.freeDims) {
+    parameters.make(dim.identifier);
+    parameters.make(dim.lengths);
+  }
+  auto add = [&](StringAttr name, StringRef fallback, Type type, bool isOutput) {
+    Argument argument;
+    argument.name = getNameOr(name, fallback);
+    argument.identifier = parameters.make(argument.name);
+    argument.macro = interface.prefix + "_" + macros.make(StringRef(argument.name).upper()) + "_SIZE";
+    argument.isOutput = isOutput;
+    argument.type = cast<RankedTensorType>(type);
+    result.arguments.push_back(std::move(argument));
+  };
+  for (auto [index, type] : llvm::enumerate(function.getArgumentTypes()))
+    if (!function.getArgAttr(index, "nn.lengths"))
+      add(function.getArgAttrOfType<StringAttr>(index, "nn.name"), "input" + std::to_string(index), type, false);
+  for (auto [index, type] : llvm::enumerate(function.getResultTypes()))
+    add(function.getResultAttrOfType<StringAttr>(index, "nn.name"), "output" + std::to_string(index), type, true);
+  return result;
+}
+
+//===----------------------------------------------------------------------===//
+// Memory
+//===----------------------------------------------------------------------===//
+
+/// How a type lies in memory: row-major, or in the panels that it says.
+static std::vector<StorageDim> getStorage(RankedTensorType type) {
+  std::vector<StorageDim> storage;
+  auto panel = dyn_cast_or_null<nn::PanelAttr>(type.getEncoding());
+  if (panel)
+    storage.push_back({panel.getDim(), panel.getWidth(),
+                       llvm::divideCeilSigned(type.getDimSize(panel.getDim()), panel.getWidth())});
+  for (int64_t dim = 0; dim < type.getRank(); ++dim)
+    if (!panel || dim != panel.getDim())
+      storage.push_back({dim, 1, type.getDimSize(dim)});
+  if (panel)
+    storage.push_back({panel.getDim(), 1, panel.getWidth()});
+  return storage;
+}
+
+static int64_t getStorageBytes(RankedTensorType type) {
+  int64_t bytes = getElementBytes(type.getElementType());
+  for (const StorageDim &dim : getStorage(type))
+    bytes *= dim.extent;
+  return bytes;
+}
+
+/// The offset of the next value in a memory of this size, which grows by it.
+static int64_t append(int64_t &memory, int64_t bytes) {
+  int64_t offset = memory;
+  memory = llvm::alignTo(offset + bytes, memoryAlignment);
+  return offset;
+}
+
+static void describeMemory(ModuleOp module, Interface &interface) {
+  for (auto op : module.getOps<nn::WeightOp>()) {
+    Weight weight;
+    weight.name = op.getSymName().str();
+    weight.type = cast<RankedTensorType>(op.getType());
+    weight.init = op.getInit();
+    weight.isTrainable = !op.getFrozen();
+    weight.storage = getStorage(weight.type);
+    weight.bytes = getStorageBytes(weight.type);
+    weight.offset = append(interface.weightsBytes, weight.bytes);
+    interface.weights.push_back(std::move(weight));
+  }
+  for (auto op : module.getOps<nn::PreparedOp>()) {
+    int64_t bytes = getStorageBytes(cast<RankedTensorType>(op.getType()));
+    interface.prepared.push_back({op.getSymName().str(), append(interface.preparedBytes, bytes)});
+  }
+  llvm::append_range(interface.states, module.getOps<nn::StateOp>());
+}
+
+Interface emit::describeInterface(ModuleOp module, StringRef name) {
+  Interface interface;
+  interface.name = name.str();
+  interface.prefix = name.upper();
+  auto lookup = [&](StringRef symbol) { return module.lookupSymbol<func::FuncOp>(symbol); };
+  if (func::FuncOp infer = lookup("infer"))
+    describeFreeDims(infer, interface);
+  for (StringRef symbol : {"infer", "step"})
+    if (func::FuncOp function = lookup(symbol))
+      interface.functions.push_back(describeFunction(function, interface));
+  interface.prepare = lookup("prepare");
+  interface.reset = lookup("reset");
+  describeMemory(module, interface);
+  return interface;
+}

@@ -1,0 +1,105 @@
+//===- Interface.h - What a compiled network offers its user --------------===//
+//
+// Names, sizes and layouts that the entry functions, the network's tables and
+// the C header must agree on, decided once.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NNC_COMPILER_EMIT_INTERFACE_H
+#define NNC_COMPILER_EMIT_INTERFACE_H
+
+#include "compiler/dialect/NN.h"
+
+#include <string>
+#include <vector>
+
+namespace nnc::emit {
+
+/// Values in memory start on a cache line.
+inline constexpr int64_t memoryAlignment = 64;
+
+/// A buffer that the caller hands to a function.
+struct Argument {
+  std::string name;       ///< as in the source
+  std::string identifier; ///< the same as a parameter in C
+  std::string macro;      ///< of its size: LENET5_IMAGE_SIZE
+  bool isOutput = false;
+  mlir::RankedTensorType type; ///< [batch, free…, fixed…]
+
+  bool isInteger() const { return type.getElementType().isInteger(); }
+  /// Whether one example always has the same number of elements.
+  bool hasFixedSize() const { return nn::getDynamicRank(type) == 1; }
+};
+
+/// A length that each call gives.
+struct FreeDim {
+  std::string name;
+  std::string identifier; ///< as a parameter in C
+  std::string lengths;    ///< the parameter for the length of each example
+  int64_t bound = 0;      ///< 0: unbounded
+};
+
+/// A function of the library: `infer`, `step`.
+struct Function {
+  std::string name;
+  bool isStep = false; ///< runs one step on the context's state
+  std::vector<Argument> arguments; ///< inputs, then outputs
+  mlir::Operation *op = nullptr;   ///< the planned func.func
+};
+
+/// One dimension of a weight in memory: along it index i of the declared
+/// dimension `dim` contributes (i / divisor) % extent.
+struct StorageDim {
+  int64_t dim, divisor, extent;
+};
+
+struct Weight {
+  std::string name;
+  mlir::RankedTensorType type;
+  nn::InitializerAttr init;
+  bool isTrainable = true;
+  std::vector<StorageDim> storage; ///< outermost first
+  int64_t offset = 0;              ///< bytes from the start of the weights
+  int64_t bytes = 0;               ///< padding included
+};
+
+/// A value that depends on weights alone.
+struct Prepared {
+  std::string name;
+  int64_t offset = 0; ///< bytes from the start of the prepared values
+};
+
+/// A compiled network as its user sees it.
+struct Interface {
+  std::string name;   ///< the prefix of every symbol
+  std::string prefix; ///< the prefix of every macro: LENET5
+  std::vector<FreeDim> freeDims;
+  std::vector<Function> functions;
+  std::vector<Weight> weights;
+  std::vector<Prepared> prepared;
+  std::vector<nn::StateOp> states;
+  int64_t weightsBytes = 0;
+  int64_t preparedBytes = 0;
+  mlir::Operation *prepare = nullptr; ///< the planned `@prepare`, or null
+  mlir::Operation *reset = nullptr;   ///< the planned `@reset`, or null
+
+  /// The parameter by which the header and the library call a length: the
+  /// index of the free dimension, -1 for the batch.
+  int32_t getFreeDim(llvm::StringRef symbol) const;
+};
+
+/// Bytes of one element in memory; truth values take one.
+int64_t getElementBytes(mlir::Type element);
+
+/// Bytes of a value for one unit of every dynamic dimension.
+int64_t getFixedBytes(mlir::RankedTensorType type);
+
+/// The names of a value's dynamic dimensions as one product: "T*batch", or "1".
+std::string getUnit(mlir::RankedTensorType type);
+
+/// Reads the interface off a planned module, under this name.
+Interface describeInterface(mlir::ModuleOp module, llvm::StringRef name);
+
+} // namespace nnc::emit
+
+#endif // NNC_COMPILER_EMIT_INTERFACE_H
