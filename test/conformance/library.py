@@ -1,0 +1,134 @@
+"""A compiled network as Python sees it: the C interface of nnc/runtime.h through ctypes."""
+
+from __future__ import annotations
+
+import ctypes
+import pathlib
+from collections.abc import Callable
+
+import numpy as np
+
+ISAS = {"avx2": 1, "avx512": 2}
+UNSUPPORTED = 7
+
+TASK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int)
+PARALLEL_FOR = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, TASK, ctypes.c_void_p, ctypes.c_int)
+
+
+class ModelOptions(ctypes.Structure):
+    """nnc_model_options."""
+
+    _fields_ = [("isa", ctypes.c_int), ("seed", ctypes.c_uint64), ("parallel_for", PARALLEL_FOR),
+                ("parallel_user", ctypes.c_void_p), ("memory", ctypes.c_void_p), ("memory_size", ctypes.c_size_t)]
+
+
+class WeightInfo(ctypes.Structure):
+    """nnc_weight_info."""
+
+    _fields_ = [("name", ctypes.c_char_p), ("rank", ctypes.c_int32), ("shape", ctypes.POINTER(ctypes.c_int64)),
+                ("count", ctypes.c_int64), ("trainable", ctypes.c_int32)]
+
+
+class Failure(Exception):
+    """A call that did not return NNC_OK."""
+
+    def __init__(self, status: int, message: str):
+        super().__init__(message)
+        self.status = status
+
+
+class Runtime:
+    """libnnc_runtime.so."""
+
+    def __init__(self, path: pathlib.Path):
+        self.c = ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
+        self.c.nnc_status_message.restype = ctypes.c_char_p
+        for function in ("nnc_model_error", "nnc_context_error"):
+            getattr(self.c, function).restype = ctypes.c_char_p
+            getattr(self.c, function).argtypes = [ctypes.c_void_p]
+        self.c.nnc_model_destroy.argtypes = self.c.nnc_context_destroy.argtypes = [ctypes.c_void_p]
+        self.c.nnc_model_destroy.restype = self.c.nnc_context_destroy.restype = None
+
+    def set_threads(self, count: int) -> None:
+        self.check(self.c.nnc_set_threads(ctypes.c_int(count)), "nnc_set_threads")
+
+    def check(self, status: int, what: str, detail: bytes = b"") -> None:
+        if status:
+            text = self.c.nnc_status_message(status).decode()
+            raise Failure(status, f"{what}: {text}" + (f" ({detail.decode()})" if detail else ""))
+
+
+class Network:
+    """The constant <name>_network of a shared library."""
+
+    def __init__(self, runtime: Runtime, path: pathlib.Path, name: str):
+        self.runtime = runtime
+        self.library = ctypes.CDLL(str(path))
+        self.address = ctypes.addressof(ctypes.c_char.in_dll(self.library, f"{name}_network"))
+
+    def weight_shapes(self) -> dict[str, tuple[int, ...]]:
+        shapes = {}
+        for index in range(self.runtime.c.nnc_weight_count(ctypes.c_void_p(self.address))):
+            info = WeightInfo()
+            status = self.runtime.c.nnc_weight_at(ctypes.c_void_p(self.address), index, ctypes.byref(info))
+            self.runtime.check(status, "nnc_weight_at")
+            shapes[info.name.decode()] = tuple(info.shape[:info.rank])
+        return shapes
+
+
+class Model:
+    """A network with weights."""
+
+    def __init__(self, network: Network, isa: str, parallel_for: Callable | None = None):
+        self.runtime, self.handle = network.runtime, ctypes.c_void_p()
+        # The callback must live as long as the model.
+        self.options = ModelOptions(isa=ISAS[isa], parallel_for=PARALLEL_FOR(parallel_for or 0))
+        status = self.runtime.c.nnc_model_create(ctypes.c_void_p(network.address), ctypes.byref(self.options),
+                                                 ctypes.byref(self.handle))
+        self.runtime.check(status, "nnc_model_create")
+
+    def write(self, name: str, values: np.ndarray) -> None:
+        """Sets a weight, and reads it back to see that it arrived."""
+        count = ctypes.c_int64(values.size)
+        status = self.runtime.c.nnc_weight_write(self.handle, name.encode(), ctypes.c_void_p(values.ctypes.data), count)
+        self.runtime.check(status, f"nnc_weight_write {name}", self.runtime.c.nnc_model_error(self.handle))
+        back = np.empty_like(values)
+        status = self.runtime.c.nnc_weight_read(self.handle, name.encode(), ctypes.c_void_p(back.ctypes.data), count)
+        self.runtime.check(status, f"nnc_weight_read {name}", self.runtime.c.nnc_model_error(self.handle))
+        if back.tobytes() != values.tobytes():
+            raise Failure(0, f"weight {name} is read back other than it was written")
+
+    def close(self) -> None:
+        self.runtime.c.nnc_model_destroy(self.handle)
+
+
+class Context:
+    """Room to run a model."""
+
+    def __init__(self, model: Model, max_batch: int, max_lengths: list[int]):
+        self.model, self.runtime, self.handle = model, model.runtime, ctypes.c_void_p()
+        status = self.runtime.c.nnc_context_create(model.handle, None, ctypes.c_int64(max_batch),
+                                                   _int64_array(max_lengths), ctypes.byref(self.handle))
+        self.runtime.check(status, "nnc_context_create", self.runtime.c.nnc_model_error(model.handle))
+
+    def run(self, function: int, batch: int, lengths: list[int], ragged: list[np.ndarray | None],
+            arguments: list[np.ndarray]) -> None:
+        """nnc_run on C-contiguous arrays; outputs are written in place."""
+        pointers = (ctypes.c_void_p * len(arguments))(*[array.ctypes.data for array in arguments])
+        tables = None
+        if any(table is not None for table in ragged):
+            tables = (ctypes.c_void_p * len(ragged))(*[None if table is None else table.ctypes.data
+                                                       for table in ragged])
+        status = self.runtime.c.nnc_run(self.handle, ctypes.c_int32(function), ctypes.c_int64(batch),
+                                        _int64_array(lengths), tables, pointers)
+        self.runtime.check(status, "nnc_run", self.runtime.c.nnc_context_error(self.handle))
+
+    def reset(self) -> None:
+        self.runtime.check(self.runtime.c.nnc_context_reset(self.handle), "nnc_context_reset")
+
+    def close(self) -> None:
+        self.runtime.c.nnc_context_destroy(self.handle)
+
+
+def _int64_array(values: list[int]):
+    return (ctypes.c_int64 * len(values))(*values) if values else None

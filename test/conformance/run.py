@@ -1,0 +1,351 @@
+#!/usr/bin/env python3
+"""Compile every conformance case, run it in many ways and compare with what PyTorch gave.
+
+    run.py [-k TEXT] [FAMILY...]
+
+For each instruction set that the machine has, every call of a case runs
+  * with one thread, compared with the expected values,
+  * with two threads, with a parallel loop of the caller's own, again on a used context, and on a context that is no
+    larger than it must be: the same bits as with one thread;
+ragged calls are also compared with each example alone. Outputs are surrounded by guards, inputs must stay as they are,
+and the caller's arrays are aligned no better than a float.
+
+A case runs in a process of its own, so that a crash is one failed case. Prints one line a case and, last,
+"N passed, N failed"; fails when one did.
+"""
+
+from __future__ import annotations
+
+import argparse
+import concurrent.futures
+import json
+import math
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import traceback
+
+import numpy as np
+
+import cases
+import expected
+from case import Call, Case
+from library import ISAS, UNSUPPORTED, Context, Failure, Model, Network, Runtime
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+GUARD = 16  # elements before and after an output
+COMPILE_SECONDS, RUN_SECONDS = 600, 120
+
+
+class Mismatch(Exception):
+    """A wrong result."""
+
+
+# --- Compiling ---------------------------------------------------------------------------------------------------
+
+
+def compile_program(nnc: pathlib.Path, text: str, source: pathlib.Path, folder: pathlib.Path) -> str:
+    """Compiles a program to shared libraries in `folder`; gives what nnc complained about, or ''."""
+    source.write_text(text)
+    command = [nnc, "-shared", source, "-o", folder]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=COMPILE_SECONDS)
+    except subprocess.TimeoutExpired:
+        return f"nnc took more than {COMPILE_SECONDS} s"
+    if done.returncode == 0:
+        return ""
+    return f"nnc gave {done.returncode}: {(done.stderr or done.stdout).strip()}"
+
+
+def compile_family(nnc: pathlib.Path, family: str, members: list[Case], folder: pathlib.Path) -> dict[str, str]:
+    """Compiles all cases of a family in one run of nnc. Where that fails, each by itself, so that one bad case does
+    not hide the others; gives the complaints by case."""
+    text = "\n".join(case.program for case in members)
+    complaint = compile_program(nnc, text, folder / f"{family}.nn", folder)
+    if not complaint:
+        return {}
+    if len(members) == 1:
+        return {members[0].name: complaint}
+    complaints = {case.name: compile_program(nnc, case.program, folder / f"{case.name}.nn", folder)
+                  for case in members}
+    return {name: text for name, text in complaints.items() if text}
+
+
+def runtime_library(nnc: pathlib.Path, given: pathlib.Path | None, folder: pathlib.Path) -> pathlib.Path:
+    """The shared runtime: as given, beside nnc, or linked from the static one."""
+    if given:
+        return given
+    build = nnc.resolve().parent.parent
+    for pattern in ("**/libnnc_runtime.so", "**/libnnc_runtime.a"):
+        for found in sorted(build.glob(pattern)):
+            if found.suffix == ".so":
+                return found
+            shared = folder / "libnnc_runtime.so"
+            subprocess.run(["cc", "-shared", "-o", shared, "-Wl,--whole-archive", found, "-Wl,--no-whole-archive",
+                            "-lpthread", "-lm"], check=True)
+            return shared
+    raise SystemExit(f"no libnnc_runtime in {build}; say where with --runtime")
+
+
+# --- Running -----------------------------------------------------------------------------------------------------
+
+
+def threads_of_ones_own(user, task, data, count) -> int:
+    """A caller's parallel_for: three Python threads, the last task first."""
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        results = list(pool.map(lambda index: task(data, index), reversed(range(count))))
+    return next((result for result in results if result), 0)
+
+
+def misaligned(array: np.ndarray) -> np.ndarray:
+    """A copy that begins 4 bytes after a multiple of 64."""
+    raw = np.empty(array.nbytes + 128, np.uint8)
+    start = -raw.ctypes.data % 64 + 4
+    copy = raw[start:start + array.nbytes].view(array.dtype).reshape(array.shape)
+    copy[...] = array
+    return copy
+
+
+class Runner:
+    """Makes the calls of one case on one model."""
+
+    def __init__(self, case: Case, outputs: dict[str, expected.Output], integers: set[str]):
+        self.case, self.outputs, self.integers = case, outputs, integers
+        self.free = case.free_dimensions()
+
+    def shape(self, call: Call, name: str) -> tuple[int, ...]:
+        return self.outputs[f"{self.case.name}/{call.name}/{name}"].shape
+
+    def context(self, model: Model, calls: tuple[Call, ...]) -> Context:
+        """Room for the largest of these calls."""
+        return Context(model, max(call.batch for call in calls),
+                       [max(call.lengths[name] for call in calls) for name in self.free])
+
+    def run(self, context: Context, call: Call, inputs: dict[str, np.ndarray],
+            shapes: list[tuple[int, ...]]) -> list[np.ndarray]:
+        """The outputs of one call; they must be written whole, and nothing else."""
+        given = [misaligned(inputs[name]) for name in self.case.inputs]
+        guarded = []
+        for name, shape in zip(self.case.outputs, shapes):
+            integer = name in self.integers
+            guarded.append(np.full(math.prod(shape) + 2 * GUARD, -12345 if integer else np.nan,
+                                   np.int32 if integer else np.float32))
+        arguments = given + [array[GUARD:len(array) - GUARD] for array in guarded]
+        ragged = [np.array(call.ragged[name], np.int32) if name in call.ragged else None for name in self.free]
+        context.run(0, call.batch, [call.lengths[name] for name in self.free], ragged, arguments)
+        for array, name in zip(guarded, self.case.outputs):
+            guards = np.concatenate([array[:GUARD], array[len(array) - GUARD:]])
+            if not (np.isnan(guards).all() if array.dtype == np.float32 else (guards == -12345).all()):
+                raise Mismatch(f"{call.name}: wrote outside of {name}")
+        for array, name in zip(given, self.case.inputs):
+            if array.tobytes() != inputs[name].tobytes():
+                raise Mismatch(f"{call.name}: changed its input {name}")
+        return [array[GUARD:len(array) - GUARD].reshape(shape) for array, shape in zip(guarded, shapes)]
+
+    def all_calls(self, context: Context) -> list[list[np.ndarray]]:
+        return [self.run(context, call, self.case.input_values(call),
+                         [self.shape(call, name) for name in self.case.outputs]) for call in self.case.calls]
+
+    def compare(self, call: Call, got: list[np.ndarray]) -> float:
+        """The worst difference from the expected values, as a share of the largest."""
+        worst = 0.0
+        for name, values in zip(self.case.outputs, got):
+            key = f"{self.case.name}/{call.name}/{name}"
+            difference = self.outputs[key].difference(key, values)
+            bound = 0 if name in self.integers else self.case.tolerance
+            if not difference <= bound:
+                raise Mismatch(f"{call.name}: {name} is {difference:.1e} off")
+            worst = max(worst, difference)
+        return worst
+
+    def compare_alone(self, context: Context, call: Call, together: list[np.ndarray]) -> None:
+        """Each example of a ragged call alone must give what it gave in the batch, with 0 after its end."""
+        values = self.case.input_values(call)
+        for example in range(call.batch):
+            lengths = {name: call.ragged[name][example] if name in call.ragged else length
+                       for name, length in call.lengths.items()}
+            if 0 in lengths.values():
+                continue
+            alone = {}
+            for name, value in values.items():
+                region = [slice(example, example + 1)]
+                region += [slice(0, lengths.get(extent)) for extent in self.case.inputs[name].shape]
+                alone[name] = np.ascontiguousarray(value[tuple(region)])
+            shapes = [(1, *self.outputs[f"{self.case.name}/{call.name}/{name}"].own_shapes[example])
+                      for name in self.case.outputs]
+            single = self.run(context, Call(1, lengths), alone, shapes)
+            for name, output, own in zip(self.case.outputs, together, single):
+                padded = np.zeros((1, *output.shape[1:]), output.dtype)
+                padded[(slice(0, 1), *map(slice, own.shape[1:]))] = own
+                unit = float(np.abs(output[np.isfinite(output)]).max(initial=0)) or 1.0
+                difference = float(np.abs(padded[0] - output[example]).max(initial=0)) / unit
+                if not difference <= self.case.tolerance:
+                    raise Mismatch(f"{call.name}: {name} of example {example} differs from it alone by {difference:.1e}")
+
+    def compare_steps(self, context: Context, call: Call, whole: list[np.ndarray]) -> None:
+        """One step at a time on the context's state must give what the whole sequence gave."""
+        values = self.case.input_values(call)
+        for _ in range(2):  # the second time shows that reset forgets the first
+            context.reset()
+            for step in range(call.lengths["T"]):
+                given = [np.ascontiguousarray(values[name][:, step]) for name in self.case.inputs]
+                got = [np.full((call.batch, *output.shape[2:]), np.nan, np.float32) for output in whole]
+                context.run(1, call.batch, [1] * len(self.free), [None] * len(self.free), given + got)
+                for name, one, output in zip(self.case.outputs, got, whole):
+                    unit = float(np.abs(output).max(initial=0)) or 1.0
+                    difference = float(np.abs(one - output[:, step]).max(initial=0)) / unit
+                    if not difference <= self.case.tolerance:
+                        raise Mismatch(f"{call.name}: step {step + 1} of {name} differs from the whole by "
+                                       f"{difference:.1e}")
+
+
+def prepared(case: Case, network: Network, isa: str, parallel_for=None) -> Model:
+    """A model with the case's weights."""
+    model = Model(network, isa, parallel_for)
+    for name, values in case.weight_values().items():
+        model.write(name, values)
+    return model
+
+
+def same_bits(first: list[list[np.ndarray]], second: list[list[np.ndarray]], what: str, calls: tuple[Call, ...]) -> None:
+    for call, left, right in zip(calls, first, second):
+        if any(a.tobytes() != b.tobytes() for a, b in zip(left, right)):
+            raise Mismatch(f"{call.name}: other bits {what}")
+
+
+def run_isa(case: Case, runtime: Runtime, network: Network, runner: Runner, isa: str) -> float:
+    """Everything that is to be seen with one instruction set; gives the worst difference."""
+    runtime.set_threads(1)
+    model = prepared(case, network, isa)
+    context = runner.context(model, case.calls)
+    results = runner.all_calls(context)
+    worst = max(runner.compare(call, got) for call, got in zip(case.calls, results))
+    same_bits(results, runner.all_calls(context), "on a used context", case.calls)
+    for call, got in zip(case.calls, results):
+        if call.ragged:
+            runner.compare_alone(context, call, got)
+        elif case.step:
+            runner.compare_steps(context, call, got)
+    exact = [runner.context(model, (call,)) for call in case.calls]
+    tight = [runner.run(own, call, case.input_values(call), [runner.shape(call, name) for name in case.outputs])
+             for own, call in zip(exact, case.calls)]
+    same_bits(results, tight, "on a context of the call's own size", case.calls)
+    runtime.set_threads(2)
+    same_bits(results, runner.all_calls(context), "with two threads", case.calls)
+    for own in exact + [context]:
+        own.close()
+    model.close()
+    model = prepared(case, network, isa, threads_of_ones_own)
+    context = runner.context(model, case.calls)
+    same_bits(results, runner.all_calls(context), "with the caller's threads", case.calls)
+    context.close()
+    model.close()
+    return worst
+
+
+def run_case(case: Case, runtime_path: pathlib.Path, folder: pathlib.Path, isas: list[str]) -> str:
+    """Runs one case; gives a remark for its line, raises when it is wrong."""
+    outputs = {key: value for key, value in expected.load(case.family).items() if key.startswith(case.name + "/")}
+    if not outputs:
+        raise Mismatch("nothing is expected yet: run make_expected.py")
+    runtime = Runtime(runtime_path)
+    network = Network(runtime, folder / f"lib{case.name}.so", case.name)
+    wanted = {name: tensor.shape for name, tensor in case.weights.items()}
+    if network.weight_shapes() != wanted:
+        raise Mismatch(f"weights are {network.weight_shapes()}, not {wanted}")
+    runner = Runner(case, outputs, set(case.integers))
+    remarks = []
+    for isa in isas:
+        try:
+            remarks.append(f"{isa} {run_isa(case, runtime, network, runner, isa):.0e}")
+        except Failure as failure:
+            if failure.status != UNSUPPORTED:
+                raise Mismatch(f"{isa}: {failure}") from None
+            remarks.append(f"no {isa}")
+        except Mismatch as mismatch:
+            raise Mismatch(f"{isa}: {mismatch}") from None
+    return ", ".join(remarks)
+
+
+def run_apart(case: Case, runtime_path: pathlib.Path, folder: pathlib.Path, isas: list[str]) -> tuple[bool, str]:
+    """run_case in a process of its own: whether it passed, and a remark."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reader)
+        signal.alarm(RUN_SECONDS)
+        try:
+            answer = (True, run_case(case, runtime_path, folder, isas))
+        except Mismatch as mismatch:
+            answer = (False, str(mismatch))
+        except BaseException:  # whatever it is, it is this case's failure
+            answer = (False, traceback.format_exc().strip().splitlines()[-1])
+        os.write(writer, json.dumps(answer).encode()[:4000])
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as stream:
+        text = stream.read()
+    _, status = os.waitpid(child, 0)
+    if os.WIFSIGNALED(status):
+        return False, f"killed by {signal.Signals(os.WTERMSIG(status)).name}"
+    return tuple(json.loads(text))
+
+
+# --- The command -------------------------------------------------------------------------------------------------
+
+
+def find_nnc() -> pathlib.Path:
+    """The newest nnc of the build folders."""
+    found = list(ROOT.glob("build*/bin/nnc")) + ([pathlib.Path(os.environ["NNC"])] if "NNC" in os.environ else [])
+    if not found:
+        raise SystemExit("no build*/bin/nnc; say where with --nnc or in NNC")
+    return max(found, key=lambda path: path.stat().st_mtime)
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("families", nargs="*", help="files of cases/ (all)")
+    parser.add_argument("-k", metavar="TEXT", default="", help="only cases whose family.name contains this")
+    parser.add_argument("--nnc", type=pathlib.Path, help="the compiler (the newest build*/bin/nnc)")
+    parser.add_argument("--runtime", type=pathlib.Path, help="libnnc_runtime.so (beside the compiler)")
+    parser.add_argument("--isa", choices=ISAS, action="append", help="instruction sets (all that the machine has)")
+    parser.add_argument("--keep", type=pathlib.Path, help="compile into this folder and leave it there")
+    parser.add_argument("--list", action="store_true", help="print the programs and run nothing")
+    parser.add_argument("-q", action="store_true", help="print only failures")
+    return parser.parse_args()
+
+
+def main() -> int:
+    arguments = parse_arguments()
+    families = {family: [case for case in members if arguments.k in f"{family}.{case.name}"]
+                for family, members in cases.load(arguments.families).items()}
+    if arguments.list:
+        print("\n".join(case.program for members in families.values() for case in members))
+        return 0
+    nnc = arguments.nnc or find_nnc()
+    folder = arguments.keep or pathlib.Path(tempfile.mkdtemp(prefix="nnc-conformance-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    passed = failed = 0
+    try:
+        runtime = runtime_library(nnc, arguments.runtime, folder)
+        for family, members in families.items():
+            complaints = compile_family(nnc, family, members, folder) if members else {}
+            for case in members:
+                ok, remark = (False, complaints[case.name]) if case.name in complaints else run_apart(
+                    case, runtime, folder, arguments.isa or list(ISAS))
+                passed, failed = passed + ok, failed + (not ok)
+                if not ok or not arguments.q:
+                    print(f"{'pass' if ok else 'FAIL'} {family}.{case.name}: {remark}", flush=True)
+    finally:
+        if not arguments.keep:
+            shutil.rmtree(folder)
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
