@@ -298,7 +298,9 @@ Value GraphImporter::hold(Value newest, Value before, const dsl::Each &each) {
     return newest;
   OpBuilder::InsertionGuard guard(builder);
   Value index = get(each.index);
-  if (Operation *definer = newest.getDefiningOp(); definer && definer->getBlock() == index.getParentBlock())
+  Operation *definer = newest.getDefiningOp();
+  bool ofThisStep = definer && definer->getBlock() == index.getParentBlock();
+  if (ofThisStep)
     builder.setInsertionPointAfter(definer);
   Value alive = build("nn.lt", {index, getLengths(each.trip)}, {});
   Extents extents = getExtents(nn::getType(newest));
@@ -306,7 +308,8 @@ Value GraphImporter::hold(Value newest, Value before, const dsl::Each &each) {
   Value condition = BroadcastOp::create(builder, location, getTensorType(builder.getI1Type(), extents), alive,
                                         ArrayRef<int64_t>(batchDim));
   Value held = build("nn.select", {condition, newest, before}, {});
-  newest.replaceAllUsesExcept(held, held.getDefiningOp());
+  if (ofThisStep)
+    newest.replaceAllUsesExcept(held, held.getDefiningOp());
   return held;
 }
 
@@ -373,7 +376,7 @@ void GraphImporter::importEach(const dsl::Operation &operation) {
     for (auto [value, carried] : llvm::zip_equal(each.next, each.carried)) {
       Value newest = makeBatched(get(value), typeOf(value));
       next.push_back(fixed ? newest : hold(newest, get(carried), each));
-      if (newest == get(value))
+      if (newest == get(value) && newest.getDefiningOp() && newest.getParentBlock() == body)
         set(value, next.back());
     }
     for (dsl::Value output : each.outputs)

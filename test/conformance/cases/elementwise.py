@@ -7,7 +7,7 @@ from case import EMPTY, SEQUENCES, Call, Family, Tensor, weight
 FAMILY = Family("elementwise")
 
 FEW = (Call(1), Call(3))
-SPECIAL = Tensor((24,), values=(
+SPECIAL = Tensor((12,), values=(
     0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 1e-6, -1e-6, 3.0, -3.0, 8.0, -8.0, 15.9, -15.9, 20.0, -20.0, 87.0, -87.0, 100.0,
     -100.0, 3e38, -3e38, math.inf, -math.inf, math.nan))
 
@@ -19,7 +19,7 @@ def activation(name: str, body: str, reference, special: bool = True) -> None:
     FAMILY.add(f"{name}_near", body, {"x": (5, 7)}, apply)
     FAMILY.add(f"{name}_wide", body, {"x": Tensor((1003,), scale=12)}, apply, calls=FEW)
     if special:
-        # 25 values over rows of 24: each is met at every position of a vector.
+        # 25 values over rows of 12: each is met at every position of a row.
         FAMILY.add(f"{name}_special", body, {"x": SPECIAL}, apply, calls=(Call(25),))
 
 

@@ -30,8 +30,10 @@ for name, tensor in (("far", Tensor((12,), scale=500)), ("offset", Tensor((12,),
                      ("minus_infinity", Tensor((12,), values=(0.5, -math.inf, 1.0, 2.0, -math.inf, 0.0, -1.0))),
                      ("nan", Tensor((5,), values=(0.5, 1.0, math.nan, 0.0, -1.0, 2.0))),
                      ("infinity", Tensor((5,), values=(0.5, 1.0, math.inf, 0.0, -1.0, 2.0)))):
-    FAMILY.add(f"softmax_{name}", "y = softmax(x)", {"x": tensor}, lambda t, x, w: t.softmax(x["x"], -1))
-    FAMILY.add(f"log_softmax_{name}", "y = log_softmax(x)", {"x": tensor}, lambda t, x, w: t.log_softmax(x["x"], -1))
+    FAMILY.add(f"softmax_{name}", "y = softmax(x)", {"x": tensor}, lambda t, x, w: t.softmax(x["x"], -1),
+               calls=(Call(1), Call(7)))
+    FAMILY.add(f"log_softmax_{name}", "y = log_softmax(x)", {"x": tensor}, lambda t, x, w: t.log_softmax(x["x"], -1),
+               calls=(Call(1), Call(7)))
 FAMILY.add("softmax_rank3", "y = softmax(x)", {"x": Tensor((3, 5, 13), scale=4)},
            lambda t, x, w: t.softmax(x["x"], -1))
 FAMILY.add("softmax_time", "y = softmax(x)", {"x": Tensor(("T", 13), scale=4)},

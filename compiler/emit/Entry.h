@@ -1,0 +1,62 @@
+//===- Entry.h - Planned functions -> LLVM dialect ------------------------===//
+
+#ifndef NNC_COMPILER_EMIT_ENTRY_H
+#define NNC_COMPILER_EMIT_ENTRY_H
+
+#include "compiler/emit/Code.h"
+#include "compiler/emit/KernelTable.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/SetVector.h"
+
+namespace nnc::emit {
+
+/// Where errors at run time come from: code i + 1 stands for texts[i].
+class ErrorTexts {
+public:
+  /// The code for a failure of what stands at this location.
+  int32_t getCode(mlir::Location location);
+  llvm::ArrayRef<std::string> getTexts() const { return texts.getArrayRef(); }
+
+private:
+  llvm::SetVector<std::string> texts;
+};
+
+/// What the functions of one library share while they are written.
+struct EntryContext {
+  const Interface &interface;
+  const KernelTable &kernels;
+  mlir::ModuleOp source; ///< planned
+  mlir::ModuleOp module; ///< LLVM dialect
+  ErrorTexts errors;
+};
+
+/// The symbol of the table of kernels, which has a row for each isa.
+std::string getKernelTableName(const Interface &interface);
+
+/// Writes `static int32_t <network>_<function>_run(const nnc_frame *)`, which
+/// computes a planned function: kernels in order, time loops as loops.
+///
+/// A function without a plan of its own (`@prepare`, `@reset`) counts the offsets
+/// of its arenas itself.
+mlir::LLVM::LLVMFuncOp emitRun(EntryContext &context, mlir::func::FuncOp function, bool hasPlan);
+
+/// Writes `static void <network>_<function>_plan(const int64_t *dims, int64_t *offsets)`:
+/// the offset of each arena and, last, their whole size, in which @reset fits
+/// too. The size is negative when a value would take 2 GiB or more, which
+/// kernels cannot address.
+mlir::LLVM::LLVMFuncOp emitPlan(EntryContext &context, mlir::func::FuncOp function);
+
+/// Writes `static int64_t <network>_state_size(const int64_t *dims)`.
+mlir::LLVM::LLVMFuncOp emitStateSize(EntryContext &context);
+
+/// One stretch of a function's workspace, from its `nn.arenas`.
+struct Arena {
+  std::string unit; ///< the product of lengths that its size is proportional to
+  int64_t bytes;    ///< for one unit
+};
+llvm::SmallVector<Arena> getArenas(mlir::func::FuncOp function);
+
+} // namespace nnc::emit
+
+#endif // NNC_COMPILER_EMIT_ENTRY_H

@@ -1,0 +1,136 @@
+//===- Plan.cpp - Sizes and offsets for the largest dims ------------------===//
+
+#include "compiler/emit/Entry.h"
+
+using namespace mlir;
+using namespace nnc;
+using namespace nnc::emit;
+
+//===----------------------------------------------------------------------===//
+// Shared facts
+//===----------------------------------------------------------------------===//
+
+/// "conv1 (lenet5.nn:8:7)".
+static std::string describe(Location location) {
+  std::string path, place;
+  location->walk([&](Location inner) {
+    if (auto name = dyn_cast<NameLoc>(inner); name && path.empty())
+      path = name.getName().str();
+    if (auto file = dyn_cast<FileLineColLoc>(inner); file && place.empty())
+      place = (file.getFilename().getValue() + ":" + Twine(file.getLine()) + ":" + Twine(file.getColumn())).str();
+    return WalkResult::advance();
+  });
+  if (path.empty() || place.empty())
+    return path + place;
+  return path + " (" + place + ")";
+}
+
+int32_t ErrorTexts::getCode(Location location) {
+  std::string place = describe(location);
+  std::string text = place.empty() ? "a kernel failed" : "a kernel failed: " + place;
+  texts.insert(text);
+  return llvm::find(texts, text) - texts.begin() + 1;
+}
+
+std::string emit::getKernelTableName(const Interface &interface) { return interface.name + "_kernels"; }
+
+SmallVector<Arena> emit::getArenas(func::FuncOp function) {
+  SmallVector<Arena> arenas;
+  if (auto list = function->getAttrOfType<ArrayAttr>("nn.arenas"))
+    for (auto arena : list.getAsRange<DictionaryAttr>())
+      arenas.push_back({arena.getAs<StringAttr>("unit").str(), arena.getAs<IntegerAttr>("bytes").getInt()});
+  return arenas;
+}
+
+//===----------------------------------------------------------------------===//
+// Sizes
+//===----------------------------------------------------------------------===//
+
+/// Kernels address a value by 32-bit numbers of bytes.
+static constexpr double largestValue = 2147483647;
+
+/// Every type of a value with lengths that a function computes or is handed,
+/// one for each size.
+static SmallVector<RankedTensorType> getDynamicTypes(func::FuncOp function) {
+  llvm::MapVector<std::string, RankedTensorType> largest;
+  auto add = [&](Type type) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    if (!tensor || tensor.getNumDynamicDims() == 0)
+      return;
+    RankedTensorType &known = largest[getUnit(tensor)];
+    if (!known || getFixedBytes(known) < getFixedBytes(tensor))
+      known = tensor;
+  };
+  function.walk([&](Operation *op) {
+    llvm::for_each(op->getOperandTypes(), add);
+    llvm::for_each(op->getResultTypes(), add);
+  });
+  return llvm::to_vector(llvm::make_second_range(largest));
+}
+
+/// Whether a value of such a type is too large, counted in floating point since
+/// the lengths may be anything.
+static Value isTooLarge(CodeBuilder &builder, Lengths &lengths, RankedTensorType type) {
+  Type f64 = builder.getF64Type();
+  Value bytes = LLVM::ConstantOp::create(builder, f64, builder.getF64FloatAttr(getFixedBytes(type)));
+  for (const nn::Length &length : nn::parseProduct(getUnit(type))) {
+    Value extent = LLVM::UIToFPOp::create(builder, f64, lengths.getProduct(length.str()));
+    bytes = LLVM::FMulOp::create(builder, bytes, extent);
+  }
+  Value limit = LLVM::ConstantOp::create(builder, f64, builder.getF64FloatAttr(largestValue));
+  return LLVM::FCmpOp::create(builder, LLVM::FCmpPredicate::ogt, bytes, limit);
+}
+
+/// The size of a function's workspace; `offset` is told where each arena begins.
+static Value addArenas(CodeBuilder &builder, Lengths &lengths, func::FuncOp function,
+                       function_ref<void(size_t, Value)> offset) {
+  Value size = builder.i64(0);
+  for (auto [index, arena] : llvm::enumerate(getArenas(function))) {
+    offset(index, size);
+    Value unit = lengths.getProduct(arena.unit);
+    size = builder.add(size, builder.align(builder.scale(unit, arena.bytes)));
+  }
+  return size;
+}
+
+LLVM::LLVMFuncOp emit::emitPlan(EntryContext &context, func::FuncOp function) {
+  CodeBuilder builder(function.getLoc());
+  std::string name = (context.interface.name + "_" + function.getName() + "_plan").str();
+  auto result = builder.getFunction(context.module, name, builder.voidType(),
+                                    {builder.pointerType(), builder.pointerType()});
+  result.setLinkage(LLVM::Linkage::Internal);
+  builder.setInsertionPointToEnd(result.addEntryBlock(builder));
+  Operation *end = LLVM::ReturnOp::create(builder, ValueRange());
+  builder.setInsertionPoint(end);
+  Value dims = result.getArgument(0), offsets = result.getArgument(1);
+  Lengths lengths(context.interface, dims, end);
+
+  // Lengths are counted at the end of the entry block as they are asked for, so
+  // that everything here comes in order.
+  auto storeAt = [&](size_t index, Value value) { builder.store(value, builder.at(offsets, 8 * index)); };
+  Value size = addArenas(builder, lengths, function, storeAt);
+  if (context.interface.reset)
+    size = builder.max(size, addArenas(builder, lengths, cast<func::FuncOp>(context.interface.reset),
+                                       [](size_t, Value) {}));
+  for (RankedTensorType type : getDynamicTypes(function))
+    size = LLVM::SelectOp::create(builder, isTooLarge(builder, lengths, type), builder.i64(-1), size);
+  storeAt(getArenas(function).size(), size);
+  return result;
+}
+
+LLVM::LLVMFuncOp emit::emitStateSize(EntryContext &context) {
+  CodeBuilder builder(context.source.getLoc());
+  auto result = builder.getFunction(context.module, context.interface.name + "_state_size", builder.getI64Type(),
+                                    builder.pointerType());
+  result.setLinkage(LLVM::Linkage::Internal);
+  builder.setInsertionPointToEnd(result.addEntryBlock(builder));
+  Value batch = builder.load(builder.getI64Type(), result.getArgument(0));
+  Value size = builder.i64(memoryAlignment); // for the batch that it has room for
+  for (nn::StateOp state : context.interface.states) {
+    auto type = cast<RankedTensorType>(state.getType());
+    size = builder.add(size, builder.align(builder.scale(nn::isBatched(type) ? batch : builder.i64(1),
+                                                         getFixedBytes(type))));
+  }
+  LLVM::ReturnOp::create(builder, size);
+  return result;
+}

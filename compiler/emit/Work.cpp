@@ -1,0 +1,58 @@
+//===- Work.cpp - How much a kernel computes ------------------------------===//
+
+#include "compiler/emit/Work.h"
+
+#include "compiler/emit/Interface.h"
+
+using namespace mlir;
+using namespace nnc;
+using namespace nnc::emit;
+
+/// A kernel's product of its own extents d0, d1, … as one of the caller's
+/// lengths.
+static std::string substitute(StringRef product, ArrayRef<Attribute> extents) {
+  SmallVector<nn::Length> result;
+  for (const nn::Length &length : nn::parseProduct(product)) {
+    unsigned index;
+    StringRef symbol = length.symbol;
+    if (!symbol.consume_front("d") || symbol.getAsInteger(10, index) || index >= extents.size()) {
+      result.push_back(length);
+      continue;
+    }
+    // Only an extent that is a product of several lengths cannot be shifted,
+    // and the outliner makes such only of rows, which no window looks across.
+    SmallVector<nn::Length> given = nn::parseProduct(cast<StringAttr>(extents[index]).getValue());
+    for (nn::Length &factor : given)
+      result.push_back(given.size() == 1 ? factor.after(length.offset, length.stride) : factor);
+  }
+  return nn::printProduct(result);
+}
+
+/// Operations for each element of what an op computes.
+static int64_t getWorkPerElement(nn::ComputeOp op) {
+  int64_t reduction = op.getReductionSize();
+  bool multiplies = op.getFamily() == nn::Family::Dense || op.getFamily() == nn::Family::Conv;
+  return std::max<int64_t>(1, multiplies ? 2 * reduction : reduction);
+}
+
+Work emit::getWork(nn::LaunchOp launch, nn::KernelOp kernel) {
+  Work work;
+  kernel.getBody().walk([&](nn::ComputeOp op) {
+    RankedTensorType type = nn::getType(op->getResult(0));
+    work[substitute(getUnit(type), launch.getExtents().getValue())] += nn::getFixedSize(type) * getWorkPerElement(op);
+  });
+  return work;
+}
+
+Work emit::getWork(func::FuncOp function) {
+  Work work;
+  function.walk([&](nn::LaunchOp launch) {
+    auto kernel = SymbolTable::lookupNearestSymbolFrom<nn::KernelOp>(launch, launch.getKernelAttr());
+    std::string times;
+    for (auto loop = launch->getParentOfType<nn::EachOp>(); loop; loop = loop->getParentOfType<nn::EachOp>())
+      times = loop.getTrip().str() + "*" + times;
+    for (auto &[unit, count] : getWork(launch, kernel))
+      work[times + unit] += count;
+  });
+  return work;
+}

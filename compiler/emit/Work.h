@@ -1,0 +1,29 @@
+//===- Work.h - How much a kernel computes --------------------------------===//
+
+#ifndef NNC_COMPILER_EMIT_WORK_H
+#define NNC_COMPILER_EMIT_WORK_H
+
+#include "compiler/dialect/NN.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/MapVector.h"
+
+#include <string>
+
+namespace nnc::emit {
+
+/// Floating-point operations as a sum: by product of lengths ("T*batch"), how
+/// many for each unit of it. A multiplication with an addition counts as two,
+/// every other element computed as one.
+using Work = llvm::MapVector<std::string, int64_t>;
+
+/// The work of one call of a kernel, in the caller's lengths.
+Work getWork(nn::LaunchOp launch, nn::KernelOp kernel);
+
+/// The work of all kernels of a planned function, those in loops as often as
+/// they run.
+Work getWork(mlir::func::FuncOp function);
+
+} // namespace nnc::emit
+
+#endif // NNC_COMPILER_EMIT_WORK_H

@@ -1,0 +1,146 @@
+// RUN: nnc-opt %s -split-input-file -verify-diagnostics
+
+!v = tensor<?x4xf32, #nn.dims<"batch">>
+func.func @wrong_result(%x: !v) {
+  // expected-error @+1 {{'nn.tanh' op gives 'tensor<?x4xf32, #nn.dims<"batch">>', not 'tensor<?x5xf32, #nn.dims<"batch">>'}}
+  %0 = nn.tanh %x : (!v) -> tensor<?x5xf32, #nn.dims<"batch">>
+  return
+}
+
+// -----
+
+!v = tensor<?x4xf32, #nn.dims<"batch">>
+func.func @no_suffix(%x: !v, %w: tensor<3xf32>) {
+  // expected-error @+1 {{operand 1 has shape [3], which is not the end of [batch, 4]}}
+  %0 = nn.add %x, %w : (!v, tensor<3xf32>) -> !v
+  return
+}
+
+// -----
+
+!v = tensor<?x4xf32, #nn.dims<"batch">>
+func.func @inner_size(%x: !v, %w: tensor<3x5xf32>) {
+  // expected-error @+1 {{needs x[…, k] and weight[n, k], not [batch, 4] and [3, 5]}}
+  %0 = nn.dense %x, %w : (!v, tensor<3x5xf32>) -> tensor<?x3xf32, #nn.dims<"batch">>
+  return
+}
+
+// -----
+
+!i = tensor<?x4x4x3xf32, #nn.dims<"batch">>
+func.func @window_too_large(%x: !i, %k: tensor<7x7x3x6xf32>) {
+  // expected-error @+1 {{has a window of 7 over an extent of 4 with padding 1 and 1}}
+  %0 = nn.conv %x, %k {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, padding = array<i64: 1, 1, 1, 1>} : (!i, tensor<7x7x3x6xf32>) -> !i
+  return
+}
+
+// -----
+
+!i = tensor<?x4x4x3xf32, #nn.dims<"batch">>
+func.func @channels(%x: !i, %k: tensor<1x1x5x6xf32>) {
+  // expected-error @+1 {{has an image of 3 channels, a kernel [1, 1, 5, 6] and 1 groups, which do not fit}}
+  %0 = nn.conv %x, %k {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, padding = array<i64: 0, 0, 0, 0>} : (!i, tensor<1x1x5x6xf32>) -> !i
+  return
+}
+
+// -----
+
+// expected-error @+1 {{#nn.dims names 1 dimensions, but the type has 2 dynamic ones}}
+func.func private @dims(tensor<?x?xf32, #nn.dims<"batch">>)
+
+// -----
+
+func.func @unknown_weight() {
+  // expected-error @+1 {{reads @w, which no nn.weight, nn.prepared or nn.state declares}}
+  %0 = nn.read @w : tensor<4xf32>
+  return
+}
+
+// -----
+
+nn.weight @w : tensor<4xf32> init <kind = glorot>
+func.func @store_weight(%x: tensor<4xf32>) {
+  // expected-error @+1 {{sets @w, which no nn.prepared or nn.state declares}}
+  nn.store @w, %x : tensor<4xf32>
+  return
+}
+
+// -----
+
+// expected-error @+1 {{must have a fixed shape}}
+nn.weight @w : tensor<?xf32, #nn.dims<"batch">> init <kind = glorot>
+
+// -----
+
+!v = tensor<?x4xf32, #nn.dims<"batch">>
+!s = tensor<?x?x4xf32, #nn.dims<"T", "batch">>
+func.func @state_changes_type(%h: !v) {
+  // expected-error @+1 {{carries a state that starts as}}
+  %y, %e = nn.each "T" start(%h) {
+  ^bb0(%t: tensor<i32>, %s: !v):
+    %0 = nn.reshape %s : (!v) -> tensor<?x2x2xf32, #nn.dims<"batch">>
+    nn.yield next(%0 : tensor<?x2x2xf32, #nn.dims<"batch">>) outputs(%s : !v)
+  } : (!v) -> (!s, !v)
+  return
+}
+
+// -----
+
+!v = tensor<?x4xf32, #nn.dims<"batch">>
+func.func @body_arguments(%h: !v) {
+  // expected-error @+1 {{needs a body with an argument for the step's index, 0 for the sequences and 1 for the states, not 1}}
+  %e = nn.each "T" start(%h) {
+  ^bb0(%t: tensor<i32>):
+    nn.yield next(%h : !v)
+  } : (!v) -> !v
+  return
+}
+
+// -----
+
+!v = tensor<?x4xf32, #nn.dims<"batch">>
+func.func @over_the_batch(%x: !v) {
+  // expected-error @+1 {{must not reduce over the batch}}
+  %0 = nn.sum %x {axes = array<i64: 0>} : (!v) -> tensor<4xf32>
+  return
+}
+
+// -----
+
+!v = tensor<?x4xf32, #nn.dims<"batch">>
+func.func @group_of_loops(%x: !v) {
+  // expected-error @+1 {{cannot compute nn.read}}
+  %0 = nn.group elementwise(%x) {
+  ^bb0(%a: !v):
+    %1 = nn.read @w : !v
+    nn.yield outputs(%1 : !v)
+  } : (!v) -> !v
+  return
+}
+
+// -----
+
+!v = tensor<?x4xf32, #nn.dims<"batch">>
+func.func @unknown_kernel(%x: !v) {
+  // expected-error @+1 {{calls @k, which no nn.kernel defines}}
+  %0 = nn.launch @k ["batch"](%x) : (!v) -> !v
+  return
+}
+
+// -----
+
+!v = tensor<?x4xf32, #nn.dims<"batch">>
+func.func @slice_outside(%x: !v) {
+  // expected-error @+1 {{takes 3 from 2 of an extent of 4}}
+  %0 = nn.slice %x {starts = array<i64: 2>, sizes = array<i64: 3>} : (!v) -> tensor<?x3xf32, #nn.dims<"batch">>
+  return
+}
+
+// -----
+
+!v = tensor<?x4xf32, #nn.dims<"batch">>
+func.func @reshape_size(%x: !v) {
+  // expected-error @+1 {{cannot make [batch, 5] of [batch, 4]}}
+  %0 = nn.reshape %x : (!v) -> tensor<?x5xf32, #nn.dims<"batch">>
+  return
+}

@@ -1,0 +1,104 @@
+// RUN: nnc-opt %s | nnc-opt | FileCheck %s
+// RUN: nnc-opt %s --mlir-print-op-generic | nnc-opt | FileCheck %s
+
+!v = tensor<?x8xf32, #nn.dims<"batch">>
+!i = tensor<?x9x9x4xf32, #nn.dims<"batch">>
+!s = tensor<?x?x4xf32, #nn.dims<"T", "batch">>
+!c = tensor<?xi32, #nn.dims<"batch">>
+
+// CHECK-LABEL: @dense
+func.func @dense(%x: !v, %w: tensor<3x8xf32, #nn.panel<dim = 0, width = 16>>, %a: tensor<?x2x8xf32, #nn.dims<"batch">>, %b: tensor<?x8x5xf32, #nn.dims<"batch">>) {
+  // CHECK: nn.dense {{.*}}-> tensor<?x3xf32, #nn.dims<"batch">>
+  %0 = nn.dense %x, %w : (!v, tensor<3x8xf32, #nn.panel<dim = 0, width = 16>>) -> tensor<?x3xf32, #nn.dims<"batch">>
+  // CHECK: nn.matmul {{.*}}-> tensor<?x2x5xf32, #nn.dims<"batch">>
+  %1 = nn.matmul %a, %b : (tensor<?x2x8xf32, #nn.dims<"batch">>, tensor<?x8x5xf32, #nn.dims<"batch">>) -> tensor<?x2x5xf32, #nn.dims<"batch">>
+  return
+}
+
+// Over time the length of the result is named by the length of the input.
+// CHECK-LABEL: @windows
+func.func @windows(%x: !i, %k: tensor<3x3x4x6xf32>, %s: !s, %t: tensor<5x4x6xf32>) {
+  // CHECK: nn.conv {{.*}}strides = array<i64: 2, 2>
+  %0 = nn.conv %x, %k {strides = array<i64: 2, 2>, dilations = array<i64: 1, 1>, padding = array<i64: 1, 1, 1, 1>} : (!i, tensor<3x3x4x6xf32>) -> tensor<?x5x5x6xf32, #nn.dims<"batch">>
+  // CHECK: nn.conv {{.*}}-> tensor<?x?x6xf32, #nn.dims<"(T-3)/2", "batch">>
+  %1 = nn.conv %s, %t {strides = array<i64: 2>, dilations = array<i64: 1>, padding = array<i64: 0, 0>} : (!s, tensor<5x4x6xf32>) -> tensor<?x?x6xf32, #nn.dims<"(T-3)/2", "batch">>
+  // CHECK: nn.max_pool
+  %2 = nn.max_pool %x {window = array<i64: 2, 2>, strides = array<i64: 2, 2>, padding = array<i64: 0, 0, 0, 0>, overhang = array<i64: 1, 1>} : (!i) -> tensor<?x5x5x4xf32, #nn.dims<"batch">>
+  // CHECK: nn.avg_pool {{.*}}count_padding = true
+  %3 = nn.avg_pool %x {window = array<i64: 3, 3>, strides = array<i64: 1, 1>, padding = array<i64: 1, 1, 1, 1>, overhang = array<i64: 0, 0>, count_padding = true} : (!i) -> !i
+  return
+}
+
+// CHECK-LABEL: @norms
+func.func @norms(%x: !v, %w: tensor<8xf32>) {
+  // CHECK: nn.batch_norm
+  %0 = nn.batch_norm %x, %w, %w, %w, %w {epsilon = 1.0e-5} : (!v, tensor<8xf32>, tensor<8xf32>, tensor<8xf32>, tensor<8xf32>) -> !v
+  // CHECK: nn.layer_norm
+  %1 = nn.layer_norm %x, %w, %w {epsilon = 1.0e-5} : (!v, tensor<8xf32>, tensor<8xf32>) -> !v
+  // CHECK: nn.local_response_norm
+  %2 = nn.local_response_norm %x {size = 5, alpha = 1.0e-4, beta = 0.75, k = 1.0} : (!v) -> !v
+  return
+}
+
+// CHECK-LABEL: @reductions
+func.func @reductions(%x: !s, %n: !c) {
+  // CHECK: nn.sum %arg0, %arg1 {axes = array<i64: 0>}
+  %0 = nn.sum %x, %n {axes = array<i64: 0>} : (!s, !c) -> tensor<?x4xf32, #nn.dims<"batch">>
+  // CHECK: nn.mean
+  %1 = nn.mean %x {axes = array<i64: 2>} : (!s) -> tensor<?x?xf32, #nn.dims<"T", "batch">>
+  // CHECK: nn.reduce_max
+  %2 = nn.reduce_max %x {axes = array<i64: 2>} : (!s) -> tensor<?x?xf32, #nn.dims<"T", "batch">>
+  // CHECK: nn.reduce_min
+  %3 = nn.reduce_min %x {axes = array<i64: 2>} : (!s) -> tensor<?x?xf32, #nn.dims<"T", "batch">>
+  // CHECK: nn.softmax
+  %4 = nn.softmax %x : (!s) -> !s
+  // CHECK: nn.log_softmax
+  %5 = nn.log_softmax %x : (!s) -> !s
+  // CHECK: nn.argmax
+  %6 = nn.argmax %x : (!s) -> tensor<?x?xi32, #nn.dims<"T", "batch">>
+  return
+}
+
+// CHECK-LABEL: @moves
+func.func @moves(%x: !i, %s: !s, %n: !c, %e: tensor<7x4xf32>) {
+  // CHECK: nn.reshape
+  %0 = nn.reshape %x : (!i) -> tensor<?x324xf32, #nn.dims<"batch">>
+  // CHECK: nn.transpose
+  %1 = nn.transpose %x {permutation = array<i64: 0, 3, 1, 2>} : (!i) -> tensor<?x4x9x9xf32, #nn.dims<"batch">>
+  // CHECK: nn.concat
+  %2 = nn.concat %x, %x {axis = 3} : (!i, !i) -> tensor<?x9x9x8xf32, #nn.dims<"batch">>
+  // CHECK: nn.slice
+  %3 = nn.slice %x {starts = array<i64: 1, 2, 0>, sizes = array<i64: 3, 4, 4>} : (!i) -> tensor<?x3x4x4xf32, #nn.dims<"batch">>
+  // CHECK: nn.reverse
+  %4 = nn.reverse %s, %n {axis = 0} : (!s, !c) -> !s
+  // CHECK: nn.last
+  %5 = nn.last %s, %n : (!s, !c) -> tensor<?x4xf32, #nn.dims<"batch">>
+  // CHECK: nn.embed
+  %6 = nn.embed %n, %e : (!c, tensor<7x4xf32>) -> tensor<?x4xf32, #nn.dims<"batch">>
+  // CHECK: nn.one_hot
+  %7 = nn.one_hot %n {classes = 5} : (!c) -> tensor<?x5xf32, #nn.dims<"batch">>
+  // CHECK: nn.batch_major
+  %8 = nn.batch_major %s {steps = 1} : (!s) -> tensor<?x?x4xf32, #nn.dims<"batch", "T">>
+  // CHECK: nn.time_major
+  %9 = nn.time_major %8 {steps = 1} : (tensor<?x?x4xf32, #nn.dims<"batch", "T">>) -> !s
+  // CHECK: nn.broadcast
+  %10 = nn.broadcast %5 {dims = array<i64: 1, 2>} : (tensor<?x4xf32, #nn.dims<"batch">>) -> !s
+  return
+}
+
+// CHECK-LABEL: @losses
+func.func @losses(%y: !v, %label: !c) {
+  // CHECK: nn.cross_entropy
+  %0 = nn.cross_entropy %y, %label : (!v, !c) -> tensor<?xf32, #nn.dims<"batch">>
+  // CHECK: nn.nll
+  %1 = nn.nll %y, %label : (!v, !c) -> tensor<?xf32, #nn.dims<"batch">>
+  // CHECK: nn.mse
+  %2 = nn.mse %y, %y : (!v, !v) -> tensor<?xf32, #nn.dims<"batch">>
+  // CHECK: nn.l1
+  %3 = nn.l1 %y, %y : (!v, !v) -> tensor<?xf32, #nn.dims<"batch">>
+  // CHECK: nn.binary_cross_entropy
+  %4 = nn.binary_cross_entropy %y, %y : (!v, !v) -> tensor<?xf32, #nn.dims<"batch">>
+  // CHECK: nn.hinge
+  %5 = nn.hinge %y, %label : (!v, !c) -> tensor<?xf32, #nn.dims<"batch">>
+  return
+}

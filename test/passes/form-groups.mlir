@@ -1,0 +1,88 @@
+// RUN: nnc-opt %s -nn-form-groups -split-input-file | FileCheck %s
+
+!v = tensor<?x4xf32, #nn.dims<"batch">>
+
+// A contraction takes bias and activation along.
+// CHECK-LABEL: @epilogue
+// CHECK: %[[G:.+]] = nn.group dense(%arg0, %arg1, %arg2)
+// CHECK: nn.dense
+// CHECK-NEXT: nn.add
+// CHECK-NEXT: nn.tanh
+// CHECK-NEXT: nn.yield outputs(%{{.+}} :
+// CHECK: return %[[G]]
+func.func @epilogue(%x: !v, %w: tensor<4x4xf32>, %b: tensor<4xf32>) -> !v {
+  %0 = nn.dense %x, %w : (!v, tensor<4x4xf32>) -> !v
+  %1 = nn.add %0, %b : (!v, tensor<4xf32>) -> !v
+  %2 = nn.tanh %1 : (!v) -> !v
+  return %2 : !v
+}
+
+// -----
+
+!v = tensor<?x4xf32, #nn.dims<"batch">>
+
+// A residual sum joins the later of its two contractions, whose operand the
+// earlier is not.
+// CHECK-LABEL: @residual
+// CHECK: %[[A:.+]] = nn.group dense(%arg0, %arg1)
+// CHECK: nn.group dense(%[[A]], %arg2)
+// CHECK: nn.add
+func.func @residual(%x: !v, %w: tensor<4x4xf32>, %u: tensor<4x4xf32>) -> !v {
+  %0 = nn.dense %x, %w : (!v, tensor<4x4xf32>) -> !v
+  %1 = nn.dense %0, %u : (!v, tensor<4x4xf32>) -> !v
+  %2 = nn.add %0, %1 : (!v, !v) -> !v
+  return %2 : !v
+}
+
+// -----
+
+!v = tensor<?x4xf32, #nn.dims<"batch">>
+
+// The gates of a cell are contractions of one state: they share a group.
+// CHECK-LABEL: @gates
+// CHECK: nn.group dense(%arg0, %arg1, %arg2)
+// CHECK: nn.dense
+// CHECK: nn.dense
+// CHECK: nn.yield
+// CHECK-NOT: nn.group
+func.func @gates(%h: !v, %f: tensor<4x4xf32>, %i: tensor<4x4xf32>) -> !v {
+  %0 = nn.dense %h, %f : (!v, tensor<4x4xf32>) -> !v
+  %1 = nn.sigmoid %0 : (!v) -> !v
+  %2 = nn.dense %h, %i : (!v, tensor<4x4xf32>) -> !v
+  %3 = nn.tanh %2 : (!v) -> !v
+  %4 = nn.mul %1, %3 : (!v, !v) -> !v
+  return %4 : !v
+}
+
+// -----
+
+!v = tensor<?x4xf32, #nn.dims<"batch">>
+
+// Joining the first group would make it wait for the second, which waits for it.
+// CHECK-LABEL: @no_cycle
+// CHECK: %[[A:.+]] = nn.group dense(%arg0, %arg1)
+// CHECK: %[[S:.+]] = nn.group reduce(%[[A]])
+// CHECK: nn.mul
+// CHECK: return
+func.func @no_cycle(%x: !v, %w: tensor<4x4xf32>) -> !v {
+  %0 = nn.dense %x, %w : (!v, tensor<4x4xf32>) -> !v
+  %1 = nn.softmax %0 : (!v) -> !v
+  %2 = nn.mul %0, %1 : (!v, !v) -> !v
+  return %2 : !v
+}
+
+// -----
+
+!v = tensor<?x4xf32, #nn.dims<"batch">>
+
+// A sum reads each product once: they are not stored.
+// CHECK-LABEL: @dot
+// CHECK: nn.group reduce(%arg0, %arg1)
+// CHECK-NEXT: ^bb0
+// CHECK-NEXT: nn.mul
+// CHECK-NEXT: nn.sum
+func.func @dot(%a: !v, %b: !v) -> tensor<?xf32, #nn.dims<"batch">> {
+  %0 = nn.mul %a, %b : (!v, !v) -> !v
+  %1 = nn.sum %0 {axes = array<i64: 1>} : (!v) -> tensor<?xf32, #nn.dims<"batch">>
+  return %1 : tensor<?xf32, #nn.dims<"batch">>
+}

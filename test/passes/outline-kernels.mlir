@@ -1,0 +1,15 @@
+// RUN: nnc-opt %s -nn-form-groups -nn-outline-kernels | FileCheck %s
+
+!v = tensor<?x4xf32, #nn.dims<"batch">>
+!s = tensor<?x?x4xf32, #nn.dims<"T", "batch">>
+
+// Rows are rows: one kernel serves a batch and all steps of a batch.
+// CHECK: nn.kernel dense @dense0
+// CHECK-NOT: nn.kernel
+// CHECK: nn.launch @dense0 ["T*batch"]
+// CHECK: nn.launch @dense0 ["batch"]
+func.func @infer(%x: !v, %xs: !s, %w: tensor<4x4xf32>) -> (!s, !v) {
+  %0 = nn.dense %xs, %w : (!s, tensor<4x4xf32>) -> !s
+  %1 = nn.dense %x, %w : (!v, tensor<4x4xf32>) -> !v
+  return %0, %1 : !s, !v
+}

@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+"""Runs every test suite and adds up their results.
+
+usage: run.py --build DIR [SUITE...]
+
+Suites: lit (every station, with FileCheck), unit (GoogleTest), conformance
+(every layer against values made by PyTorch), examples (their programs). The
+last line is `N passed, N failed`; the exit status is 0 when none failed.
+"""
+
+import argparse
+import json
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+TEST = pathlib.Path(__file__).resolve().parent
+VENV = TEST.parent / ".venv" / "bin"
+
+
+def run_lit(build):
+    """Each file under test/ with a RUN line is a test."""
+    with tempfile.NamedTemporaryFile(suffix=".json") as results:
+        status = subprocess.run(
+            [VENV / "lit", "-v", "--no-progress-bar", "--output", results.name, build / "test"], check=False
+        ).returncode
+        tests = json.loads(pathlib.Path(results.name).read_text() or '{"tests": []}')["tests"]
+    passed = sum(test["code"] in ("PASS", "XFAIL", "FLAKYPASS") for test in tests)
+    failed = sum(test["code"] in ("FAIL", "XPASS", "UNRESOLVED", "TIMEOUT") for test in tests)
+    return passed, failed or int(status != 0)
+
+
+def run_unit(build):
+    """Every program that is named nnc-…-tests."""
+    passed = failed = 0
+    for program in sorted((build / "bin").glob("nnc-*-tests")):
+        with tempfile.NamedTemporaryFile(suffix=".json") as results:
+            status = subprocess.run(
+                [program, "--gtest_brief=1", f"--gtest_output=json:{results.name}"], check=False
+            ).returncode
+            text = pathlib.Path(results.name).read_text()
+        report = json.loads(text) if text else {"tests": 0, "failures": 0}
+        # A program that dies before its report has at least one failure.
+        broken = report["failures"] or int(status != 0)
+        passed += report["tests"] - report["failures"]
+        failed += broken
+        print(f"{program.name}: {report['tests']} tests, {broken} failed")
+    return passed, failed
+
+
+def run_script(command):
+    """A suite of its own, whose last line is `N passed, N failed`."""
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    last = ""
+    for line in process.stdout:
+        print(line, end="", flush=True)
+        last = line
+    status = process.wait()
+    match = re.fullmatch(r"(\d+) passed, (\d+) failed\s*", last)
+    if not match:
+        return 0, 1
+    passed, failed = map(int, match.groups())
+    return passed, failed or int(status != 0)
+
+
+def run_conformance(build):
+    return run_script([VENV / "python", TEST / "conformance" / "run.py", "--build", build])
+
+
+def run_examples(build):
+    return run_script([VENV / "python", TEST / "examples.py", "--build", build])
+
+
+SUITES = {"lit": run_lit, "unit": run_unit, "conformance": run_conformance, "examples": run_examples}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--build", type=pathlib.Path, required=True)
+    parser.add_argument("suite", nargs="*", choices=[[], *SUITES], help=f"of {', '.join(SUITES)}; all when none is named")
+    arguments = parser.parse_args()
+    passed = failed = 0
+    for name in arguments.suite or SUITES:
+        print(f"-- {name}", flush=True)
+        result = SUITES[name](arguments.build.resolve())
+        print(f"{name}: {result[0]} passed, {result[1]} failed", flush=True)
+        passed, failed = passed + result[0], failed + result[1]
+    print(f"{passed} passed, {failed} failed")
+    return failed != 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
