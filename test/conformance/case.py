@@ -111,12 +111,13 @@ class Case:
     outputs: tuple[str, ...] = ("y",)
     calls: tuple[Call, ...] = BATCHES
     integers: tuple[str, ...] = ()  # outputs that are classes
+    layers: str = ""  # declarations that the network uses
     step: bool = False  # has a step function, which gives the same one step at a time
     tolerance: float = 1e-5  # times the largest expected magnitude
 
     @property
     def program(self) -> str:
-        """The network as a .nn program."""
+        """The network as a .nn program, without its layers: cases of a family share those."""
         ports = [_port(name, tensor) for name, tensor in self.inputs.items()]
         lines = [f"input {', '.join(ports)}", f"output {', '.join(self.outputs)}"]
         lines += [line for line in self.body.strip().splitlines()]
@@ -142,6 +143,12 @@ class Case:
 def _port(name: str, tensor: Tensor) -> str:
     shape = f"[{', '.join(map(str, tensor.shape))}]" if tensor.shape else ""
     return f"{name}{shape}" + (f" : class[{tensor.classes}]" if tensor.classes else "")
+
+
+def program_of(cases: list[Case]) -> str:
+    """A whole .nn file with these cases; each declaration of layers once."""
+    layers = dict.fromkeys(case.layers for case in cases if case.layers)
+    return "\n".join([*layers, *(case.program for case in cases)])
 
 
 class Family:

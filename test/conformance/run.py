@@ -33,7 +33,7 @@ import numpy as np
 
 import cases
 import expected
-from case import Call, Case
+from case import Call, Case, program_of
 from library import ISAS, UNSUPPORTED, Context, Failure, Model, Network, Runtime
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -64,13 +64,12 @@ def compile_program(nnc: pathlib.Path, text: str, source: pathlib.Path, folder: 
 def compile_family(nnc: pathlib.Path, family: str, members: list[Case], folder: pathlib.Path) -> dict[str, str]:
     """Compiles all cases of a family in one run of nnc. Where that fails, each by itself, so that one bad case does
     not hide the others; gives the complaints by case."""
-    text = "\n".join(case.program for case in members)
-    complaint = compile_program(nnc, text, folder / f"{family}.nn", folder)
+    complaint = compile_program(nnc, program_of(members), folder / f"{family}.nn", folder)
     if not complaint:
         return {}
     if len(members) == 1:
         return {members[0].name: complaint}
-    complaints = {case.name: compile_program(nnc, case.program, folder / f"{case.name}.nn", folder)
+    complaints = {case.name: compile_program(nnc, program_of([case]), folder / f"{case.name}.nn", folder)
                   for case in members}
     return {name: text for name, text in complaints.items() if text}
 
@@ -324,7 +323,8 @@ def main() -> int:
     families = {family: [case for case in members if arguments.k in f"{family}.{case.name}"]
                 for family, members in cases.load(arguments.families).items()}
     if arguments.list:
-        print("\n".join(case.program for members in families.values() for case in members))
+        for members in families.values():
+            print(program_of(members))
         return 0
     nnc = arguments.nnc or find_nnc()
     folder = arguments.keep or pathlib.Path(tempfile.mkdtemp(prefix="nnc-conformance-"))
