@@ -1,0 +1,258 @@
+#!/usr/bin/env python3
+"""Measure how fast compiled networks and the compiler are, against the machine and against peers, in one run.
+
+    bench.py [NAME...] [-json FILE] [-check] [-peers]
+
+NAME is a network of nnc_bench (lenet5, dense_1008, conv3x3_56_64_64, ...), "compile" or nothing for all. Rounds of ours
+and of the peers alternate, and the fastest of each counts, so that what else the machine does falls on both.
+
+-peers makes .venv-peers with ONNX Runtime, PyTorch and OpenVINO (some GB) where there is none; without it, peers are
+timed only where .venv-peers or $NNC_PEERS_PYTHON is at hand. -check fails when a figure is below its bar; a figure that
+could not be taken is below it, too, unless it needs peers that are not there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+HERE = pathlib.Path(__file__).resolve().parent
+PEERS_VENV = ROOT / ".venv-peers"
+PEERS_PACKAGES = ("torch", "onnx", "onnxruntime", "openvino")
+
+DENSE = ("dense_1008", "dense_64", "dense_8")
+CONV = ("conv3x3_56_64_64", "conv3x3_28_128_128", "conv3x3_14_256_256", "conv3x3_7_512_512", "conv1x1_56_64_256",
+        "conv1x1_56_256_64", "conv1x1_14_256_1024")
+NAMES = ("lenet5", *DENSE, *CONV)
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A figure and the value that it must reach."""
+
+    figure: str
+    bound: float
+    unit: str
+    subjects: tuple[str, ...]  # the names that it is taken from
+    at_most: bool = False
+    needs_peers: bool = False
+
+    def holds(self, value: float) -> bool:
+        return value <= self.bound if self.at_most else value >= self.bound
+
+
+# Every bar there is.
+BARS = (
+    Bar("lenet5, batch 1: times as fast as ONNX Runtime", 2.0, "x", ("lenet5",), needs_peers=True),
+    *(Bar(f"{name}: share of the multiply-add peak", 0.90, "", (name,)) for name in DENSE),
+    Bar("convolutions: share of peak, geometric mean", 0.90, "", CONV),
+    Bar("convolutions: share of peak, worst", 0.80, "", CONV),
+    Bar("two threads: times as fast as one, geometric mean", 1.85, "x", DENSE + CONV),
+    Bar("nnc lenet5.nn, nothing cached", 2.0, "s", ("compile",), at_most=True),
+    Bar("nnc lenet5.nn, all cached", 0.3, "s", ("compile",), at_most=True),
+    Bar("liblenet5.a", 300.0, "KB", ("compile",), at_most=True),
+)
+
+
+def geometric_mean(values: list[float]) -> float:
+    return math.exp(sum(map(math.log, values)) / len(values))
+
+
+# --- Measuring ---------------------------------------------------------------------------------------------------
+
+
+def run_ours(program: pathlib.Path, names: list[str], seconds: float) -> dict[str, float]:
+    """Operations a second by "name/threads:n", and of the peaks by "peak_avx2" and "peak_avx512"."""
+    wanted = "|".join(["peak_.*", *(f"{re.escape(name)}/.*" for name in names)])
+    with tempfile.NamedTemporaryFile(suffix=".json") as file:
+        subprocess.run([program, f"--benchmark_filter=^({wanted})$", f"--benchmark_min_time={seconds}",
+                        "--benchmark_repetitions=3", "--benchmark_enable_random_interleaving=true",
+                        f"--benchmark_out={file.name}", "--benchmark_out_format=json"],
+                       check=True, stdout=subprocess.DEVNULL)
+        report = json.load(open(file.name))
+    best: dict[str, float] = {}
+    for row in report["benchmarks"]:
+        if row.get("error_occurred"):
+            print(f"{row['name']}: {row['error_message']}", file=sys.stderr)
+        elif row["run_type"] == "iteration":
+            name = row["run_name"].removesuffix("/real_time")
+            best[name] = max(best.get(name, 0), row["flops"])
+            best[f"{name}/seconds"] = min(best.get(f"{name}/seconds", math.inf), _seconds(row))
+    return best
+
+
+def _seconds(row: dict) -> float:
+    return row["real_time"] * {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}[row["time_unit"]]
+
+
+def run_peers(python: pathlib.Path | None, names: list[str], seconds: float) -> dict[str, float]:
+    """Seconds a call by "name/peer"; nothing without an environment."""
+    if not python or not names:
+        return {}
+    done = subprocess.run([python, HERE / "peers.py", *names, "--seconds", str(seconds)], capture_output=True, text=True)
+    if done.returncode:
+        print(f"the peers failed: {done.stderr.strip().splitlines()[-1]}", file=sys.stderr)
+        return {}
+    return {f"{name}/{peer}": value for name, peers in json.loads(done.stdout).items() for peer, value in peers.items()}
+
+
+def merge(into: dict[str, float], new: dict[str, float], better: Callable[[float, float], float]) -> None:
+    for name, value in new.items():
+        into[name] = better(into[name], value) if name in into else value
+
+
+def measure(program: pathlib.Path, python: pathlib.Path | None, names: list[str], rounds: int,
+            seconds: float) -> tuple[dict[str, float], dict[str, float]]:
+    """Our speeds and the peers' times, each the best of the rounds."""
+    ours: dict[str, float] = {}
+    peers: dict[str, float] = {}
+    for _ in range(rounds):
+        found = run_ours(program, names, seconds)
+        merge(ours, {name: value for name, value in found.items() if name.endswith("/seconds")}, min)
+        merge(ours, {name: value for name, value in found.items() if not name.endswith("/seconds")}, max)
+        merge(peers, run_peers(python, names, seconds), min)
+    return ours, peers
+
+
+def measure_compiler(nnc: pathlib.Path) -> dict[str, float]:
+    """Seconds with an empty and with a filled cache, the fastest of three each, and the archive's size in KB."""
+    source = ROOT / "examples/lenet5/lenet5.nn"
+    cold, warm = [], []
+    for _ in range(3):
+        with tempfile.TemporaryDirectory() as folder:
+            command = [nnc, source, "-o", f"{folder}/out", f"-cache-dir={folder}/cache"]
+            for times in (cold, warm):
+                start = time.perf_counter()
+                subprocess.run(command, check=True)
+                times.append(time.perf_counter() - start)
+            size = pathlib.Path(folder, "out", "liblenet5.a").stat().st_size
+    return {"nnc lenet5.nn, nothing cached": min(cold), "nnc lenet5.nn, all cached": min(warm),
+            "liblenet5.a": size / 1000}
+
+
+# --- Telling -----------------------------------------------------------------------------------------------------
+
+
+def figures(ours: dict[str, float], peers: dict[str, float]) -> dict[str, float]:
+    """The figures of BARS that these measurements give."""
+    found: dict[str, float] = {}
+    peak = max((ours[name] for name in ("peak_avx2", "peak_avx512") if name in ours), default=math.nan)
+    if "lenet5/threads:1/seconds" in ours and "lenet5/ort" in peers:
+        found["lenet5, batch 1: times as fast as ONNX Runtime"] = peers["lenet5/ort"] / ours["lenet5/threads:1/seconds"]
+    for name in DENSE:
+        if f"{name}/threads:1" in ours:
+            found[f"{name}: share of the multiply-add peak"] = ours[f"{name}/threads:1"] / peak
+    shares = [ours[f"{name}/threads:1"] / peak for name in CONV if f"{name}/threads:1" in ours]
+    if shares:
+        found["convolutions: share of peak, geometric mean"] = geometric_mean(shares)
+        found["convolutions: share of peak, worst"] = min(shares)
+    speedups = [ours[f"{name}/threads:2"] / ours[f"{name}/threads:1"] for name in DENSE + CONV
+                if f"{name}/threads:2" in ours and f"{name}/threads:1" in ours]
+    if speedups:
+        found["two threads: times as fast as one, geometric mean"] = geometric_mean(speedups)
+    return found
+
+
+def print_networks(names: list[str], ours: dict[str, float], peers: dict[str, float]) -> None:
+    """One line a network: time, speed, share of peak, gain of a second thread, and the peers' times over ours."""
+    peak = max((ours[name] for name in ("peak_avx2", "peak_avx512") if name in ours), default=math.nan)
+    print(f"multiply-add peak of one core: {peak / 1e9:.0f} GFLOP/s")
+    print(f"{'':22}{'us':>10}{'GFLOP/s':>10}{'of peak':>9}{'2 threads':>11}   peers' time over ours")
+    for name in names:
+        if f"{name}/threads:1" not in ours:
+            continue
+        seconds, speed = ours[f"{name}/threads:1/seconds"], ours[f"{name}/threads:1"]
+        gain = ours.get(f"{name}/threads:2", math.nan) / speed
+        others = [f"{peer} {peers[f'{name}/{peer}'] / seconds:.2f}x" for peer in ("ort", "torch", "openvino")
+                  if f"{name}/{peer}" in peers]
+        print(f"{name:22}{seconds * 1e6:10.1f}{speed / 1e9:10.1f}{speed / peak:9.2f}{gain:10.2f}x   {'  '.join(others)}")
+
+
+def print_bars(chosen: list[str], found: dict[str, float], have_peers: bool) -> bool:
+    """One line a bar; gives whether all hold."""
+    good = True
+    print(f"\n{'':54}{'figure':>10}{'bar':>12}")
+    for bar in BARS:
+        if not set(bar.subjects) <= set(chosen):
+            continue
+        bound = f"{'<=' if bar.at_most else '>='} {bar.bound:g}{bar.unit}"
+        if bar.figure not in found:
+            missing = bar.needs_peers and not have_peers
+            good &= missing
+            print(f"{bar.figure:54}{'-':>10}{bound:>12}  {'no peers' if missing else 'NOT MEASURED'}")
+            continue
+        value = found[bar.figure]
+        good &= bar.holds(value)
+        print(f"{bar.figure:54}{value:9.2f}{bar.unit or ' '}{bound:>12}  {'ok' if bar.holds(value) else 'BELOW THE BAR'}")
+    return good
+
+
+# --- The command -------------------------------------------------------------------------------------------------
+
+
+def peers_python(make: bool) -> pathlib.Path | None:
+    """The Python that has the peers; makes its environment when asked to."""
+    if "NNC_PEERS_PYTHON" in os.environ:
+        return pathlib.Path(os.environ["NNC_PEERS_PYTHON"])
+    python = PEERS_VENV / "bin/python"
+    if make and not python.exists():
+        subprocess.run([sys.executable, "-m", "venv", PEERS_VENV], check=True)
+        subprocess.run([python, "-m", "pip", "install", "-q", *PEERS_PACKAGES], check=True)
+    return python if python.exists() else None
+
+
+def newest(pattern: str) -> pathlib.Path | None:
+    return max(ROOT.glob(pattern), key=lambda path: path.stat().st_mtime, default=None)
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__, allow_abbrev=False,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="networks, or compile (all)")
+    parser.add_argument("-json", metavar="FILE", type=pathlib.Path, help="also write all measurements and figures here")
+    parser.add_argument("-check", action="store_true", help="fail when a figure is below its bar")
+    parser.add_argument("-peers", action="store_true", help="make the peers' environment where there is none")
+    parser.add_argument("-build", metavar="DIR", type=pathlib.Path, help="build folder (the one built last)")
+    parser.add_argument("-rounds", type=int, default=3)
+    parser.add_argument("-seconds", type=float, default=0.3, help="for each network, thread count and round")
+    arguments = parser.parse_args()
+    unknown = set(arguments.names) - {*NAMES, "compile"}
+    if unknown:
+        parser.error(f"no such name: {', '.join(sorted(unknown))} (there are {', '.join(NAMES)}, compile)")
+    return arguments
+
+
+def main() -> int:
+    arguments = parse_arguments()
+    chosen = arguments.names or [*NAMES, "compile"]
+    names = [name for name in NAMES if name in chosen]
+    program = arguments.build / "bin/nnc_bench" if arguments.build else newest("build*/bin/nnc_bench")
+    if names and (not program or not program.exists()):
+        raise SystemExit("no nnc_bench: build the target nnc_bench first, or say where with -build")
+    nnc = program.with_name("nnc") if program else newest("build*/bin/nnc")
+    python = peers_python(arguments.peers)
+    ours, peers = measure(program, python, names, arguments.rounds, arguments.seconds) if names else ({}, {})
+    found = figures(ours, peers)
+    if "compile" in chosen and nnc and nnc.exists():
+        found |= measure_compiler(nnc)
+    if names:
+        print_networks(names, ours, peers)
+    good = print_bars(chosen, found, have_peers=python is not None)
+    if arguments.json:
+        arguments.json.write_text(json.dumps({"ours": ours, "peers": peers, "figures": found}, indent=1) + "\n")
+    return 1 if arguments.check and not good else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+"""Time the peers' inference on the networks that nnc_bench times: ONNX Runtime, PyTorch and OpenVINO.
+
+    peers.py [NAME...] [--threads N] [--peers ort,torch,openvino]
+
+Runs in an environment that has them (`./dev bench -peers` makes one); a peer that is missing is left out. float32,
+random weights and inputs. Prints one JSON object: {network: {peer: seconds a call, the fastest of all}}.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import sys
+import time
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+
+def lenet5() -> nn.Module:
+    return nn.Sequential(nn.Conv2d(1, 6, 5), nn.Tanh(), nn.AvgPool2d(2), nn.Conv2d(6, 16, 5), nn.Tanh(), nn.AvgPool2d(2),
+                         nn.Flatten(), nn.Linear(400, 120), nn.Tanh(), nn.Linear(120, 84), nn.Tanh(), nn.Linear(84, 10),
+                         nn.Softmax(1))
+
+
+def dense(batch: int, inputs: int, outputs: int) -> tuple[nn.Module, torch.Tensor]:
+    return nn.Linear(inputs, outputs, bias=False), torch.randn(batch, inputs)
+
+
+def conv(kernel: int, size: int, inputs: int, outputs: int) -> tuple[nn.Module, torch.Tensor]:
+    layer = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2)
+    return nn.Sequential(layer, nn.ReLU()), torch.randn(1, inputs, size, size)
+
+
+SUBJECTS: dict[str, Callable[[], tuple[nn.Module, torch.Tensor]]] = {
+    "lenet5": lambda: (lenet5(), torch.randn(1, 1, 32, 32)),
+    "dense_1008": lambda: dense(1008, 1008, 1008),
+    "dense_64": lambda: dense(64, 1024, 1024),
+    "dense_8": lambda: dense(8, 512, 512),
+    "conv3x3_56_64_64": lambda: conv(3, 56, 64, 64),
+    "conv3x3_28_128_128": lambda: conv(3, 28, 128, 128),
+    "conv3x3_14_256_256": lambda: conv(3, 14, 256, 256),
+    "conv3x3_7_512_512": lambda: conv(3, 7, 512, 512),
+    "conv1x1_56_64_256": lambda: conv(1, 56, 64, 256),
+    "conv1x1_56_256_64": lambda: conv(1, 56, 256, 64),
+    "conv1x1_14_256_1024": lambda: conv(1, 14, 256, 1024),
+}
+
+
+def fastest(call: Callable[[], object], seconds: float) -> float:
+    """Seconds of the fastest call within `seconds`, after a warm-up."""
+    for _ in range(10):
+        call()
+    best, end = float("inf"), time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        start = time.perf_counter()
+        call()
+        best = min(best, time.perf_counter() - start)
+    return best
+
+
+def onnx_of(model: nn.Module, x: torch.Tensor) -> bytes:
+    file = io.BytesIO()
+    torch.onnx.export(model, (x,), file, dynamo=False)
+    return file.getvalue()
+
+
+def torch_call(model: nn.Module, x: torch.Tensor, threads: int) -> Callable[[], object]:
+    torch.set_num_threads(threads)
+    return lambda: model(x)
+
+
+def ort_call(model: nn.Module, x: torch.Tensor, threads: int) -> Callable[[], object]:
+    import onnxruntime
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.log_severity_level = threads, 3
+    session = onnxruntime.InferenceSession(onnx_of(model, x), options, providers=["CPUExecutionProvider"])
+    feed = {session.get_inputs()[0].name: x.numpy()}
+    return lambda: session.run(None, feed)
+
+
+def openvino_call(model: nn.Module, x: torch.Tensor, threads: int) -> Callable[[], object]:
+    import openvino
+    core = openvino.Core()
+    core.set_property("CPU", {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32"})
+    request = core.compile_model(core.read_model(onnx_of(model, x)), "CPU").create_infer_request()
+    feed = [x.numpy()]
+    return lambda: request.infer(feed)
+
+
+PEERS = {"torch": torch_call, "ort": ort_call, "openvino": openvino_call}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", help=f"networks ({', '.join(SUBJECTS)})")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--peers", default="ort,torch,openvino")
+    parser.add_argument("--seconds", type=float, default=1, help="for each network and peer")
+    arguments = parser.parse_args()
+    torch.manual_seed(0)
+    results: dict[str, dict[str, float]] = {}
+    with torch.inference_mode():
+        for name in arguments.names or SUBJECTS:
+            model, x = SUBJECTS[name]()
+            model.eval()
+            for peer in arguments.peers.split(","):
+                try:
+                    call = PEERS[peer](model, x, arguments.threads)
+                except ImportError as error:
+                    print(f"{peer} is left out: {error}", file=sys.stderr)
+                    continue
+                results.setdefault(name, {})[peer] = fastest(call, arguments.seconds)
+    print(json.dumps(results))
+
+
+if __name__ == "__main__":
+    main()
