@@ -208,6 +208,7 @@ Value BodyEmitter::getStateAddress(nn::StateOp state) {
 
 Value BodyEmitter::getPlace(nn::PlaceAttr place, const Loop *loop) {
   unsigned index = place.getIndex();
+  nn::EachOp each = loop ? loop->op : nn::EachOp();
   switch (place.getKind()) {
   case nn::PlaceKind::Workspace: {
     Value unit = lengths->getProduct(getArenas(function)[index].unit);
@@ -218,12 +219,12 @@ Value BodyEmitter::getPlace(nn::PlaceAttr place, const Loop *loop) {
     return inEntry([&] { return builder.load(builder.pointerType(), builder.at(pointers, 8 * (inputCount + index))); });
   }
   case nn::PlaceKind::Stack: {
-    Value bytes = lengths->getBytes(nn::EachOp::getElementType(nn::getType(loop->op.getOutputs()[index])));
+    Value bytes = lengths->getBytes(nn::EachOp::getElementType(nn::getType(each.getOutputs()[index])));
     return builder.at(loop->stacks[index], builder.mul(loop->step, bytes));
   }
   case nn::PlaceKind::Carry: {
     // Two slots take turns: a step never writes the state that it reads.
-    RankedTensorType type = nn::getType(loop->op.getStarts()[index]);
+    RankedTensorType type = nn::getType(each.getStarts()[index]);
     Value unit = lengths->getProduct(getUnit(type));
     Value bytes = builder.scale(unit, llvm::alignTo(getFixedBytes(type), memoryAlignment));
     Value turn = LLVM::AndOp::create(builder, loop->step, builder.i64(1));

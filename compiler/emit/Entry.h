@@ -7,7 +7,6 @@
 #include "compiler/emit/KernelTable.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "llvm/ADT/SetVector.h"
 
 namespace nnc::emit {
 
@@ -16,10 +15,10 @@ class ErrorTexts {
 public:
   /// The code for a failure of what stands at this location.
   int32_t getCode(mlir::Location location);
-  llvm::ArrayRef<std::string> getTexts() const { return texts.getArrayRef(); }
+  llvm::ArrayRef<std::string> getTexts() const { return texts; }
 
 private:
-  llvm::SetVector<std::string> texts;
+  std::vector<std::string> texts;
 };
 
 /// What the functions of one library share while they are written.

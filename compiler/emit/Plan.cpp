@@ -28,8 +28,10 @@ static std::string describe(Location location) {
 int32_t ErrorTexts::getCode(Location location) {
   std::string place = describe(location);
   std::string text = place.empty() ? "a kernel failed" : "a kernel failed: " + place;
-  texts.insert(text);
-  return llvm::find(texts, text) - texts.begin() + 1;
+  auto known = llvm::find(texts, text);
+  if (known == texts.end())
+    known = texts.insert(known, text);
+  return known - texts.begin() + 1;
 }
 
 std::string emit::getKernelTableName(const Interface &interface) { return interface.name + "_kernels"; }
@@ -52,7 +54,7 @@ static constexpr double largestValue = 2147483647;
 /// Every type of a value with lengths that a function computes or is handed,
 /// one for each size.
 static SmallVector<RankedTensorType> getDynamicTypes(func::FuncOp function) {
-  llvm::MapVector<std::string, RankedTensorType> largest;
+  std::map<std::string, RankedTensorType> largest;
   auto add = [&](Type type) {
     auto tensor = dyn_cast<RankedTensorType>(type);
     if (!tensor || tensor.getNumDynamicDims() == 0)

@@ -6,8 +6,8 @@
 #include "compiler/dialect/NN.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "llvm/ADT/MapVector.h"
 
+#include <map>
 #include <string>
 
 namespace nnc::emit {
@@ -15,7 +15,7 @@ namespace nnc::emit {
 /// Floating-point operations as a sum: by product of lengths ("T*batch"), how
 /// many for each unit of it. A multiplication with an addition counts as two,
 /// every other element computed as one.
-using Work = llvm::MapVector<std::string, int64_t>;
+using Work = std::map<std::string, int64_t>;
 
 /// The work of one call of a kernel, in the caller's lengths.
 Work getWork(nn::LaunchOp launch, nn::KernelOp kernel);

@@ -1,0 +1,203 @@
+//===- Header.cpp - The C header of a library -----------------------------===//
+//
+// Declares what compiler/emit/Api.cpp defines: parameters come in the same order.
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/emit/Header.h"
+
+#include "compiler/emit/Work.h"
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace mlir;
+using namespace nnc;
+using namespace nnc::emit;
+
+namespace {
+
+class HeaderEmitter {
+public:
+  HeaderEmitter(const Interface &interface, StringRef source)
+      : interface(interface), name(interface.name), prefix(interface.prefix), source(source), os(text) {}
+
+  std::string emit() {
+    emitTop();
+    emitSizes();
+    emitWeights();
+    emitModel();
+    for (const Function &function : interface.functions)
+      emitFunction(function);
+    if (interface.reset)
+      os << "\n/** Sets the state of every example back to its start values. */\n"
+         << "nnc_status " << name << "_reset(nnc_context *context);\n";
+    emitBottom();
+    return text;
+  }
+
+private:
+  void emitTop();
+  void emitSizes();
+  void emitWorkSize();
+  void emitWeights();
+  void emitModel();
+  void emitFunction(const Function &function);
+  void emitBottom();
+
+  void emitDefine(StringRef macro, Twine value, StringRef comment) {
+    os << "#define " << macro << ' ' << value << " /* " << comment << " */\n";
+  }
+  std::string getGuard() const { return ("NNC_" + prefix + "_H").str(); }
+  std::string describeShape(RankedTensorType type) const;
+  std::string getExpression(const nn::Length &length) const;
+
+  const Interface &interface;
+  StringRef name, prefix, source;
+  std::string text;
+  llvm::raw_string_ostream os;
+};
+
+} // namespace
+
+/// "[batch][T][64]".
+std::string HeaderEmitter::describeShape(RankedTensorType type) const {
+  std::string shape;
+  for (const nn::Extent &extent : nn::getExtents(type))
+    shape += "[" + (extent.isDynamic() ? extent.name.str() : std::to_string(extent.size)) + "]";
+  return shape;
+}
+
+/// A length as an expression of C, in the macros' parameters.
+std::string HeaderEmitter::getExpression(const nn::Length &length) const {
+  std::string value = length.symbol;
+  if (int32_t dim = interface.getFreeDim(length.symbol); dim >= 0)
+    value = "(int64_t)(" + interface.freeDims[dim].identifier + ")";
+  if (length.offset != 0) {
+    std::string sum = value + (length.offset > 0 ? " + " : " - ") + std::to_string(std::abs(length.offset));
+    value = length.offset > 0 ? "(" + sum + ")" : "(" + sum + " > 0 ? " + sum + " : 0)";
+  }
+  return length.stride == 1 ? value : value + " / " + std::to_string(length.stride);
+}
+
+void HeaderEmitter::emitTop() {
+  os << "/* " << name << ".h - written by nnc " NNC_VERSION " from " << llvm::sys::path::filename(source)
+     << ". Link with -lnnc_runtime. */\n\n"
+     << "#ifndef " << getGuard() << "\n#define " << getGuard() << "\n\n"
+     << "#include <nnc/runtime.h>\n\n"
+     << "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n";
+}
+
+void HeaderEmitter::emitBottom() {
+  os << "\n#ifdef __cplusplus\n}\n#endif\n\n#endif /* " << getGuard() << " */\n";
+}
+
+//===----------------------------------------------------------------------===//
+// Constants
+//===----------------------------------------------------------------------===//
+
+void HeaderEmitter::emitSizes() {
+  for (const Argument &argument : interface.functions.front().arguments)
+    if (argument.hasFixedSize())
+      emitDefine(argument.macro, Twine(nn::getFixedSize(argument.type)),
+                 "elements of one example of " + argument.name);
+  for (const FreeDim &dim : interface.freeDims)
+    if (dim.bound > 0)
+      emitDefine((prefix + "_MAX_" + StringRef(dim.name).upper()).str(), Twine(dim.bound), "the longest " + dim.name);
+  emitDefine((prefix + "_WEIGHTS_BYTES").str(), Twine(interface.weightsBytes), "of all weights in memory");
+  emitWorkSize();
+  os << '\n';
+}
+
+/// Floating-point operations of one example: a number, or a macro of the
+/// lengths.
+void HeaderEmitter::emitWorkSize() {
+  Work terms;
+  for (auto &[unit, count] : getWork(cast<func::FuncOp>(interface.functions.front().op))) {
+    std::string term;
+    for (const nn::Length &length : nn::parseProduct(unit)) {
+      if (length.symbol == nn::batchName || length.symbol == "1")
+        continue;
+      term += " * " + getExpression(length);
+    }
+    terms[term] += count;
+  }
+  if (terms.empty())
+    return;
+  std::string sum;
+  for (auto &[term, count] : terms)
+    sum += (sum.empty() ? "" : " + ") + std::to_string(count) + term;
+  std::string macro = (prefix + "_FLOPS").str();
+  if (!interface.freeDims.empty()) {
+    macro += "(" + llvm::join(llvm::map_range(interface.freeDims, [](const FreeDim &dim) { return dim.identifier; }),
+                              ", ") + ")";
+    sum = "(" + sum + ")";
+  }
+  emitDefine(macro, sum, "floating-point operations of one example");
+}
+
+void HeaderEmitter::emitWeights() {
+  if (interface.weights.empty())
+    return;
+  size_t widest = 0;
+  for (const Weight &weight : interface.weights)
+    widest = std::max(widest, weight.name.size());
+  os << "/* Weights, by the names under which nnc_weight_read, nnc_weight_write and the files of nnc_model_load know\n"
+     << " * them:\n *\n";
+  for (const Weight &weight : interface.weights) {
+    os << " *   " << llvm::left_justify(weight.name, widest) << "  " << describeShape(weight.type);
+    if (!weight.isTrainable)
+      os << "  a running statistic";
+    os << '\n';
+  }
+  os << " */\n\n";
+}
+
+//===----------------------------------------------------------------------===//
+// Functions
+//===----------------------------------------------------------------------===//
+
+void HeaderEmitter::emitModel() {
+  os << "/** The network itself, for the functions of nnc/runtime.h. */\n"
+     << "extern NNC_API const nnc_network " << name << "_network;\n\n"
+     << "/** Makes a model with initialized weights; options may be null. */\n"
+     << "NNC_API nnc_status " << name << "_create(const nnc_model_options *options, nnc_model **out_model);\n"
+     << "NNC_API void " << name << "_destroy(nnc_model *model);\n\n"
+     << "/** Makes room for calls with up to max_batch examples";
+  for (const FreeDim &dim : interface.freeDims)
+    os << (&dim == &interface.freeDims.front() ? " and lengths of up to max_" : ", max_") << dim.name;
+  os << ".\n * A context serves one caller at a time. */\n"
+     << "NNC_API nnc_status " << name << "_context_create(nnc_model *model, int64_t max_batch";
+  for (const FreeDim &dim : interface.freeDims)
+    os << ", int64_t max_" << dim.identifier;
+  os << ", nnc_context **out_context);\n"
+     << "NNC_API void " << name << "_context_destroy(nnc_context *context);\n";
+}
+
+void HeaderEmitter::emitFunction(const Function &function) {
+  if (function.isStep)
+    os << "\n/** Runs one step on the context's state, which " << name << "_reset sets to its start.\n *\n";
+  else
+    os << "\n/** Runs the network on `batch` examples.\n *\n";
+  for (const Argument &argument : function.arguments)
+    os << " * " << (argument.isOutput ? "gives" : "takes") << ' ' << argument.identifier << ' '
+       << describeShape(argument.type) << (argument.isInteger() ? ", numbers of classes" : "") << '\n';
+  if (!function.isStep)
+    for (const FreeDim &dim : interface.freeDims)
+      os << " * " << dim.lengths << " [batch]: the length of each example, at most " << dim.identifier
+         << ", or null when all are full\n";
+  os << " */\nNNC_API nnc_status " << name << "_" << function.name << "(nnc_context *context, int64_t batch";
+  if (!function.isStep)
+    for (const FreeDim &dim : interface.freeDims)
+      os << ", int64_t " << dim.identifier << ", const int32_t *" << dim.lengths;
+  for (const Argument &argument : function.arguments)
+    os << ", " << (argument.isOutput ? "" : "const ") << (argument.isInteger() ? "int32_t" : "float") << " *"
+       << argument.identifier;
+  os << ");\n";
+}
+
+std::string emit::emitHeader(const Interface &interface, StringRef source) {
+  return HeaderEmitter(interface, source).emit();
+}

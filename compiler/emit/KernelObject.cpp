@@ -1,0 +1,66 @@
+//===- KernelObject.cpp - A kernel's object as the library has it ---------===//
+
+#include "compiler/emit/KernelObject.h"
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/BinaryFormat/ELF.h"
+#include "llvm/ObjCopy/CommonConfig.h"
+#include "llvm/ObjCopy/ConfigManager.h"
+#include "llvm/ObjCopy/ObjCopy.h"
+#include "llvm/Object/ObjectFile.h"
+#include "llvm/Support/MemoryBuffer.h"
+
+using namespace llvm;
+using namespace nnc::emit;
+
+static constexpr StringLiteral parallelLoop = "nnc_kernel_parallel_for";
+static constexpr StringLiteral allowed[] = {parallelLoop, "memcpy", "memmove", "memset"};
+
+/// A kernel needs nothing at run time but these.
+static Error checkUndefined(const object::ObjectFile &object) {
+  for (const object::SymbolRef &symbol : object.symbols()) {
+    Expected<uint32_t> flags = symbol.getFlags();
+    Expected<StringRef> name = symbol.getName();
+    if (!flags || !name)
+      return joinErrors(flags.takeError(), name.takeError());
+    if ((*flags & object::SymbolRef::SF_Undefined) && !name->empty() && !is_contained(allowed, *name))
+      return createStringError("needs the symbol " + *name + ", which no kernel may");
+  }
+  return Error::success();
+}
+
+static Error addName(objcopy::NameMatcher &matcher, StringRef name) {
+  return matcher.addMatcher(objcopy::NameOrPattern::create(name, objcopy::MatchStyle::Literal,
+                                                           [](Error error) { return error; }));
+}
+
+Expected<std::string> nnc::emit::renameKernel(StringRef bytes, StringRef from, StringRef to) {
+  auto open = [](StringRef bytes) {
+    return object::ObjectFile::createObjectFile(MemoryBufferRef(bytes, "kernel"));
+  };
+  auto object = open(bytes);
+  if (!object)
+    return object.takeError();
+
+  objcopy::ConfigManager config;
+  config.Common.SymbolsToRename[from] = to;
+  config.Common.SymbolsToRename["halide_do_par_for"] = parallelLoop;
+  // Both are asked for by the names that symbols had before.
+  if (Error error = addName(config.Common.SymbolsToKeepGlobal, from))
+    return error;
+  objcopy::NameMatcher kernel;
+  if (Error error = addName(kernel, from))
+    return error;
+  config.ELF.SymbolsToSetVisibility.emplace_back(std::move(kernel), static_cast<uint8_t>(ELF::STV_HIDDEN));
+
+  SmallString<0> renamed;
+  raw_svector_ostream os(renamed);
+  if (Error error = objcopy::executeObjcopyOnBinary(config, **object, os))
+    return error;
+  auto result = open(renamed);
+  if (!result)
+    return result.takeError();
+  if (Error error = checkUndefined(**result))
+    return error;
+  return renamed.str().str();
+}

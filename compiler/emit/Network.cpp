@@ -1,0 +1,209 @@
+//===- Network.cpp - The library's tables and its functions ---------------===//
+//
+// The rows written here are the structures of runtime/include/nnc/network.h,
+// field by field: change both, and NNC_NETWORK_VERSION.
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/emit/Network.h"
+
+#include "compiler/emit/Api.h"
+#include "compiler/emit/Entry.h"
+#include "compiler/emit/Tables.h"
+
+#include "nnc/network.h"
+
+using namespace mlir;
+using namespace nnc;
+using namespace nnc::emit;
+
+namespace {
+
+class NetworkEmitter {
+public:
+  NetworkEmitter(EntryContext &context, const EmbeddedFile &embedded)
+      : context(context), interface(context.interface), embedded(embedded), tables(context.module) {}
+
+  void emit() {
+    addKernels();
+    addEmbedded();
+    addNetwork();
+  }
+
+private:
+  Symbol addWeights();
+  Symbol addFunctions();
+  Row getFunctionRow(const Function &function);
+  void addKernels();
+  void addEmbedded();
+  void addNetwork();
+
+  Symbol addTexts(ArrayRef<std::string> texts) {
+    std::vector<Symbol> symbols;
+    for (const std::string &text : texts)
+      symbols.push_back(tables.addText(text));
+    return tables.addArray(ArrayRef(symbols));
+  }
+
+  std::string getEmbeddedName() const { return interface.name + "_embedded"; }
+
+  EntryContext &context;
+  const Interface &interface;
+  const EmbeddedFile &embedded;
+  Tables tables;
+};
+
+} // namespace
+
+/// The nnc_isa of an isa's name, which is also its row in the table of kernels,
+/// counted from 1.
+static nnc_isa getIsa(StringRef name) {
+  if (name == "avx2")
+    return NNC_ISA_AVX2;
+  assert(name == "avx512" && "the runtime chooses among these");
+  return NNC_ISA_AVX512;
+}
+
+static nnc_initializer getInitializer(nn::InitializerKind kind) {
+  switch (kind) {
+  case nn::InitializerKind::Constant:
+    return NNC_INIT_CONSTANT;
+  case nn::InitializerKind::Glorot:
+    return NNC_INIT_GLOROT;
+  case nn::InitializerKind::He:
+    return NNC_INIT_HE;
+  case nn::InitializerKind::Uniform:
+    return NNC_INIT_UNIFORM;
+  case nn::InitializerKind::Normal:
+    return NNC_INIT_NORMAL;
+  case nn::InitializerKind::Orthogonal:
+    return NNC_INIT_ORTHOGONAL;
+  }
+  llvm_unreachable("every initializer has a kind");
+}
+
+/// Rows of nnc_weight.
+Symbol NetworkEmitter::addWeights() {
+  std::vector<Row> rows;
+  for (const Weight &weight : interface.weights) {
+    std::vector<Row> storage;
+    for (const StorageDim &dim : weight.storage)
+      storage.push_back({static_cast<int32_t>(dim.dim), dim.divisor, dim.extent});
+    nn::InitializerAttr init = weight.init;
+    auto getNumber = [](FloatAttr number) { return number ? number.getValueAsDouble() : 0.0; };
+    rows.push_back({tables.addText(weight.name), tables.addArray(weight.type.getShape()), tables.add(storage),
+                    weight.offset, weight.bytes, getNumber(init.getA()), getNumber(init.getB()), init.getFanIn(),
+                    init.getFanOut(), static_cast<int32_t>(weight.type.getRank()),
+                    static_cast<int32_t>(weight.storage.size()), static_cast<int32_t>(getInitializer(init.getKind())),
+                    static_cast<int32_t>(weight.isTrainable)});
+  }
+  return tables.add(rows);
+}
+
+/// A row of nnc_function.
+Row NetworkEmitter::getFunctionRow(const Function &function) {
+  auto op = cast<func::FuncOp>(function.op);
+  std::vector<Row> arguments;
+  for (const Argument &argument : function.arguments)
+    arguments.push_back({tables.addText(argument.name), static_cast<int32_t>(argument.isOutput),
+                         static_cast<int32_t>(argument.isInteger())});
+  auto run = emitRun(context, op, /*hasPlan=*/true), plan = emitPlan(context, op);
+  return {tables.addText(function.name),
+          tables.add(arguments),
+          static_cast<int32_t>(arguments.size()),
+          static_cast<int32_t>(function.isStep ? NNC_FUNCTION_STEP : 0),
+          Symbol{plan.getName().str()},
+          static_cast<int64_t>(getArenas(op).size()),
+          Symbol{run.getName().str()}};
+}
+
+Symbol NetworkEmitter::addFunctions() {
+  std::vector<Row> rows;
+  for (const Function &function : interface.functions)
+    rows.push_back(getFunctionRow(function));
+  return tables.add(rows);
+}
+
+/// A row of pointers for each isa that the runtime can choose, in its order;
+/// null where the library has no kernels for it.
+void NetworkEmitter::addKernels() {
+  CodeBuilder builder(context.module.getLoc());
+  int32_t rows = 0;
+  for (const std::string &isa : context.kernels.isas)
+    rows = std::max<int32_t>(rows, getIsa(isa));
+  std::vector<Symbol> table(rows * context.kernels.slotCount);
+  for (const std::string &isa : context.kernels.isas)
+    for (auto &[kernel, slots] : context.kernels.kernels)
+      for (size_t variant = 0; variant < slots.minRows.size(); ++variant) {
+        std::string symbol = getKernelSymbol(interface.name, kernel, slots, variant, isa);
+        // Called through the table alone, so that its type does not matter here.
+        auto function = builder.getFunction(context.module, symbol, builder.getI32Type(), {});
+        function.setVisibility_(LLVM::Visibility::Hidden);
+        table[(getIsa(isa) - 1) * context.kernels.slotCount + slots.first + variant] = {symbol};
+      }
+  tables.addArray(ArrayRef(table), getKernelTableName(interface));
+}
+
+/// The assembler reads the file, so that its bytes need not pass through here.
+void NetworkEmitter::addEmbedded() {
+  if (embedded.path.empty())
+    return;
+  CodeBuilder builder(context.module.getLoc());
+  builder.setInsertionPointToEnd(context.module.getBody());
+  auto global = LLVM::GlobalOp::create(builder, builder.getI8Type(), /*isConstant=*/true, LLVM::Linkage::External,
+                                       getEmbeddedName(), Attribute());
+  global.setVisibility_(LLVM::Visibility::Hidden);
+  std::string path;
+  for (char c : embedded.path)
+    path += (c == '\\' || c == '"') ? std::string{'\\', c} : std::string{c};
+  std::string name = getEmbeddedName();
+  SmallVector<Attribute> lines;
+  for (const std::string &line :
+       {std::string(".section .rodata.") + name + ",\"a\",@progbits", std::string(".p2align 6"), ".globl " + name,
+        ".hidden " + name, name + ":", ".incbin \"" + path + "\"", std::string(".text")})
+    lines.push_back(builder.getStringAttr(line));
+  context.module->setAttr(LLVM::LLVMDialect::getModuleLevelAsmAttrName(), builder.getArrayAttr(lines));
+}
+
+/// The one row of nnc_network.
+void NetworkEmitter::addNetwork() {
+  std::vector<std::string> freeDimNames;
+  std::vector<int64_t> freeDimBounds;
+  for (const FreeDim &dim : interface.freeDims) {
+    freeDimNames.push_back(dim.name);
+    freeDimBounds.push_back(dim.bound);
+  }
+  int32_t isaMask = 0;
+  for (const std::string &isa : context.kernels.isas)
+    isaMask |= 1 << getIsa(isa);
+
+  Symbol functions = addFunctions(), prepare, stateSize, reset;
+  int64_t prepareWorkspace = 0;
+  if (auto op = cast_or_null<func::FuncOp>(interface.prepare)) {
+    prepare.name = emitRun(context, op, /*hasPlan=*/false).getName().str();
+    for (const Arena &arena : getArenas(op))
+      prepareWorkspace += llvm::alignTo(arena.bytes, memoryAlignment);
+  }
+  if (auto op = cast_or_null<func::FuncOp>(interface.reset)) {
+    reset.name = emitRun(context, op, /*hasPlan=*/false).getName().str();
+    stateSize.name = emitStateSize(context).getName().str();
+  }
+  Symbol embeddedBytes{embedded.path.empty() ? "" : getEmbeddedName()};
+  Row network{static_cast<int32_t>(NNC_NETWORK_VERSION), isaMask, tables.addText(interface.name),
+              tables.addText("nnc " NNC_VERSION), addWeights(), static_cast<int32_t>(interface.weights.size()),
+              static_cast<int32_t>(interface.freeDims.size()), addTexts(freeDimNames),
+              tables.addArray(ArrayRef(freeDimBounds)), functions, static_cast<int32_t>(interface.functions.size()),
+              /*reserved=*/int32_t(0), interface.weightsBytes, interface.preparedBytes, prepare, prepareWorkspace,
+              stateSize, reset, embeddedBytes, embedded.size, addTexts(context.errors.getTexts())};
+  tables.add({network}, interface.name + "_network", LLVM::Linkage::External);
+}
+
+OwningOpRef<ModuleOp> emit::emitNetwork(ModuleOp planned, const Interface &interface, const KernelTable &kernels,
+                                        const EmbeddedFile &embedded) {
+  planned.getContext()->loadDialect<LLVM::LLVMDialect>();
+  OwningOpRef<ModuleOp> module = ModuleOp::create(planned.getLoc(), interface.name);
+  EntryContext context{interface, kernels, planned, *module, {}};
+  NetworkEmitter(context, embedded).emit();
+  emitApi(*module, interface);
+  return module;
+}
