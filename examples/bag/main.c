@@ -4,7 +4,7 @@
  * with ink; bags differ in size, and one batch takes them all. Shows that the
  * answer does not depend on the order of the items or on the other bags.
  *
- *   bag [FOLDER]     FOLDER holds examples/ when it is not where it was built
+ *   bag-demo [WEIGHTS [DIGITS]]     the files, where they are not those of examples/
  *
 \*===------------------------------------------------------------------------===*/
 
@@ -49,14 +49,11 @@ static int32_t fillBag(const Digit *digit, int32_t *items) {
   return count;
 }
 
-static int loadData(Sorter *sorter, const char *folder) {
-  char path[4096];
-  snprintf(path, sizeof path, "%s/digits/digits.bin", folder);
-  if (loadDigits(path, &sorter->digits) != 0)
+static int loadData(Sorter *sorter, const char *digits) {
+  if (loadDigits(digits, &sorter->digits) != 0)
     return 0;
   size_t count = sorter->count = sorter->digits.heldOutCount;
-  snprintf(path, sizeof path, "%s/bag/bag.logits", folder);
-  sorter->expected = readFloats(path, count * BAG_LOGITS_SIZE);
+  sorter->expected = readFloats(NNC_EXAMPLES_DIR "/bag/bag.logits", count * BAG_LOGITS_SIZE);
   sorter->items = malloc(count * Largest * sizeof *sorter->items);
   sorter->lengths = malloc(count * sizeof *sorter->lengths);
   sorter->y = malloc(count * BAG_Y_SIZE * sizeof(float));
@@ -68,12 +65,10 @@ static int loadData(Sorter *sorter, const char *folder) {
   return 1;
 }
 
-static int loadNetwork(Sorter *sorter, const char *folder) {
-  char path[4096];
-  snprintf(path, sizeof path, "%s/bag/bag.safetensors", folder);
+static int loadNetwork(Sorter *sorter, const char *weights) {
   if (!succeeded(bag_create(NULL, &sorter->model), "making the network", ""))
     return 0;
-  nnc_status status = nnc_model_load(sorter->model, path);
+  nnc_status status = nnc_model_load(sorter->model, weights);
   if (!succeeded(status, "loading the weights", nnc_model_error(sorter->model)))
     return 0;
   status = bag_context_create(sorter->model, (int64_t)sorter->count, Largest, &sorter->context);
@@ -136,10 +131,11 @@ static int readAloneReversed(Sorter *sorter) {
 }
 
 int main(int argc, char **argv) {
-  const char *folder = argc > 1 ? argv[1] : NNC_EXAMPLES_DIR;
+  const char *weights = argc > 1 ? argv[1] : NNC_EXAMPLES_DIR "/bag/bag.safetensors";
+  const char *pictures = argc > 2 ? argv[2] : NNC_EXAMPLES_DIR "/digits/digits.bin";
   Sorter sorter = {0};
-  int ok =
-      loadData(&sorter, folder) && loadNetwork(&sorter, folder) && readTogether(&sorter) && readAloneReversed(&sorter);
+  int ok = loadData(&sorter, pictures) && loadNetwork(&sorter, weights) && readTogether(&sorter) &&
+           readAloneReversed(&sorter);
   bag_context_destroy(sorter.context);
   bag_destroy(sorter.model);
   free(sorter.logits);

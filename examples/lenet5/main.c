@@ -4,7 +4,7 @@
  * digits that the training never saw, shows those it got wrong, compares every
  * logit with PyTorch's and says how long one picture takes.
  *
- *   lenet5 [FOLDER]     FOLDER holds examples/ when it is not where it was built
+ *   lenet5-demo [WEIGHTS [DIGITS]]     the files, where they are not those of examples/
  *
 \*===------------------------------------------------------------------------===*/
 
@@ -34,14 +34,11 @@ static int succeeded(nnc_status status, const char *what, const char *detail) {
 }
 
 /** Reads the digits and PyTorch's answers, and makes room for ours. */
-static int loadData(Reader *reader, const char *folder) {
-  char path[4096];
-  snprintf(path, sizeof path, "%s/digits/digits.bin", folder);
-  if (loadDigits(path, &reader->digits) != 0)
+static int loadData(Reader *reader, const char *digits) {
+  if (loadDigits(digits, &reader->digits) != 0)
     return 0;
   size_t count = reader->digits.heldOutCount;
-  snprintf(path, sizeof path, "%s/lenet5/lenet5.logits", folder);
-  reader->expected = readFloats(path, count * LENET5_LOGITS_SIZE);
+  reader->expected = readFloats(NNC_EXAMPLES_DIR "/lenet5/lenet5.logits", count * LENET5_LOGITS_SIZE);
   reader->images = malloc(count * LENET5_IMAGE_SIZE * sizeof(float));
   reader->answers = malloc(count * LENET5_DIGIT_SIZE * sizeof(float));
   reader->logits = malloc(count * LENET5_LOGITS_SIZE * sizeof(float));
@@ -53,12 +50,10 @@ static int loadData(Reader *reader, const char *folder) {
 }
 
 /** Makes the network with its trained weights, and room to run all pictures at once. */
-static int loadNetwork(Reader *reader, const char *folder) {
-  char path[4096];
-  snprintf(path, sizeof path, "%s/lenet5/lenet5.safetensors", folder);
+static int loadNetwork(Reader *reader, const char *weights) {
   if (!succeeded(lenet5_create(NULL, &reader->model), "making the network", ""))
     return 0;
-  nnc_status status = nnc_model_load(reader->model, path);
+  nnc_status status = nnc_model_load(reader->model, weights);
   if (!succeeded(status, "loading the weights", nnc_model_error(reader->model)))
     return 0;
   status = lenet5_context_create(reader->model, (int64_t)reader->digits.heldOutCount, &reader->context);
@@ -122,9 +117,10 @@ static int measure(Reader *reader) {
 }
 
 int main(int argc, char **argv) {
-  const char *folder = argc > 1 ? argv[1] : NNC_EXAMPLES_DIR;
+  const char *weights = argc > 1 ? argv[1] : NNC_EXAMPLES_DIR "/lenet5/lenet5.safetensors";
+  const char *pictures = argc > 2 ? argv[2] : NNC_EXAMPLES_DIR "/digits/digits.bin";
   Reader reader = {0};
-  int ok = loadData(&reader, folder) && loadNetwork(&reader, folder) && classify(&reader) &&
+  int ok = loadData(&reader, pictures) && loadNetwork(&reader, weights) && classify(&reader) &&
            compareWithPyTorch(&reader) && measure(&reader);
   lenet5_context_destroy(reader.context);
   lenet5_destroy(reader.model);

@@ -3,7 +3,7 @@
  * Links libmlp, which nnc wrote from mlp.nn: loads the weights, reads 500 digits
  * that the training never saw and compares the answers with PyTorch's.
  *
- *   mlp [FOLDER]     FOLDER holds examples/ when it is not where it was built
+ *   mlp-demo [WEIGHTS [DIGITS]]     the files, where they are not those of examples/
  *
 \*===------------------------------------------------------------------------===*/
 
@@ -41,22 +41,19 @@ static int readAll(nnc_context *context, const Digits *digits, const float *expe
 }
 
 int main(int argc, char **argv) {
-  const char *folder = argc > 1 ? argv[1] : NNC_EXAMPLES_DIR;
-  char path[4096];
-  snprintf(path, sizeof path, "%s/digits/digits.bin", folder);
+  const char *weights = argc > 1 ? argv[1] : NNC_EXAMPLES_DIR "/mlp/mlp.safetensors";
+  const char *pictures = argc > 2 ? argv[2] : NNC_EXAMPLES_DIR "/digits/digits.bin";
   Digits digits;
-  if (loadDigits(path, &digits) != 0)
+  if (loadDigits(pictures, &digits) != 0)
     return EXIT_FAILURE;
-  snprintf(path, sizeof path, "%s/mlp/mlp.logits", folder);
-  float *expected = readFloats(path, digits.heldOutCount * MLP_LOGITS_SIZE);
+  float *expected = readFloats(NNC_EXAMPLES_DIR "/mlp/mlp.logits", digits.heldOutCount * MLP_LOGITS_SIZE);
 
-  snprintf(path, sizeof path, "%s/mlp/mlp.safetensors", folder);
   nnc_model *model = NULL;
   nnc_context *context = NULL;
   size_t right = 0;
   float farthest = 0;
   int ok = expected && succeeded(mlp_create(NULL, &model), "making the network") &&
-           succeeded(nnc_model_load(model, path), path) &&
+           succeeded(nnc_model_load(model, weights), weights) &&
            succeeded(mlp_context_create(model, 1, &context), "making room to run") &&
            readAll(context, &digits, expected, &right, &farthest);
   if (ok) {

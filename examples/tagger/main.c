@@ -6,7 +6,7 @@
  * several lengths, a batch of pictures cut off at different rows, and one row
  * after the other on the context's own state.
  *
- *   tagger [FOLDER]     FOLDER holds examples/ when it is not where it was built
+ *   tagger-demo [WEIGHTS [DIGITS]]     the files, where they are not those of examples/
  *
 \*===------------------------------------------------------------------------===*/
 
@@ -61,14 +61,11 @@ static int agree(const char *what, float difference, float bound) {
   return 0;
 }
 
-static int loadData(Watcher *watcher, const char *folder) {
-  char path[4096];
-  snprintf(path, sizeof path, "%s/digits/digits.bin", folder);
-  if (loadDigits(path, &watcher->digits) != 0)
+static int loadData(Watcher *watcher, const char *digits) {
+  if (loadDigits(digits, &watcher->digits) != 0)
     return 0;
   watcher->count = watcher->digits.heldOutCount;
-  snprintf(path, sizeof path, "%s/tagger/tagger.answers", folder);
-  watcher->expected = readFloats(path, (size_t)Compared * Rows * Tags);
+  watcher->expected = readFloats(NNC_EXAMPLES_DIR "/tagger/tagger.answers", (size_t)Compared * Rows * Tags);
   watcher->x = malloc(watcher->count * DigitPixels * sizeof(float));
   watcher->y = malloc(watcher->count * Rows * Tags * sizeof(float));
   watcher->other = malloc(watcher->count * Rows * Tags * sizeof(float));
@@ -80,12 +77,10 @@ static int loadData(Watcher *watcher, const char *folder) {
   return 1;
 }
 
-static int loadNetwork(Watcher *watcher, const char *folder) {
-  char path[4096];
-  snprintf(path, sizeof path, "%s/tagger/tagger.safetensors", folder);
+static int loadNetwork(Watcher *watcher, const char *weights) {
   if (!succeeded(tagger_create(NULL, &watcher->model), "making the network", ""))
     return 0;
-  nnc_status status = nnc_model_load(watcher->model, path);
+  nnc_status status = nnc_model_load(watcher->model, weights);
   if (!succeeded(status, "loading the weights", nnc_model_error(watcher->model)))
     return 0;
   status = tagger_context_create(watcher->model, (int64_t)watcher->count, Rows, &watcher->context);
@@ -170,9 +165,10 @@ static int readStepByStep(Watcher *watcher) {
 }
 
 int main(int argc, char **argv) {
-  const char *folder = argc > 1 ? argv[1] : NNC_EXAMPLES_DIR;
+  const char *weights = argc > 1 ? argv[1] : NNC_EXAMPLES_DIR "/tagger/tagger.safetensors";
+  const char *pictures = argc > 2 ? argv[2] : NNC_EXAMPLES_DIR "/digits/digits.bin";
   Watcher watcher = {0};
-  int ok = loadData(&watcher, folder) && loadNetwork(&watcher, folder) && readWhole(&watcher) &&
+  int ok = loadData(&watcher, pictures) && loadNetwork(&watcher, weights) && readWhole(&watcher) &&
            readShorter(&watcher) && readRagged(&watcher) && readStepByStep(&watcher);
   tagger_context_destroy(watcher.context);
   tagger_destroy(watcher.model);

@@ -3,7 +3,7 @@
  * Links liblenet5 and libmlp, which share one runtime: both read the held-out
  * digits, and where they disagree the surer one decides.
  *
- *   two [FOLDER]     FOLDER holds examples/ when it is not where it was built
+ *   two-demo [FOLDER]     FOLDER is examples/ where it is not as it was built
  *
 \*===------------------------------------------------------------------------===*/
 

@@ -4,7 +4,7 @@
 // time under another name. Each runs in a thread of its own on contexts that
 // are released by scope. The twins must give the same bits.
 //
-//   two_cpp [FOLDER]     FOLDER holds examples/ when it is not where it was built
+//   two-cpp-demo [FOLDER]     FOLDER is examples/ where it is not as it was built
 //
 //===----------------------------------------------------------------------===//
 

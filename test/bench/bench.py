@@ -223,7 +223,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("-json", metavar="FILE", type=pathlib.Path, help="also write all measurements and figures here")
     parser.add_argument("-check", action="store_true", help="fail when a figure is below its bar")
     parser.add_argument("-peers", action="store_true", help="make the peers' environment where there is none")
-    parser.add_argument("-build", metavar="DIR", type=pathlib.Path, help="build folder (the one built last)")
+    parser.add_argument("--build", metavar="DIR", type=pathlib.Path, help="build folder, in which nnc_bench is built (the one built last, as it is)")
     parser.add_argument("-rounds", type=int, default=3)
     parser.add_argument("-seconds", type=float, default=0.3, help="for each network, thread count and round")
     arguments = parser.parse_args()
@@ -237,9 +237,12 @@ def main() -> int:
     arguments = parse_arguments()
     chosen = arguments.names or [*NAMES, "compile"]
     names = [name for name in NAMES if name in chosen]
+    if arguments.build and names:
+        subprocess.run(["cmake", "--build", arguments.build, "--target", "nnc_bench"], check=True,
+                       stdout=subprocess.DEVNULL)
     program = arguments.build / "bin/nnc_bench" if arguments.build else newest("build*/bin/nnc_bench")
     if names and (not program or not program.exists()):
-        raise SystemExit("no nnc_bench: build the target nnc_bench first, or say where with -build")
+        raise SystemExit("no nnc_bench: build the target nnc_bench first, or say where with --build")
     nnc = program.with_name("nnc") if program else newest("build*/bin/nnc")
     python = peers_python(arguments.peers)
     ours, peers = measure(program, python, names, arguments.rounds, arguments.seconds) if names else ({}, {})

@@ -309,6 +309,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("families", nargs="*", help="files of cases/ (all)")
     parser.add_argument("-k", metavar="TEXT", default="", help="only cases whose family.name contains this")
+    parser.add_argument("--build", type=pathlib.Path, help="the build folder, instead of --nnc")
     parser.add_argument("--nnc", type=pathlib.Path, help="the compiler (the newest build*/bin/nnc)")
     parser.add_argument("--runtime", type=pathlib.Path, help="libnnc_runtime.so (beside the compiler)")
     parser.add_argument("--isa", choices=ISAS, action="append", help="instruction sets (all that the machine has)")
@@ -326,7 +327,7 @@ def main() -> int:
         for members in families.values():
             print(program_of(members))
         return 0
-    nnc = arguments.nnc or find_nnc()
+    nnc = arguments.nnc or (arguments.build / "bin/nnc" if arguments.build else find_nnc())
     folder = arguments.keep or pathlib.Path(tempfile.mkdtemp(prefix="nnc-conformance-"))
     folder.mkdir(parents=True, exist_ok=True)
     passed = failed = 0
