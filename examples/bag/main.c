@@ -9,6 +9,7 @@
 \*===------------------------------------------------------------------------===*/
 
 #include "bag.h"
+#include "checks.h"
 #include "digits.h"
 
 #include <math.h>
@@ -29,14 +30,6 @@ typedef struct Sorter {
   nnc_model *model;
   nnc_context *context;
 } Sorter;
-
-/** Prints what went wrong, if anything did, and says whether all is well. */
-static int succeeded(nnc_status status, const char *what, const char *detail) {
-  if (status == NNC_OK)
-    return 1;
-  fprintf(stderr, "%s: %s%s%s\n", what, nnc_status_message(status), detail[0] ? ": " : "", detail);
-  return 0;
-}
 
 /** Puts the pixels with ink into `items` and gives their number: p for a grey pixel p, 64 + p for a dark one. */
 static int32_t fillBag(const Digit *digit, int32_t *items) {
@@ -73,26 +66,6 @@ static int loadNetwork(Sorter *sorter, const char *weights) {
     return 0;
   status = bag_context_create(sorter->model, (int64_t)sorter->count, Largest, &sorter->context);
   return succeeded(status, "making room to run", nnc_model_error(sorter->model));
-}
-
-/** The largest difference of `count` pairs; infinite when there is a NaN. */
-static float farthest(const float *left, const float *right, size_t count) {
-  float most = 0;
-  for (size_t i = 0; i < count; ++i) {
-    float difference = fabsf(left[i] - right[i]);
-    if (!(difference <= most))
-      most = isnan(difference) ? INFINITY : difference;
-  }
-  return most;
-}
-
-/** Prints a comparison and says whether it is within bounds. */
-static int agree(const char *what, float difference, float bound) {
-  printf("%-46s %.1e\n", what, (double)difference);
-  if (difference <= bound)
-    return 1;
-  fprintf(stderr, "%s: more than %.0e\n", what, (double)bound);
-  return 0;
 }
 
 /** Reads all bags in one call. */

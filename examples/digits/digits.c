@@ -101,23 +101,6 @@ int largest(const float *values, int count) {
   return best;
 }
 
-float *readFloats(const char *path, size_t count) {
-  FILE *file = fopen(path, "rb");
-  if (!file) {
-    fprintf(stderr, "cannot open %s\n", path);
-    return NULL;
-  }
-  float *values = malloc(count * sizeof *values);
-  int whole = values && fread(values, sizeof *values, count, file) == count && fgetc(file) == EOF;
-  fclose(file);
-  if (!whole) {
-    fprintf(stderr, "%s does not hold %zu floats\n", path, count);
-    free(values);
-    return NULL;
-  }
-  return values;
-}
-
 double now(void) {
   struct timespec time;
   clock_gettime(CLOCK_MONOTONIC, &time);

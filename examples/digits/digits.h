@@ -49,10 +49,6 @@ void printDigit(FILE *file, const Digit *digit, int rows, int indent);
 /** Index of the largest of `count` values; the first when several are. */
 int largest(const float *values, int count);
 
-/** Reads `count` little-endian floats, which must be the whole file. Returns a
- * buffer to free, or prints why not and returns null. */
-float *readFloats(const char *path, size_t count);
-
 /** Seconds of a clock that only goes forward. */
 double now(void);
 

@@ -8,10 +8,10 @@
  *
 \*===------------------------------------------------------------------------===*/
 
+#include "checks.h"
 #include "digits.h"
 #include "lenet5.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 /** How far a logit may be from PyTorch's. */
@@ -24,14 +24,6 @@ typedef struct Reader {
   nnc_model *model;
   nnc_context *context;
 } Reader;
-
-/** Prints what went wrong, if anything did, and says whether all is well. */
-static int succeeded(nnc_status status, const char *what, const char *detail) {
-  if (status == NNC_OK)
-    return 1;
-  fprintf(stderr, "%s: %s%s%s\n", what, nnc_status_message(status), detail[0] ? ": " : "", detail);
-  return 0;
-}
 
 /** Reads the digits and PyTorch's answers, and makes room for ours. */
 static int loadData(Reader *reader, const char *digits) {
@@ -84,17 +76,8 @@ static int classify(Reader *reader) {
 
 /** Compares every logit with PyTorch's. */
 static int compareWithPyTorch(const Reader *reader) {
-  float most = 0;
-  for (size_t i = 0; i < reader->digits.heldOutCount * LENET5_LOGITS_SIZE; ++i) {
-    float difference = fabsf(reader->logits[i] - reader->expected[i]);
-    if (!(difference <= most)) /* so that a NaN is seen */
-      most = difference;
-  }
-  printf("farthest logit from PyTorch's: %.1e\n", (double)most);
-  if (most <= Tolerance)
-    return 1;
-  fprintf(stderr, "the logits differ from PyTorch's by more than %.0e\n", (double)Tolerance);
-  return 0;
+  size_t count = reader->digits.heldOutCount * LENET5_LOGITS_SIZE;
+  return agree("farthest logit from PyTorch's:", farthest(reader->logits, reader->expected, count), Tolerance);
 }
 
 /** Times one picture at a time: the fastest of many rounds, which other programs disturb least. */

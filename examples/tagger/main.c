@@ -10,6 +10,7 @@
  *
 \*===------------------------------------------------------------------------===*/
 
+#include "checks.h"
 #include "digits.h"
 #include "tagger.h"
 
@@ -32,34 +33,6 @@ typedef struct Watcher {
   nnc_model *model;
   nnc_context *context;
 } Watcher;
-
-/** Prints what went wrong, if anything did, and says whether all is well. */
-static int succeeded(nnc_status status, const char *what, const char *detail) {
-  if (status == NNC_OK)
-    return 1;
-  fprintf(stderr, "%s: %s%s%s\n", what, nnc_status_message(status), detail[0] ? ": " : "", detail);
-  return 0;
-}
-
-/** The largest difference of `count` pairs; infinite when there is a NaN. */
-static float farthest(const float *left, const float *right, size_t count) {
-  float most = 0;
-  for (size_t i = 0; i < count; ++i) {
-    float difference = fabsf(left[i] - right[i]);
-    if (!(difference <= most))
-      most = isnan(difference) ? INFINITY : difference;
-  }
-  return most;
-}
-
-/** Prints a comparison and says whether it is within bounds. */
-static int agree(const char *what, float difference, float bound) {
-  printf("%-46s %.1e\n", what, (double)difference);
-  if (difference <= bound)
-    return 1;
-  fprintf(stderr, "%s: more than %.0e\n", what, (double)bound);
-  return 0;
-}
 
 static int loadData(Watcher *watcher, const char *digits) {
   if (loadDigits(digits, &watcher->digits) != 0)

@@ -7,6 +7,7 @@
  *
 \*===------------------------------------------------------------------------===*/
 
+#include "checks.h"
 #include "digits.h"
 #include "lenet5.h"
 #include "mlp.h"
@@ -20,24 +21,17 @@ typedef struct Pair {
   size_t convolutionalRight, perceptronRight, surerRight, disagreements;
 } Pair;
 
-/** Prints what went wrong, if anything did, and says whether all is well. */
-static int succeeded(nnc_status status, const char *what) {
-  if (status != NNC_OK)
-    fprintf(stderr, "%s: %s\n", what, nnc_status_message(status));
-  return status == NNC_OK;
-}
-
 static int loadNetworks(Pair *pair, const char *folder) {
   char path[4096];
   snprintf(path, sizeof path, "%s/lenet5/lenet5.safetensors", folder);
-  if (!succeeded(lenet5_create(NULL, &pair->convolutional), "making lenet5") ||
-      !succeeded(nnc_model_load(pair->convolutional, path), path) ||
-      !succeeded(lenet5_context_create(pair->convolutional, 1, &pair->convolutionalContext), "room for lenet5"))
+  if (!succeeded(lenet5_create(NULL, &pair->convolutional), "making lenet5", "") ||
+      !succeeded(nnc_model_load(pair->convolutional, path), path, "") ||
+      !succeeded(lenet5_context_create(pair->convolutional, 1, &pair->convolutionalContext), "room for lenet5", ""))
     return 0;
   snprintf(path, sizeof path, "%s/mlp/mlp.safetensors", folder);
-  return succeeded(mlp_create(NULL, &pair->perceptron), "making mlp") &&
-         succeeded(nnc_model_load(pair->perceptron, path), path) &&
-         succeeded(mlp_context_create(pair->perceptron, 1, &pair->perceptronContext), "room for mlp");
+  return succeeded(mlp_create(NULL, &pair->perceptron), "making mlp", "") &&
+         succeeded(nnc_model_load(pair->perceptron, path), path, "") &&
+         succeeded(mlp_context_create(pair->perceptron, 1, &pair->perceptronContext), "room for mlp", "");
 }
 
 /** Both networks read one digit. */
@@ -46,8 +40,8 @@ static int readDigit(Pair *pair, const Digit *digit) {
   float first[LENET5_DIGIT_SIZE], second[MLP_Y_SIZE], logits[LENET5_LOGITS_SIZE];
   upsampleDigit(digit, image);
   scaleDigit(digit, x);
-  if (!succeeded(lenet5_infer(pair->convolutionalContext, 1, image, first, logits), "running lenet5") ||
-      !succeeded(mlp_infer(pair->perceptronContext, 1, x, second, logits), "running mlp"))
+  if (!succeeded(lenet5_infer(pair->convolutionalContext, 1, image, first, logits), "running lenet5", "") ||
+      !succeeded(mlp_infer(pair->perceptronContext, 1, x, second, logits), "running mlp", ""))
     return 0;
   int convolutional = largest(first, DigitClasses), perceptron = largest(second, DigitClasses);
   int surer = first[convolutional] >= second[perceptron] ? convolutional : perceptron;
