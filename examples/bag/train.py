@@ -4,18 +4,17 @@
 bag.logits holds what PyTorch answers for the 500 held-out pictures: float32 [500][10], little-endian.
 """
 
-import argparse
 import pathlib
 import sys
 
 import numpy as np
 import torch
-from safetensors.numpy import save_file
 from torch import nn
 
 HERE = pathlib.Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "digits"))
 import digits  # noqa: E402
+import training  # noqa: E402
 
 GREY, DARK = 4, 12  # from these levels on a pixel is grey, or dark
 
@@ -43,39 +42,19 @@ class Bag(nn.Module):
         return self.dense2(torch.relu(self.dense1(mean)))
 
 
-def train(model: Bag, bags: list[torch.Tensor], labels: torch.Tensor, epochs: int) -> None:
-    """Adam on batches of 32; the rate falls to zero along a cosine."""
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)
-    for _ in range(epochs):
-        for chosen in torch.randperm(len(bags)).split(32):
-            loss = nn.functional.cross_entropy(model([bags[i] for i in chosen.tolist()]), labels[chosen])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-        schedule.step()
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("-o", "--output", type=pathlib.Path, default=HERE, help="folder to write to")
-    parser.add_argument("--epochs", type=int, default=20)
-    arguments = parser.parse_args()
-
-    torch.manual_seed(2016)
-    torch.set_num_threads(1)  # the sums of several threads would differ from run to run
+    arguments = training.begin(__doc__, HERE, epochs=20, seed=2016)
     train_set, held_out = digits.load()
+    bags, labels = bags_of(train_set), torch.from_numpy(train_set.labels)
     model = Bag()
-    train(model, bags_of(train_set), torch.from_numpy(train_set.labels), arguments.epochs)
-
+    training.train(model, len(labels), arguments.epochs, 1e-2, lambda chosen: nn.functional.cross_entropy(
+        model([bags[i] for i in chosen.tolist()]), labels[chosen]))
     with torch.inference_mode():
         logits = model(bags_of(held_out)).numpy()
-    right = int((logits.argmax(1) == held_out.labels).sum())
-    print(f"{right} of {len(held_out.labels)} held-out digits right: {100 * right / len(held_out.labels):.1f} %")
-    names = {"bag1.table": model.bag.weight, "dense1.kernel": model.dense1.weight, "dense1.bias": model.dense1.bias,
-             "dense2.kernel": model.dense2.weight, "dense2.bias": model.dense2.bias}
-    save_file({name: value.detach().numpy() for name, value in names.items()}, arguments.output / "bag.safetensors")
-    logits.astype("<f4").tofile(arguments.output / "bag.logits")
+    training.report(logits, held_out.labels)
+    weights = {"bag1.table": model.bag.weight, "dense1.kernel": model.dense1.weight, "dense1.bias": model.dense1.bias,
+               "dense2.kernel": model.dense2.weight, "dense2.bias": model.dense2.bias}
+    training.save(arguments.output, "bag", weights, logits)
 
 
 if __name__ == "__main__":

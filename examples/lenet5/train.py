@@ -6,18 +6,16 @@ dense kernels [out, in], and the inputs of the first dense layer in the order he
 lenet5.logits holds what PyTorch answers for the 500 held-out pictures: float32 [500][10], little-endian.
 """
 
-import argparse
 import pathlib
 import sys
 
-import numpy as np
 import torch
-from safetensors.numpy import save_file
 from torch import nn
 
 HERE = pathlib.Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "digits"))
 import digits  # noqa: E402
+import training  # noqa: E402
 
 
 class LeNet5(nn.Module):
@@ -35,60 +33,41 @@ class LeNet5(nn.Module):
         x = torch.tanh(self.dense1(x.flatten(1)))
         return self.dense3(torch.tanh(self.dense2(x)))
 
-    def named_for_nnc(self) -> dict[str, np.ndarray]:
+    def named_for_nnc(self) -> dict[str, torch.Tensor]:
         """The weights by nnc's names, in nnc's layouts."""
         weights = {}
-        for name in ("conv1", "conv2"):
+        for name in ("conv1", "conv2", "dense1", "dense2", "dense3"):
             layer = getattr(self, name)
-            weights[f"{name}.kernel"] = layer.weight.permute(2, 3, 1, 0)
-            weights[f"{name}.bias"] = layer.bias
-        for name in ("dense1", "dense2", "dense3"):
-            layer = getattr(self, name)
-            weights[f"{name}.kernel"] = layer.weight
+            weights[f"{name}.kernel"] = layer.weight.permute(2, 3, 1, 0) if "conv" in name else layer.weight
             weights[f"{name}.bias"] = layer.bias
         # flatten: PyTorch counts channel, height, width; nnc height, width, channel.
         weights["dense1.kernel"] = self.dense1.weight.view(120, 16, 5, 5).permute(0, 2, 3, 1).reshape(120, 400)
-        return {name: np.ascontiguousarray(value.detach().numpy()) for name, value in weights.items()}
+        return weights
 
 
-def train(model: LeNet5, images: torch.Tensor, labels: torch.Tensor, epochs: int) -> None:
-    """Adam on batches of 32; the rate falls to zero along a cosine. Each picture is moved by up to 2 pixels."""
-    batch = 32
-    steps = epochs * -(-len(images) // batch)
-    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    padded = nn.functional.pad(images, (2, 2, 2, 2), mode="replicate")
-    for _ in range(epochs):
-        for chosen in torch.randperm(len(images)).split(batch):
-            down, across = torch.randint(0, 5, (2,)).tolist()
-            loss = nn.functional.cross_entropy(model(padded[chosen, :, down:down + 32, across:across + 32]),
-                                               labels[chosen])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
+def images_of(pictures: digits.Pictures) -> torch.Tensor:
+    """[n, 1, 32, 32] in [0, 1]."""
+    return torch.from_numpy(digits.upsample(pictures.pixels))[:, None]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("-o", "--output", type=pathlib.Path, default=HERE, help="folder to write to")
-    parser.add_argument("--epochs", type=int, default=30)
-    arguments = parser.parse_args()
-
-    torch.manual_seed(1998)
-    torch.set_num_threads(1)  # the sums of several threads would differ from run to run
-    torch.use_deterministic_algorithms(True)
-    (train_pixels, train_labels), (held_pixels, held_labels) = digits.load()
+    arguments = training.begin(__doc__, HERE, epochs=30, seed=1998)
+    train_set, held_out = digits.load()
+    labels = torch.from_numpy(train_set.labels)
+    padded = nn.functional.pad(images_of(train_set), (2, 2, 2, 2), mode="replicate")
     model = LeNet5()
-    train(model, torch.from_numpy(digits.upsample(train_pixels))[:, None], torch.from_numpy(train_labels),
-          arguments.epochs)
 
+    def loss_of(chosen):
+        """Each batch is seen moved by up to 2 pixels."""
+        down, across = torch.randint(0, 5, (2,)).tolist()
+        moved = padded[chosen, :, down:down + 32, across:across + 32]
+        return nn.functional.cross_entropy(model(moved), labels[chosen])
+
+    training.train(model, len(labels), arguments.epochs, 3e-3, loss_of)
     with torch.inference_mode():
-        logits = model(torch.from_numpy(digits.upsample(held_pixels))[:, None]).numpy()
-    right = int((logits.argmax(1) == held_labels).sum())
-    print(f"{right} of {len(held_labels)} held-out digits right: {100 * right / len(held_labels):.1f} %")
-    save_file(model.named_for_nnc(), arguments.output / "lenet5.safetensors")
-    logits.astype("<f4").tofile(arguments.output / "lenet5.logits")
+        logits = model(images_of(held_out)).numpy()
+    training.report(logits, held_out.labels)
+    training.save(arguments.output, "lenet5", model.named_for_nnc(), logits)
 
 
 if __name__ == "__main__":

@@ -1,21 +1,20 @@
 #!/usr/bin/env python3
-"""Train the perceptron of mlp.nn in PyTorch, as its train block says, and write mlp.safetensors and mlp.logits.
+"""Train the perceptron of mlp.nn in PyTorch and write mlp.safetensors and mlp.logits.
 
 mlp.logits holds what PyTorch answers for the 500 held-out pictures: float32 [500][10], little-endian.
 """
 
-import argparse
 import pathlib
 import sys
 
 import numpy as np
 import torch
-from safetensors.numpy import save_file
 from torch import nn
 
 HERE = pathlib.Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "digits"))
 import digits  # noqa: E402
+import training  # noqa: E402
 
 
 def pixels_of(pictures: digits.Pictures) -> torch.Tensor:
@@ -32,38 +31,18 @@ def perceptron() -> nn.Sequential:
     return model
 
 
-def train(model: nn.Module, x: torch.Tensor, labels: torch.Tensor, epochs: int) -> None:
-    """Plain gradient descent on batches of 32."""
-    for epoch in range(epochs):
-        rate = 0.1 / (1 + 0.01 * epoch)
-        for chosen in torch.randperm(len(x)).split(32):
-            loss = nn.functional.cross_entropy(model(x[chosen]), labels[chosen])
-            gradients = torch.autograd.grad(loss, list(model.parameters()))
-            with torch.no_grad():
-                for weight, gradient in zip(model.parameters(), gradients):
-                    weight -= rate * gradient
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("-o", "--output", type=pathlib.Path, default=HERE, help="folder to write to")
-    parser.add_argument("--epochs", type=int, default=100)
-    arguments = parser.parse_args()
-
-    torch.manual_seed(1986)
-    torch.set_num_threads(1)  # the sums of several threads would differ from run to run
-    torch.use_deterministic_algorithms(True)
+    arguments = training.begin(__doc__, HERE, epochs=40, seed=1986)
     train_set, held_out = digits.load()
+    x, labels = pixels_of(train_set), torch.from_numpy(train_set.labels)
     model = perceptron()
-    train(model, pixels_of(train_set), torch.from_numpy(train_set.labels), arguments.epochs)
-
+    training.train(model, len(labels), arguments.epochs, 3e-3,
+                   lambda chosen: nn.functional.cross_entropy(model(x[chosen]), labels[chosen]))
     with torch.inference_mode():
         logits = model(pixels_of(held_out)).numpy()
-    right = int((logits.argmax(1) == held_out.labels).sum())
-    print(f"{right} of {len(held_out.labels)} held-out digits right: {100 * right / len(held_out.labels):.1f} %")
-    names = {"W": model[0].weight, "b0": model[0].bias, "B": model[2].weight, "b1": model[2].bias}
-    save_file({name: value.detach().numpy() for name, value in names.items()}, arguments.output / "mlp.safetensors")
-    logits.astype("<f4").tofile(arguments.output / "mlp.logits")
+    training.report(logits, held_out.labels)
+    weights = {"W": model[0].weight, "b0": model[0].bias, "B": model[2].weight, "b1": model[2].bias}
+    training.save(arguments.output, "mlp", weights, logits)
 
 
 if __name__ == "__main__":
