@@ -1,0 +1,230 @@
+//===- Builder.cpp - Values of a kernel as Funcs --------------------------===//
+
+#include "compiler/halide/Builder.h"
+
+#include "compiler/halide/Algorithm.h"
+
+using namespace mlir;
+using namespace nnc::nn;
+using Halide::Expr;
+using Halide::Func;
+using Halide::Var;
+
+namespace nnc {
+
+AlgorithmBuilder::AlgorithmBuilder(KernelOp kernel, std::string symbol) : kernel(kernel), symbol(std::move(symbol)) {
+  group.name = this->symbol;
+  group.family = static_cast<targets::Family>(kernel.getFamily());
+}
+
+//===----------------------------------------------------------------------===//
+// Extents
+//===----------------------------------------------------------------------===//
+
+Expr AlgorithmBuilder::size(const Extent &extent) {
+  if (!extent.isDynamic())
+    return static_cast<int32_t>(extent.size);
+  Expr product;
+  for (const Length &length : parseProduct(extent.name)) {
+    Expr factor;
+    if (std::optional<int64_t> number = getNumber(length.symbol))
+      factor = static_cast<int32_t>(*number);
+    else
+      factor = lengths.at(length.symbol);
+    if (length.offset != 0 || length.stride != 1) // Halide's division rounds down
+      factor = max((factor + static_cast<int32_t>(length.offset)) / static_cast<int32_t>(length.stride), 0);
+    product = product.defined() ? product * factor : factor;
+  }
+  return product;
+}
+
+std::vector<Var> AlgorithmBuilder::makeVars(unsigned rank) {
+  std::vector<Var> vars;
+  for (unsigned i = 0; i < rank; ++i)
+    vars.emplace_back(unique("i"));
+  return vars;
+}
+
+std::vector<targets::Loop> AlgorithmBuilder::makeLoops(ArrayRef<Extent> extents, const std::vector<Var> &vars) {
+  std::vector<targets::Loop> loops;
+  for (auto [extent, var] : llvm::reverse(llvm::zip_equal(extents, vars)))
+    loops.push_back({var, extent.isDynamic() ? 0 : extent.size, size(extent)});
+  return loops;
+}
+
+//===----------------------------------------------------------------------===//
+// Funcs
+//===----------------------------------------------------------------------===//
+
+static std::vector<Var> reversed(std::vector<Var> vars) {
+  std::reverse(vars.begin(), vars.end());
+  return vars;
+}
+
+static Indices toIndices(const std::vector<Var> &vars) { return Indices(vars.begin(), vars.end()); }
+
+Expr AlgorithmBuilder::call(const Func &func, const Indices &indices) {
+  return func(std::vector<Expr>(indices.rbegin(), indices.rend()));
+}
+
+Expr AlgorithmBuilder::at(Value value, const Indices &indices) {
+  if (auto constant = value.getDefiningOp<ConstantOp>()) {
+    if (auto number = dyn_cast<FloatAttr>(constant.getValue()))
+      return static_cast<float>(number.getValueAsDouble());
+    return static_cast<int32_t>(cast<IntegerAttr>(constant.getValue()).getInt());
+  }
+  return call(func(value), indices);
+}
+
+Expr AlgorithmBuilder::atSuffix(Value operand, const Indices &indices) {
+  unsigned rank = nn::getType(operand).getRank();
+  return at(operand, Indices(indices.end() - rank, indices.end()));
+}
+
+void AlgorithmBuilder::define(Value result, const Element &element) {
+  std::vector<Var> vars = makeVars(nn::getType(result).getRank());
+  Func defined(unique("value"));
+  defined(reversed(vars)) = element(toIndices(vars));
+  bind(result, defined);
+}
+
+Func AlgorithmBuilder::accumulate(const std::string &name, targets::Role role, ArrayRef<Extent> extents,
+                                  const Halide::RDom &domain, const Element &initial,
+                                  const std::function<Expr(Expr, const Indices &)> &update) {
+  std::vector<Var> vars = makeVars(extents.size());
+  Func accumulator(unique(name));
+  accumulator(reversed(vars)) = initial(toIndices(vars));
+  accumulator(reversed(vars)) = update(accumulator(reversed(vars)), toIndices(vars));
+  std::vector<targets::ReductionLoop> reductions;
+  for (int i = 0; i < domain.dimensions(); ++i) {
+    std::optional<int64_t> extent = Halide::Internal::as_const_int(Halide::Internal::simplify(domain[i].extent()));
+    reductions.push_back({domain[i], extent.value_or(0)});
+  }
+  group.stages.push_back({role, accumulator, makeLoops(extents, vars), reductions});
+  return accumulator;
+}
+
+Func AlgorithmBuilder::stage(const std::string &name, targets::Role role, ArrayRef<Extent> extents,
+                             const Element &element) {
+  std::vector<Var> vars = makeVars(extents.size());
+  Func staged(unique(name));
+  staged(reversed(vars)) = element(toIndices(vars));
+  group.stages.push_back({role, staged, makeLoops(extents, vars), {}});
+  return staged;
+}
+
+Halide::RDom AlgorithmBuilder::domain(const std::string &name, ArrayRef<Expr> extents) {
+  Halide::Region region;
+  for (const Expr &extent : extents)
+    region.emplace_back(0, extent);
+  return Halide::RDom(region, unique(name));
+}
+
+//===----------------------------------------------------------------------===//
+// The kernel
+//===----------------------------------------------------------------------===//
+
+static Halide::Type getStorageType(Type element) {
+  if (element.isF32())
+    return Halide::Float(32);
+  return element.isInteger(1) ? Halide::UInt(8) : Halide::Int(32);
+}
+
+/// Says the bounds and strides of a dense row-major buffer, so that the kernel
+/// reads nothing but its pointer. Several results have the bounds of the first.
+static void describeBuffer(Halide::OutputImageParam buffer, const std::vector<Expr> &sizes, bool isFirst = true) {
+  Expr stride = 1;
+  for (size_t i = 0; i < sizes.size(); ++i) {
+    if (isFirst)
+      buffer.dim(i).set_bounds(0, sizes[i]);
+    buffer.dim(i).set_stride(stride);
+    stride = Halide::Internal::simplify(stride * sizes[i]);
+  }
+}
+
+/// An argument is a buffer; a weight in panels one of [panel][other…][lane].
+void AlgorithmBuilder::bindArgument(BlockArgument argument) {
+  RankedTensorType type = nn::getType(argument);
+  Extents extents = getExtents(type);
+  auto panel = dyn_cast_or_null<PanelAttr>(type.getEncoding());
+  std::vector<Expr> sizes;
+  if (panel) {
+    sizes.push_back(static_cast<int32_t>(panel.getWidth()));
+    for (int64_t dim = type.getRank() - 1; dim >= 0; --dim)
+      if (dim != panel.getDim())
+        sizes.push_back(size(extents[dim]));
+    sizes.push_back(static_cast<int32_t>(llvm::divideCeil(type.getDimSize(panel.getDim()), panel.getWidth())));
+  } else {
+    for (const Extent &extent : llvm::reverse(extents))
+      sizes.push_back(size(extent));
+  }
+  Halide::ImageParam image(getStorageType(type.getElementType()), sizes.size(), unique("in"));
+  describeBuffer(image, sizes);
+  if (isa_and_nonnull<PanelAttr>(type.getEncoding()))
+    image.set_host_alignment(64);
+  group.arguments.push_back(image);
+  if (panel) {
+    bind(argument, image); // contractions read panels as they lie
+    return;
+  }
+  std::vector<Var> vars = makeVars(sizes.size());
+  Func element(unique("argument"));
+  Expr stored = image(std::vector<Expr>(vars.begin(), vars.end()));
+  element(vars) = type.getElementType().isInteger(1) ? stored != Expr(uint8_t(0)) : stored;
+  bind(argument, element);
+}
+
+void AlgorithmBuilder::buildOp(Operation &op) {
+  if (isa<ConstantOp>(op))
+    return;
+  bool built = buildElementwise(*this, op) || buildDense(*this, op) || buildConv(*this, op) || buildPool(*this, op) ||
+               buildNorm(*this, op) || buildReduce(*this, op) || buildReshape(*this, op);
+  if (!built)
+    throw Halide::CompileError("no algorithm for " + op.getName().getStringRef().str());
+}
+
+/// All results as one Func, so that one loop nest computes them.
+void AlgorithmBuilder::buildResults() {
+  OperandRange results = kernel.getYield().getOutputs();
+  RankedTensorType first = nn::getType(results.front());
+  Extents extents = getExtents(first);
+  std::vector<Var> vars = makeVars(extents.size());
+  std::vector<Expr> elements;
+  for (Value result : results) {
+    Expr element = at(result, toIndices(vars));
+    elements.push_back(element.type().is_bool() ? Halide::cast<uint8_t>(element) : element);
+  }
+  Func out(symbol);
+  if (elements.size() == 1)
+    out(reversed(vars)) = elements.front();
+  else
+    out(reversed(vars)) = Halide::Tuple(elements);
+  std::vector<Expr> sizes;
+  for (const Extent &extent : llvm::reverse(extents))
+    sizes.push_back(size(extent));
+  std::vector<Halide::OutputImageParam> buffers = out.output_buffers();
+  for (size_t i = 0; i < buffers.size(); ++i)
+    describeBuffer(buffers[i], sizes, /*isFirst=*/i == 0);
+  group.out = {targets::Role::Value, out, makeLoops(extents, vars), {}};
+}
+
+targets::Group AlgorithmBuilder::build() {
+  for (StringAttr extent : kernel.getExtents()) {
+    Halide::Param<int32_t> length(symbol + "_" + extent.str());
+    lengths.emplace(extent.str(), length);
+    group.arguments.push_back(length);
+  }
+  Block &body = kernel.getBody().front();
+  for (BlockArgument argument : body.getArguments())
+    bindArgument(argument);
+  for (Operation &op : body.without_terminator())
+    buildOp(op);
+  buildResults();
+  return std::move(group);
+}
+
+targets::Group buildAlgorithm(KernelOp kernel, const std::string &symbol) {
+  return AlgorithmBuilder(kernel, symbol).build();
+}
+
+} // namespace nnc

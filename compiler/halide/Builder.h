@@ -1,0 +1,93 @@
+//===- Builder.h - Values of a kernel as Funcs ----------------------------===//
+
+#ifndef NNC_COMPILER_HALIDE_BUILDER_H
+#define NNC_COMPILER_HALIDE_BUILDER_H
+
+#include "compiler/dialect/NN.h"
+#include "targets/Group.h"
+
+#include <functional>
+#include <map>
+
+namespace nnc {
+
+/// An index for each dimension of a value, outermost first as in its type.
+using Indices = std::vector<Halide::Expr>;
+
+/// The element of a value at an index.
+using Element = std::function<Halide::Expr(const Indices &)>;
+
+/// Builds the Funcs of one kernel. A family's file says how an element of an
+/// op's result follows from elements of its operands; `define` makes a Func of
+/// it. A Func has the dimensions of the type in Halide's order: innermost first.
+class AlgorithmBuilder {
+public:
+  AlgorithmBuilder(nn::KernelOp kernel, std::string symbol);
+
+  targets::Group build();
+
+  /// The element of a value. A truth value is a Halide Bool, a class an Int(32).
+  Halide::Expr at(mlir::Value value, const Indices &indices);
+
+  /// The element of an operand whose dimensions are the last ones of the
+  /// result's, at an index of the result.
+  Halide::Expr atSuffix(mlir::Value operand, const Indices &indices);
+
+  /// The Func of a value, as it is or what the kernel is handed.
+  Halide::Func func(mlir::Value value) { return funcs.at(value.getAsOpaquePointer()); }
+
+  /// An extent of a type: a number, or an expression of the kernel's arguments.
+  Halide::Expr size(const nn::Extent &extent);
+
+  /// Makes `element` the value of an op's result.
+  void define(mlir::Value result, const Element &element);
+
+  /// Makes a stage that the schedule must place: starts from `initial` and
+  /// takes `update(itself, indices)` for every point of `domain`, whose extents
+  /// are innermost first.
+  Halide::Func accumulate(const std::string &name, targets::Role role, llvm::ArrayRef<nn::Extent> extents,
+                          const Halide::RDom &domain, const Element &initial,
+                          const std::function<Halide::Expr(Halide::Expr, const Indices &)> &update);
+
+  /// Makes a stage without an update that the schedule may place.
+  Halide::Func stage(const std::string &name, targets::Role role, llvm::ArrayRef<nn::Extent> extents,
+                     const Element &element);
+
+  /// Lets a Func stand for a value; its dimensions are the value's.
+  void bind(mlir::Value value, Halide::Func func) { funcs[value.getAsOpaquePointer()] = std::move(func); }
+
+  /// Calls a Func with indices that are outermost first.
+  static Halide::Expr call(const Halide::Func &func, const Indices &indices);
+
+  /// A reduction domain over [0, extent) for each extent, innermost first.
+  Halide::RDom domain(const std::string &name, llvm::ArrayRef<Halide::Expr> extents);
+
+  std::string unique(const std::string &name) { return symbol + "_" + name + std::to_string(next++); }
+
+private:
+  void bindArgument(mlir::BlockArgument argument);
+  void buildOp(mlir::Operation &op);
+  void buildResults();
+  std::vector<Halide::Var> makeVars(unsigned rank);
+  std::vector<targets::Loop> makeLoops(llvm::ArrayRef<nn::Extent> extents, const std::vector<Halide::Var> &vars);
+
+  nn::KernelOp kernel;
+  std::string symbol;
+  unsigned next = 0;
+  std::map<std::string, Halide::Param<int32_t>> lengths; ///< d0, d1, …
+  std::map<const void *, Halide::Func> funcs;
+  targets::Group group;
+};
+
+/// One function a family: gives false for ops of the others.
+bool buildElementwise(AlgorithmBuilder &builder, mlir::Operation &op);
+bool buildDense(AlgorithmBuilder &builder, mlir::Operation &op);
+bool buildConv(AlgorithmBuilder &builder, mlir::Operation &op);
+bool buildPool(AlgorithmBuilder &builder, mlir::Operation &op);
+bool buildNorm(AlgorithmBuilder &builder, mlir::Operation &op);
+bool buildReduce(AlgorithmBuilder &builder, mlir::Operation &op);
+bool buildReshape(AlgorithmBuilder &builder, mlir::Operation &op);
+
+} // namespace nnc
+
+#endif // NNC_COMPILER_HALIDE_BUILDER_H

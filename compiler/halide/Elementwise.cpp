@@ -1,0 +1,101 @@
+//===- Elementwise.cpp - Algorithms of element-wise ops -------------------===//
+
+#include "compiler/halide/Builder.h"
+#include "compiler/halide/Math.h"
+
+#include "llvm/ADT/TypeSwitch.h"
+
+#include <limits>
+
+using namespace mlir;
+using namespace nnc::nn;
+using Halide::Expr;
+
+namespace nnc {
+
+static float toFloat(llvm::APFloat number) { return static_cast<float>(number.convertToDouble()); }
+
+/// max(a, b) that keeps NaN, which Halide's does not.
+static Expr maximum(Expr a, Expr b) {
+  return a.type().is_float() ? math::maximum(a, b) : Halide::max(a, b);
+}
+static Expr minimum(Expr a, Expr b) {
+  return a.type().is_float() ? math::minimum(a, b) : Halide::min(a, b);
+}
+
+static Expr unary(Operation &op, Expr x) {
+  return llvm::TypeSwitch<Operation *, Expr>(&op)
+      .Case([&](NegOp) { return -x; })
+      .Case([&](AbsOp) { return Halide::abs(x); })
+      .Case([&](ExpOp) { return math::exp(x); })
+      .Case([&](LogOp) { return math::log(x); })
+      .Case([&](SqrtOp) { return Halide::sqrt(x); })
+      .Case([&](SquareOp) { return x * x; })
+      .Case([&](TanhOp) { return math::tanh(x); })
+      .Case([&](SigmoidOp) { return math::sigmoid(x); })
+      .Case([&](ReluOp) { return math::relu(x); })
+      .Case([&](SoftplusOp) { return math::softplus(x); })
+      .Case([&](GeluOp) { return math::gelu(x); })
+      .Case([&](LeakyReluOp leaky) { return Halide::select(x > 0.0f, x, toFloat(leaky.getSlope()) * x); })
+      .Case([&](EluOp elu) { return Halide::select(x > 0.0f, x, toFloat(elu.getAlpha()) * math::expm1(x)); })
+      .Case([&](NotOp) { return !x; })
+      .Case([&](ToFloatOp) { return Halide::cast<float>(x); })
+      .Case([&](LengthsOp lengths) {
+        return Halide::max((x + static_cast<int32_t>(lengths.getOffset())) / static_cast<int32_t>(lengths.getStride()),
+                           0);
+      })
+      .Default([](Operation *) { return Expr(); });
+}
+
+static Expr binary(Operation &op, Expr a, Expr b) {
+  return llvm::TypeSwitch<Operation *, Expr>(&op)
+      .Case([&](AddOp) { return a + b; })
+      .Case([&](SubOp) { return a - b; })
+      .Case([&](MulOp) { return a * b; })
+      .Case([&](DivOp) { return a / b; })
+      .Case([&](MaxOp) { return maximum(a, b); })
+      .Case([&](MinOp) { return minimum(a, b); })
+      .Case([&](PowOp) { return math::pow(a, b); })
+      .Case([&](EqOp) { return a == b; })
+      .Case([&](NeOp) { return a != b; })
+      .Case([&](LtOp) { return a < b; })
+      .Case([&](LeOp) { return a <= b; })
+      .Case([&](GtOp) { return a > b; })
+      .Case([&](GeOp) { return a >= b; })
+      .Case([&](AndOp) { return a && b; })
+      .Case([&](OrOp) { return a || b; })
+      .Default([](Operation *) { return Expr(); });
+}
+
+/// Steps past an example's end become the fill.
+static void buildMask(AlgorithmBuilder &builder, MaskOp mask) {
+  Extents extents = getExtents(nn::getType(mask.getX()));
+  Extent batch = getExtents(nn::getType(mask.getLengths())).front();
+  int64_t batchDim = llvm::find(extents, batch) - extents.begin();
+  builder.define(mask.getResult(), [&](const Indices &indices) {
+    Expr alive = indices[mask.getAxis()] < builder.at(mask.getLengths(), {indices[batchDim]});
+    Expr x = builder.at(mask.getX(), indices);
+    double fill = mask.getFill().convertToDouble();
+    return Halide::select(alive, x, std::isinf(fill) ? math::infinity(fill < 0) : Halide::cast(x.type(), float(fill)));
+  });
+}
+
+bool buildElementwise(AlgorithmBuilder &builder, Operation &op) {
+  if (!op.hasTrait<nn::OpTrait::Elementwise>() || isa<DropoutOp>(op))
+    return false;
+  if (auto mask = dyn_cast<MaskOp>(op)) {
+    buildMask(builder, mask);
+    return true;
+  }
+  builder.define(op.getResult(0), [&](const Indices &indices) {
+    std::vector<Expr> operands;
+    for (Value operand : op.getOperands())
+      operands.push_back(builder.atSuffix(operand, indices));
+    if (isa<SelectOp>(op))
+      return Halide::select(operands[0], operands[1], operands[2]);
+    return operands.size() == 1 ? unary(op, operands[0]) : binary(op, operands[0], operands[1]);
+  });
+  return true;
+}
+
+} // namespace nnc

@@ -1,0 +1,93 @@
+//===- Norm.cpp - Algorithms of normalization -----------------------------===//
+
+#include "compiler/halide/Builder.h"
+#include "compiler/halide/Math.h"
+
+using namespace mlir;
+using namespace nnc::nn;
+using Halide::Expr;
+using Halide::Func;
+
+namespace nnc {
+
+/// Sums a term of each element of a row over the last dimension.
+static Func sumRow(AlgorithmBuilder &builder, RankedTensorType type, const Element &term) {
+  Extents rows = getExtents(type);
+  int32_t columns = rows.pop_back_val().size;
+  Halide::RDom k = builder.domain("k", {Expr(columns)});
+  return builder.accumulate(
+      "row", targets::Role::Reduction, rows, k, [](const Indices &) { return Expr(0.0f); },
+      [&](Expr self, const Indices &indices) {
+        Indices x(indices);
+        x.push_back(k.x);
+        return self + term(x);
+      });
+}
+
+/// Two passes, mean then variance: what one pass over squares loses to
+/// cancellation is not acceptable.
+static void buildLayerNorm(AlgorithmBuilder &builder, LayerNormOp op) {
+  RankedTensorType type = nn::getType(op.getX());
+  Extents rows = getExtents(type);
+  float scale = 1.0f / static_cast<float>(rows.pop_back_val().size);
+  auto rowOf = [](const Indices &indices) { return Indices(indices.begin(), indices.end() - 1); };
+
+  Func sum = sumRow(builder, type, [&](const Indices &indices) { return builder.at(op.getX(), indices); });
+  Func mean = builder.stage("mean", targets::Role::Value, rows, [&](const Indices &indices) {
+    return AlgorithmBuilder::call(sum, indices) * scale;
+  });
+  Func squares = sumRow(builder, type, [&](const Indices &indices) {
+    Expr centred = builder.at(op.getX(), indices) - AlgorithmBuilder::call(mean, rowOf(indices));
+    return centred * centred;
+  });
+  float epsilon = static_cast<float>(op.getEpsilon().convertToDouble());
+  Func inverse = builder.stage("inverse", targets::Role::Value, rows, [&](const Indices &indices) {
+    return 1.0f / Halide::sqrt(AlgorithmBuilder::call(squares, indices) * scale + epsilon);
+  });
+  builder.define(op.getResult(), [&](const Indices &indices) {
+    Expr centred = builder.at(op.getX(), indices) - AlgorithmBuilder::call(mean, rowOf(indices));
+    return centred * AlgorithmBuilder::call(inverse, rowOf(indices)) * builder.atSuffix(op.getScale(), indices) +
+           builder.atSuffix(op.getShift(), indices);
+  });
+}
+
+static void buildLocalResponseNorm(AlgorithmBuilder &builder, LocalResponseNormOp op) {
+  RankedTensorType type = nn::getType(op.getX());
+  int32_t size = op.getSize(), channels = type.getShape().back(), before = size / 2;
+  Halide::RDom r = builder.domain("n", {Expr(size)});
+  Func sum = builder.accumulate(
+      "neighbours", targets::Role::Reduction, getExtents(type), r, [](const Indices &) { return Expr(0.0f); },
+      [&](Expr self, const Indices &indices) {
+        Expr channel = indices.back() + r.x - before;
+        Indices neighbour(indices);
+        neighbour.back() = clamp(channel, 0, channels - 1);
+        Expr x = builder.at(op.getX(), neighbour);
+        return self + Halide::select(channel >= 0 && channel < channels, x * x, 0.0f);
+      });
+  float scale = static_cast<float>(op.getAlpha().convertToDouble() / size);
+  float k = static_cast<float>(op.getK().convertToDouble()), beta = static_cast<float>(op.getBeta().convertToDouble());
+  builder.define(op.getResult(), [&](const Indices &indices) {
+    Expr base = k + scale * AlgorithmBuilder::call(sum, indices);
+    return builder.at(op.getX(), indices) * math::exp(-beta * math::log(base));
+  });
+}
+
+bool buildNorm(AlgorithmBuilder &builder, Operation &op) {
+  if (auto norm = dyn_cast<LayerNormOp>(op))
+    return buildLayerNorm(builder, norm), true;
+  if (auto norm = dyn_cast<LocalResponseNormOp>(op))
+    return buildLocalResponseNorm(builder, norm), true;
+  if (auto norm = dyn_cast<BatchNormOp>(op)) {
+    float epsilon = static_cast<float>(norm.getEpsilon().convertToDouble());
+    builder.define(norm.getResult(), [&](const Indices &indices) {
+      Expr deviation = Halide::sqrt(builder.atSuffix(norm.getVariance(), indices) + epsilon);
+      return (builder.at(norm.getX(), indices) - builder.atSuffix(norm.getMean(), indices)) / deviation *
+                 builder.atSuffix(norm.getScale(), indices) +
+             builder.atSuffix(norm.getShift(), indices);
+    });
+    return true;
+  }
+  return false;
+}
+
+} // namespace nnc

@@ -1,0 +1,51 @@
+//===- Window.cpp - Images around a sliding window ------------------------===//
+
+#include "compiler/halide/Window.h"
+
+using namespace mlir;
+using namespace nnc::nn;
+using Halide::Expr;
+using Halide::Func;
+
+namespace nnc {
+
+/// The image's dimension with its border, as an extent for the schedule.
+static Extent getPadded(const Extent &extent, int64_t added) {
+  if (!extent.isDynamic())
+    return extent.size + added;
+  Length length = parseProduct(extent.name).front().after(added, 1);
+  return StringAttr::get(extent.name.getContext(), length.str());
+}
+
+WindowedImage padImage(AlgorithmBuilder &builder, Value image, const Window &window, Expr fill) {
+  RankedTensorType type = nn::getType(image);
+  SmallVector<unsigned> spatial = *getSpatialDims(type, window.rank());
+  Extents inner = getExtents(type), padded = inner;
+  bool pads = false;
+  for (auto [i, dim] : llvm::enumerate(spatial)) {
+    int64_t added = window.padding[2 * i] + window.padding[2 * i + 1];
+    if (!window.overhang.empty())
+      added += window.overhang[i];
+    pads |= added > 0;
+    padded[dim] = getPadded(inner[dim], added);
+  }
+  if (!pads)
+    return {[&builder, image](const Indices &indices) { return builder.at(image, indices); }, spatial};
+
+  Func border = builder.stage("padded", targets::Role::Padded, padded, [&](const Indices &indices) {
+    Indices clamped(indices);
+    Expr inside;
+    for (auto [i, dim] : llvm::enumerate(spatial)) {
+      int32_t before = window.padding[2 * i];
+      Expr place = indices[dim] - before, last = builder.size(inner[dim]) - 1;
+      Expr within = place >= 0 && place <= last;
+      inside = inside.defined() ? inside && within : within;
+      // `likely` lets the loop that copies be cut at the border.
+      clamped[dim] = clamp(likely(place), 0, last);
+    }
+    return Halide::select(likely(inside), builder.at(image, clamped), fill);
+  });
+  return {[border](const Indices &indices) { return AlgorithmBuilder::call(border, indices); }, spatial};
+}
+
+} // namespace nnc

@@ -1,0 +1,21 @@
+//===- X86.h - x86-64 with AVX2 or AVX-512 --------------------------------===//
+
+#ifndef NNC_TARGETS_X86_X86_H
+#define NNC_TARGETS_X86_X86_H
+
+#include "targets/Target.h"
+
+namespace nnc::targets {
+
+const Target &getX86();
+
+namespace x86 {
+
+/// Right for any group, and vectorized where that is plain.
+void scheduleDefault(Group &group, const Isa &isa);
+
+} // namespace x86
+
+} // namespace nnc::targets
+
+#endif // NNC_TARGETS_X86_X86_H

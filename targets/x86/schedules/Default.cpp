@@ -1,0 +1,34 @@
+//===- Default.cpp - Right for any group ----------------------------------===//
+//
+// Every stage is computed where the second-innermost loop of the result is, for
+// one row of it, on the stack. The innermost loop of the result and of every
+// stage is vectorized where it is at least a vector long.
+//
+//===----------------------------------------------------------------------===//
+
+#include "targets/x86/X86.h"
+
+namespace nnc::targets::x86 {
+
+using Halide::TailStrategy;
+
+void scheduleDefault(Group &group, const Isa &isa) {
+  const std::vector<Loop> &loops = group.out.loops;
+  auto vectorizes = [&](const Stage &stage) { return !stage.loops.empty() && stage.loops[0].extent >= isa.vector; };
+  if (vectorizes(group.out))
+    group.out.func.vectorize(loops[0].var, isa.vector, TailStrategy::GuardWithIf);
+  for (Stage &stage : group.stages) {
+    if (loops.empty())
+      stage.func.compute_at(group.out.func, Halide::Var::outermost());
+    else
+      stage.func.compute_at(group.out.func, loops.size() > 1 ? loops[1].var : loops[0].var);
+    stage.func.store_in(Halide::MemoryType::Stack);
+    if (!vectorizes(stage))
+      continue;
+    stage.func.vectorize(stage.loops[0].var, isa.vector, TailStrategy::GuardWithIf);
+    if (stage.func.has_update_definition())
+      stage.func.update().vectorize(stage.loops[0].var, isa.vector, TailStrategy::GuardWithIf);
+  }
+}
+
+} // namespace nnc::targets::x86
