@@ -77,10 +77,12 @@ def run_ours(program: pathlib.Path, names: list[str], seconds: float) -> dict[st
     """Operations a second by "name/threads:n", and of the peaks by "peak_avx2" and "peak_avx512"."""
     wanted = "|".join(["peak_.*", *(f"{re.escape(name)}/.*" for name in names)])
     with tempfile.NamedTemporaryFile(suffix=".json") as file:
-        subprocess.run([program, f"--benchmark_filter=^({wanted})$", f"--benchmark_min_time={seconds}",
-                        "--benchmark_repetitions=3", "--benchmark_enable_random_interleaving=true",
-                        f"--benchmark_out={file.name}", "--benchmark_out_format=json"],
-                       check=True, stdout=subprocess.DEVNULL)
+        done = subprocess.run([program, f"--benchmark_filter=^({wanted})$", f"--benchmark_min_time={seconds}",
+                               "--benchmark_repetitions=3", "--benchmark_enable_random_interleaving=true",
+                               f"--benchmark_out={file.name}", "--benchmark_out_format=json"],
+                              capture_output=True, text=True)
+        if done.returncode:
+            raise SystemExit(f"{program} gave {done.returncode}:\n{done.stderr}")
         report = json.load(open(file.name))
     best: dict[str, float] = {}
     for row in report["benchmarks"]:
