@@ -1,0 +1,183 @@
+//===- Compile.cpp - A source file -> libraries ---------------------------===//
+//
+// The spine, to be read downwards: one call a station, each of which takes one
+// value and gives the next.
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/driver/Compile.h"
+
+#include "compiler/driver/Output.h"
+#include "compiler/emit/Codegen.h"
+#include "compiler/emit/Embed.h"
+#include "compiler/emit/Header.h"
+#include "compiler/emit/Kernels.h"
+#include "compiler/emit/Library.h"
+#include "compiler/emit/Network.h"
+#include "compiler/passes/Passes.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/Parser/Parser.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/Program.h"
+#include "llvm/Support/SourceMgr.h"
+#include "llvm/Support/WithColor.h"
+
+using namespace mlir;
+using namespace nnc;
+using namespace nnc::driver;
+
+namespace {
+
+/// One run of the compiler.
+class Compilation {
+public:
+  Compilation(const Options &options, MLIRContext &context, llvm::SourceMgr &sources)
+      : options(options), context(context), sources(sources), target(*targets::findTarget(options.target)) {}
+
+  ExitCode run();
+
+private:
+  ExitCode compilePlanned(ModuleOp module);
+  ExitCode writeLibrary(ModuleOp module, const emit::Interface &interface, const emit::KernelTable &table);
+  FailureOr<std::string> printKernels(ModuleOp module, const emit::Interface &interface,
+                                      const emit::KernelTable &table, emit::KernelForm form);
+  llvm::Expected<std::string> generateEntries(ModuleOp module, const emit::Interface &interface,
+                                              const emit::KernelTable &table, emit::CodeForm form);
+  ExitCode printText(llvm::Expected<std::string> text);
+  ExitCode fail(ExitCode code, llvm::Error error) {
+    llvm::WithColor::error(llvm::errs(), "nnc") << llvm::toString(std::move(error)) << '\n';
+    return code;
+  }
+
+  const Options &options;
+  MLIRContext &context;
+  llvm::SourceMgr &sources;
+  const targets::Target &target;
+  std::vector<std::string> filesRead;
+};
+
+} // namespace
+
+ExitCode Compilation::run() {
+  auto file = llvm::MemoryBuffer::getFileOrSTDIN(options.input);
+  if (!file)
+    return fail(ExitCode::InputOutput, llvm::createFileError(options.input, file.getError()));
+  filesRead.push_back(options.input);
+  sources.AddNewSourceBuffer(std::move(*file), llvm::SMLoc());
+  OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(sources, &context);
+  if (!module)
+    return ExitCode::WrongProgram;
+  return compilePlanned(*module);
+}
+
+//===----------------------------------------------------------------------===//
+// From planned functions on
+//===----------------------------------------------------------------------===//
+
+ExitCode Compilation::compilePlanned(ModuleOp module) {
+  std::string name = options.name.empty() ? module.getName().value_or("network").str() : options.name;
+  emit::KernelTable table = emit::tabulateKernels(module, target);
+  emit::Interface interface = emit::describeInterface(module, name);
+  switch (options.emit) {
+  case Emit::Algorithm:
+  case Emit::Loops: {
+    auto text = printKernels(module, interface, table,
+                             options.emit == Emit::Loops ? emit::KernelForm::Loops : emit::KernelForm::Algorithm);
+    return failed(text) ? ExitCode::Internal : printText(std::move(*text));
+  }
+  case Emit::LLVM:
+    return printText(generateEntries(module, interface, table, emit::CodeForm::LLVM));
+  case Emit::Assembly: {
+    auto kernels = printKernels(module, interface, table, emit::KernelForm::Assembly);
+    if (failed(kernels))
+      return ExitCode::Internal;
+    auto entries = generateEntries(module, interface, table, emit::CodeForm::Assembly);
+    return printText(entries ? *entries + "\n" + *kernels : std::move(entries));
+  }
+  case Emit::Header:
+    return printText(emit::emitHeader(interface, options.input));
+  default:
+    return writeLibrary(module, interface, table);
+  }
+}
+
+FailureOr<std::string> Compilation::printKernels(ModuleOp module, const emit::Interface &interface,
+                                                 const emit::KernelTable &table, emit::KernelForm form) {
+  return emit::printKernels(module, interface.name, table, target, form, {options.processes, options.cacheFolder});
+}
+
+/// The code of a library but its kernels.
+llvm::Expected<std::string> Compilation::generateEntries(ModuleOp module, const emit::Interface &interface,
+                                                         const emit::KernelTable &table, emit::CodeForm form) {
+  emit::EmbeddedFile embedded;
+  if (!options.embeddedWeights.empty()) {
+    auto file = emit::openEmbedded(options.embeddedWeights, interface);
+    if (!file)
+      return file.takeError();
+    embedded = std::move(*file);
+  }
+  OwningOpRef<ModuleOp> entries = emit::emitNetwork(module, interface, table, embedded);
+  return emit::generateCode(*entries, options.optimization, form);
+}
+
+ExitCode Compilation::printText(llvm::Expected<std::string> text) {
+  if (!text)
+    return fail(ExitCode::Internal, text.takeError());
+  if (llvm::Error error = print(options, *text))
+    return fail(ExitCode::InputOutput, std::move(error));
+  return ExitCode::Success;
+}
+
+ExitCode Compilation::writeLibrary(ModuleOp module, const emit::Interface &interface, const emit::KernelTable &table) {
+  auto kernels = emit::compileKernels(module, interface.name, table, target, {options.processes, options.cacheFolder});
+  if (failed(kernels))
+    return ExitCode::Internal;
+  auto entries = generateEntries(module, interface, table, emit::CodeForm::Object);
+  if (!entries)
+    return fail(ExitCode::InputOutput, entries.takeError());
+
+  std::vector<emit::Member> members{{interface.name + ".o", std::move(*entries)}};
+  for (emit::CompiledKernel &kernel : *kernels)
+    members.push_back({kernel.symbol + ".o", std::move(kernel.bytes)});
+  auto archive = emit::makeArchive(members);
+  if (!archive)
+    return fail(ExitCode::Internal, archive.takeError());
+
+  auto path = [&](StringRef prefix, StringRef suffix) {
+    return getLibraryPath(options, prefix, interface.name, suffix);
+  };
+  std::vector<std::string> written{path("lib", ".a"), path("", ".h")};
+  llvm::Error error = makeOutputFolder(options);
+  if (!error)
+    error = emit::writeFile(written[0], *archive);
+  if (!error)
+    error = emit::writeFile(written[1], emit::emitHeader(interface, options.input));
+  if (!error && options.shared) {
+    written.push_back(path("lib", ".so"));
+    std::string self = llvm::sys::fs::getMainExecutable(nullptr, nullptr);
+    error = emit::linkShared(written.back(), *archive, interface.name,
+                             emit::findRuntimeFolder(llvm::sys::path::parent_path(self)));
+  }
+  if (!error && options.writeDependencies)
+    error = emit::writeFile(options.dependencyFile.empty() ? path("", ".d") : options.dependencyFile,
+                            makeDependencyRule(written, filesRead));
+  return error ? fail(ExitCode::InputOutput, std::move(error)) : ExitCode::Success;
+}
+
+ExitCode driver::compile(const Options &options) {
+  DialectRegistry registry;
+  registry.insert<nn::NNDialect, func::FuncDialect>();
+  // One thread, so that processes can be forked for the kernels.
+  MLIRContext context(registry, MLIRContext::Threading::DISABLED);
+  llvm::SourceMgr sources;
+  if (!options.verifyDiagnostics) {
+    SourceMgrDiagnosticHandler printer(sources, &context);
+    return Compilation(options, context, sources).run();
+  }
+  SourceMgrDiagnosticVerifierHandler verifier(sources, &context);
+  (void)Compilation(options, context, sources).run();
+  return succeeded(verifier.verify()) ? ExitCode::Success : ExitCode::WrongProgram;
+}

@@ -1,0 +1,120 @@
+//===- Options.cpp - What the user asks nnc for ---------------------------===//
+
+#include "compiler/driver/Options.h"
+
+#include "compiler/emit/Cache.h"
+#include "targets/Target.h"
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace llvm;
+using namespace nnc;
+using namespace nnc::driver;
+
+static cl::OptionCategory category("nnc options");
+
+static cl::opt<std::string> input(cl::Positional, cl::desc("FILE.nn"), cl::init(""), cl::cat(category));
+static cl::opt<std::string> output("o", cl::desc("Folder for the library; file for what -emit prints"),
+                                   cl::value_desc("path"), cl::Prefix, cl::cat(category));
+static cl::opt<std::string> target("target", cl::desc("Machine to compile for (see -list-targets)"), cl::init("x86"),
+                                   cl::value_desc("name"), cl::cat(category));
+static cl::opt<Emit> emitStation(
+    "emit", cl::desc("Print what leaves a station, instead of writing the library:"), cl::init(Emit::Library),
+    cl::values(clEnumValN(Emit::Ast, "ast", "the source as a tree"),
+               clEnumValN(Emit::Model, "model", "the checked program, layers inlined"),
+               clEnumValN(Emit::Imported, "nn", "the nn dialect"),
+               clEnumValN(Emit::Typed, "nn-typed", "with every shape"),
+               clEnumValN(Emit::Split, "nn-split", "with time loops split"),
+               clEnumValN(Emit::Optimized, "nn-opt", "simplified, weights hoisted and laid out"),
+               clEnumValN(Emit::Grouped, "nn-groups", "with ops in groups"),
+               clEnumValN(Emit::Planned, "nn-planned", "with kernels and places in memory"),
+               clEnumValN(Emit::Algorithm, "algorithm", "each kernel as a Halide algorithm"),
+               clEnumValN(Emit::Loops, "loops", "each kernel's loops as they are scheduled"),
+               clEnumValN(Emit::LLVM, "llvm", "the entry functions as LLVM IR"),
+               clEnumValN(Emit::Assembly, "asm", "entry functions and kernels as assembly"),
+               clEnumValN(Emit::Header, "header", "the C header"),
+               clEnumValN(Emit::Library, "library", "library and header, as files")),
+    cl::cat(category));
+static cl::opt<char> optimization("O", cl::desc("Optimization of the entry functions: -O0 to -O3 (2)"), cl::Prefix,
+                                  cl::init('2'), cl::value_desc("level"), cl::cat(category));
+static cl::opt<std::string> libraryName("name", cl::desc("Name of the library instead of the network's"),
+                                        cl::value_desc("name"), cl::cat(category));
+static cl::opt<bool> shared("shared", cl::desc("Write a shared library too"), cl::cat(category));
+static cl::opt<std::string> embedWeights("embed-weights", cl::desc("Carry these weights in the library"),
+                                         cl::value_desc("file.safetensors"), cl::cat(category));
+static cl::opt<std::string> stdPath("std-path", cl::desc("Folder of the standard library"), cl::value_desc("folder"),
+                                    cl::cat(category));
+static cl::opt<std::string> cacheDir("cache-dir", cl::desc("Folder of the kernel cache"), cl::value_desc("folder"),
+                                     cl::cat(category));
+static cl::opt<bool> noCache("no-cache", cl::desc("Compile every kernel anew"), cl::cat(category));
+static cl::opt<unsigned> processes("j", cl::desc("Kernels compiled at once (one a processor)"), cl::Prefix, cl::init(0),
+                                   cl::value_desc("N"), cl::cat(category));
+static cl::opt<bool> writeDependencies("MD", cl::desc("Write which files were read, for make and ninja"),
+                                       cl::cat(category));
+static cl::opt<std::string> dependencyFile("MF", cl::desc("Where -MD writes"), cl::value_desc("file"),
+                                           cl::cat(category));
+static cl::opt<bool> verifyDiagnostics("verify-diagnostics",
+                                       cl::desc("Check the errors against expected-error comments in the source"),
+                                       cl::cat(category));
+static cl::opt<bool> listTargets("list-targets", cl::desc("List the machines that can be compiled for"),
+                                 cl::cat(category));
+
+static std::optional<ExitCode> complain(const Twine &message) {
+  errs() << "nnc: " << message << "\n";
+  return ExitCode::WrongUsage;
+}
+
+/// Whether a name can begin C's names.
+static bool isIdentifier(StringRef name) {
+  return !name.empty() && !isDigit(name.front()) && all_of(name, [](char c) { return isAlnum(c) || c == '_'; });
+}
+
+static std::optional<ExitCode> checkOptions() {
+  if (input.empty())
+    return complain("no input file; try nnc -help");
+  if (!targets::findTarget(target))
+    return complain("there is no target '" + target + "'; there are: " + join(targets::targetNames(), ", "));
+  if (optimization < '0' || optimization > '3')
+    return complain("there is no optimization level '" + Twine(optimization.getValue()) + "'; there are 0 to 3");
+  if (!libraryName.empty() && !isIdentifier(libraryName))
+    return complain("'" + libraryName + "' cannot be a library's name: use letters, digits and underscores");
+  if (!dependencyFile.empty() && !writeDependencies)
+    return complain("-MF needs -MD");
+  if (noCache && !cacheDir.empty())
+    return complain("-cache-dir and -no-cache exclude each other");
+  if (emitStation != Emit::Library && (shared || writeDependencies))
+    return complain("-shared and -MD need the library, which -emit does not write");
+  return std::nullopt;
+}
+
+std::optional<ExitCode> driver::parseOptions(int argc, char **argv, Options &options) {
+  cl::HideUnrelatedOptions(category);
+  cl::SetVersionPrinter([](raw_ostream &os) { os << "nnc " NNC_VERSION "\n"; });
+  if (!cl::ParseCommandLineOptions(argc, argv, "compiles neural networks to C libraries\n", &errs()))
+    return ExitCode::WrongUsage;
+  if (listTargets) {
+    for (const std::string &name : targets::targetNames())
+      outs() << name << "\n";
+    return ExitCode::Success;
+  }
+  if (std::optional<ExitCode> wrong = checkOptions())
+    return wrong;
+  options.input = input;
+  options.output = output;
+  options.target = target;
+  options.emit = emitStation;
+  options.optimization = optimization - '0';
+  options.name = libraryName;
+  options.shared = shared;
+  options.embeddedWeights = embedWeights;
+  options.stdFolder = stdPath;
+  if (!noCache)
+    options.cacheFolder = cacheDir.empty() ? emit::Cache::getDefaultFolder() : cacheDir.getValue();
+  options.processes = processes;
+  options.writeDependencies = writeDependencies;
+  options.dependencyFile = dependencyFile;
+  options.verifyDiagnostics = verifyDiagnostics;
+  return std::nullopt;
+}

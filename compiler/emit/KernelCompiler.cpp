@@ -1,0 +1,106 @@
+//===- KernelCompiler.cpp - One kernel through Halide ---------------------===//
+//
+// The one place where Halide's exceptions are caught.
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/emit/KernelCompiler.h"
+
+#include "compiler/halide/Algorithm.h"
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FileUtilities.h"
+#include "llvm/Support/MemoryBuffer.h"
+
+#include <sstream>
+
+using namespace nnc;
+using namespace nnc::emit;
+
+namespace {
+
+/// Makes an exception of what Halide would print.
+class Reporter : public Halide::CompileTimeErrorReporter {
+public:
+  void warning(const char *message) override {
+    // Checks are compiled out: such a kernel would compute garbage.
+    if (llvm::StringRef(message).contains("guaranteed to fail"))
+      throw Halide::CompileError(message);
+  }
+  [[noreturn]] void error(const char *message) override { throw Halide::CompileError(message); }
+};
+
+} // namespace
+
+/// "name(c, x) = …", then its updates.
+static void printFunc(std::ostream &os, const Halide::Func &func) {
+  auto printDefinition = [&](const std::vector<Halide::Expr> &arguments, const Halide::Tuple &values) {
+    os << "  " << func.name() << '(';
+    for (size_t i = 0; i < arguments.size(); ++i)
+      os << (i ? ", " : "") << arguments[i];
+    os << ") =";
+    for (const Halide::Expr &value : values.as_vector())
+      os << ' ' << value;
+    os << '\n';
+  };
+  std::vector<Halide::Var> vars = func.args();
+  printDefinition(std::vector<Halide::Expr>(vars.begin(), vars.end()), func.values());
+  for (int i = 0; i < func.num_update_definitions(); ++i)
+    printDefinition(func.update_args(i), func.update_values(i));
+}
+
+static std::string printAlgorithm(const targets::Group &group) {
+  std::ostringstream os;
+  os << group.name << ":\n";
+  for (const targets::Stage &stage : group.stages)
+    printFunc(os, stage.func);
+  printFunc(os, group.out.func);
+  return os.str();
+}
+
+static llvm::Expected<std::string> writeAssembly(const Halide::Module &module) {
+  llvm::SmallString<128> path;
+  if (std::error_code error = llvm::sys::fs::createTemporaryFile("nnc", "s", path))
+    return llvm::createStringError(error, "no temporary file can be made");
+  llvm::FileRemover remover(path);
+  module.compile({{Halide::OutputFileType::assembly, path.str().str()}});
+  auto text = llvm::MemoryBuffer::getFile(path);
+  if (!text)
+    return llvm::createStringError(text.getError(), "the temporary file cannot be read");
+  return (*text)->getBuffer().str();
+}
+
+static llvm::Expected<std::string> write(const targets::Group &group, const std::string &symbol,
+                                         const targets::Isa &isa, KernelForm form) {
+  Halide::Module module = Halide::Pipeline(group.out.func)
+                              .compile_to_module(group.arguments, symbol, isa.target, Halide::LinkageType::External);
+  if (form == KernelForm::Loops) {
+    std::ostringstream os;
+    for (const Halide::Internal::LoweredFunc &function : module.functions())
+      os << function;
+    return os.str();
+  }
+  if (form == KernelForm::Assembly)
+    return writeAssembly(module);
+  Halide::Buffer<uint8_t> object = module.compile_to_buffer();
+  return std::string(reinterpret_cast<const char *>(object.data()), object.size_in_bytes());
+}
+
+llvm::Expected<std::string> emit::compileKernel(nn::KernelOp kernel, const targets::Target &target,
+                                                const targets::Isa &isa, int64_t minRows, KernelForm form) {
+  static Reporter reporter;
+  Halide::set_custom_compile_time_error_reporter(&reporter);
+  std::string symbol = kernel.getSymName().str();
+  try {
+    targets::Group group = buildAlgorithm(kernel, symbol);
+    if (form == KernelForm::Algorithm)
+      return printAlgorithm(group);
+    target.schedule(group, isa, minRows);
+    return write(group, symbol, isa, form);
+  } catch (const Halide::Error &error) {
+    return llvm::createStringError(llvm::StringRef(error.what()).trim());
+  } catch (const std::exception &error) {
+    return llvm::createStringError(error.what());
+  }
+}
