@@ -17,8 +17,9 @@
 
 namespace nnc::targets {
 
-/// The family of a group's anchor chooses the file of its schedule.
-enum class Family { Dense, Conv, Pool, Elementwise, Norm, Reduce, Reshape };
+/// The family of a group's anchor chooses the file of its schedule. In the order
+/// of the dialect's families.
+enum class Family { Elementwise, Dense, Conv, Pool, Norm, Reduce, Reshape, Loss };
 
 /// One loop of a stage.
 struct Loop {
@@ -41,6 +42,12 @@ enum class Role {
   Value        ///< pure; worth storing because several points read it
 };
 
+/// How a window moves along one dimension of a padded image.
+struct WindowStep {
+  int64_t stride; ///< from one window to the next
+  int64_t span;   ///< from the first to the last element of one window
+};
+
 /// A Func that the schedule may place. What it does not place is inlined;
 /// stages with an update must be placed.
 struct Stage {
@@ -48,6 +55,7 @@ struct Stage {
   Halide::Func func;
   std::vector<Loop> loops;               ///< of the pure definition, innermost first
   std::vector<ReductionLoop> reductions; ///< of update(0), innermost first
+  std::vector<WindowStep> window;        ///< of a padded image: for its loops 1, 2, …, the spatial ones
 };
 
 /// One kernel.

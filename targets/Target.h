@@ -32,7 +32,7 @@ public:
 
   /// Width of the panels in which a contraction's weight with `columns`
   /// outputs is stored: [columns / width][reduction][width], padded with zeros.
-  virtual int64_t panelWidth(int64_t columns) const = 0;
+  virtual int64_t panelWidth(Family family, int64_t columns) const = 0;
 
   /// Least rows of each variant, ascending, the first 1: a call with r rows
   /// runs the last variant whose minimum is at most r. {1} when one serves all.

@@ -100,7 +100,7 @@ Func AlgorithmBuilder::accumulate(const std::string &name, targets::Role role, A
     std::optional<int64_t> extent = Halide::Internal::as_const_int(Halide::Internal::simplify(domain[i].extent()));
     reductions.push_back({domain[i], extent.value_or(0)});
   }
-  group.stages.push_back({role, accumulator, makeLoops(extents, vars), reductions});
+  group.stages.push_back({role, accumulator, makeLoops(extents, vars), reductions, {}});
   return accumulator;
 }
 
@@ -109,7 +109,7 @@ Func AlgorithmBuilder::stage(const std::string &name, targets::Role role, ArrayR
   std::vector<Var> vars = makeVars(extents.size());
   Func staged(unique(name));
   staged(reversed(vars)) = element(toIndices(vars));
-  group.stages.push_back({role, staged, makeLoops(extents, vars), {}});
+  group.stages.push_back({role, staged, makeLoops(extents, vars), {}, {}});
   return staged;
 }
 
@@ -205,7 +205,7 @@ void AlgorithmBuilder::buildResults() {
   std::vector<Halide::OutputImageParam> buffers = out.output_buffers();
   for (size_t i = 0; i < buffers.size(); ++i)
     describeBuffer(buffers[i], sizes, /*isFirst=*/i == 0);
-  group.out = {targets::Role::Value, out, makeLoops(extents, vars), {}};
+  group.out = {targets::Role::Value, out, makeLoops(extents, vars), {}, {}};
 }
 
 targets::Group AlgorithmBuilder::build() {

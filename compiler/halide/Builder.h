@@ -53,6 +53,9 @@ public:
   Halide::Func stage(const std::string &name, targets::Role role, llvm::ArrayRef<nn::Extent> extents,
                      const Element &element);
 
+  /// The stage that was made last.
+  targets::Stage &getLastStage() { return group.stages.back(); }
+
   /// Lets a Func stand for a value; its dimensions are the value's.
   void bind(mlir::Value value, Halide::Func func) { funcs[value.getAsOpaquePointer()] = std::move(func); }
 

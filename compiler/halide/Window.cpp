@@ -45,6 +45,8 @@ WindowedImage padImage(AlgorithmBuilder &builder, Value image, const Window &win
     }
     return Halide::select(likely(inside), builder.at(image, clamped), fill);
   });
+  for (unsigned i = window.rank(); i-- > 0;)
+    builder.getLastStage().window.push_back({window.strides[i], window.span(i)});
   return {[border](const Indices &indices) { return AlgorithmBuilder::call(border, indices); }, spatial};
 }
 

@@ -17,18 +17,44 @@ public:
             {"avx512", Halide::Target(avx2 + "-avx512-avx512_skylake" + flags), 16}};
   }
 
-  int64_t panelWidth(int64_t columns) const override {
-    if (columns <= 8)
-      return 8;
-    for (int64_t width : {16, 32, 48})
+  /// The width that pads least, of those whose tiles reach the peak. A
+  /// convolution's tiles are narrow and long: rows of an image are many.
+  int64_t panelWidth(Family family, int64_t columns) const override {
+    for (int64_t width : {8, 16, 32})
       if (columns <= width)
         return width;
-    return columns % 48 == 0 ? 48 : columns % 32 == 0 ? 32 : 48;
+    static const std::vector<int64_t> dense{64, 48, 32}, conv{32, 48, 16};
+    int64_t best = 0, least = columns;
+    for (int64_t width : family == Family::Conv ? conv : dense)
+      if (int64_t padding = (width - columns % width) % width; padding < least)
+        best = width, least = padding;
+    return best;
   }
 
-  std::vector<int64_t> variants(const KernelShape &) const override { return {1}; }
+  /// Rows below a tile take the variant of the next smaller tile.
+  std::vector<int64_t> variants(const KernelShape &shape) const override {
+    if (shape.family != Family::Dense || !shape.dynamicRows)
+      return {1};
+    switch (panelWidth(shape.family, shape.columns)) {
+    case 64:
+      return {1, 4, 12};
+    case 48:
+      return {1, 4, 8};
+    default:
+      return {1, 4, 8, 12};
+    }
+  }
 
-  void schedule(Group &group, const Isa &isa, int64_t) const override { x86::scheduleDefault(group, isa); }
+  void schedule(Group &group, const Isa &isa, int64_t minRows) const override {
+    switch (group.family) {
+    case Family::Dense:
+      return x86::scheduleDense(group, isa, minRows);
+    case Family::Conv:
+      return x86::scheduleConv(group, isa);
+    default:
+      return x86::scheduleDefault(group, isa);
+    }
+  }
 };
 
 } // namespace

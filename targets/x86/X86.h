@@ -11,6 +11,9 @@ const Target &getX86();
 
 namespace x86 {
 
+void scheduleDense(Group &group, const Isa &isa, int64_t minRows);
+void scheduleConv(Group &group, const Isa &isa);
+
 /// Right for any group, and vectorized where that is plain.
 void scheduleDefault(Group &group, const Isa &isa);
 

@@ -1,0 +1,33 @@
+//===- RegisterTile.h - The inner loops of contractions -------------------===//
+
+#ifndef NNC_TARGETS_X86_REGISTERTILE_H
+#define NNC_TARGETS_X86_REGISTERTILE_H
+
+#include "targets/Target.h"
+
+namespace nnc::targets::x86 {
+
+/// A block of sums that is computed at once: one panel of outputs, of which
+/// `lanes` at a time are in registers, by `points` rows or pixels.
+struct RegisterTile {
+  int vector; ///< floats in a register that is used
+  int lanes;
+  int points;
+};
+
+/// The tile of a panel for `extent` points, of which there may be more: all
+/// accumulators, one row of the panel and one point must fit the registers, and
+/// the last tile should compute little twice.
+RegisterTile chooseTile(int64_t panelWidth, int64_t extent, const Isa &isa);
+
+/// The same for a number of points that is known only when the kernel is
+/// called, but not below `minimum`.
+RegisterTile chooseTileFor(int64_t panelWidth, int64_t minimum, const Isa &isa);
+
+/// Places a contraction in the loop `at` of `out`, which computes one tile:
+/// vectors along the panel, points unrolled, the sums in registers.
+void scheduleSums(Stage &contraction, Halide::Func out, Halide::Var at, const RegisterTile &tile);
+
+} // namespace nnc::targets::x86
+
+#endif // NNC_TARGETS_X86_REGISTERTILE_H
