@@ -37,17 +37,21 @@ function(nnc_add_library target)
     list(APPEND outputs ${folder}/lib${name}.so)
   endif()
   # Inside nnc's own build the compiler is one of its targets.
+  set(namespace nnc::)
   if(TARGET nnc)
-    set(compiler nnc)
-    set(runtime nnc_runtime)
-  else()
-    set(compiler nnc::nnc)
-    set(runtime nnc::nnc_runtime)
+    set(namespace)
+  endif()
+  set(compiler ${namespace}nnc)
+  set(runtime ${namespace}nnc_runtime)
+  set(linked)
+  if(ARG_SHARED)
+    string(APPEND runtime _shared)
+    set(linked ${runtime})
   endif()
   add_custom_command(
     OUTPUT ${outputs}
     COMMAND ${compiler} ${source} -o ${folder} -MD -MF ${folder}/${name}.d ${options}
-    DEPENDS ${source} ${compiler}
+    DEPENDS ${source} ${compiler} ${linked}
     DEPFILE ${folder}/${name}.d
     COMMENT "Compiling network ${name}"
     VERBATIM)
@@ -58,7 +62,6 @@ function(nnc_add_library target)
     set_target_properties(${target} PROPERTIES
       IMPORTED_LOCATION ${folder}/lib${name}.so
       IMPORTED_SONAME lib${name}.so)
-    add_dependencies(${target}_nnc ${runtime})
   else()
     add_library(${target} STATIC IMPORTED)
     set_target_properties(${target} PROPERTIES IMPORTED_LOCATION ${folder}/lib${name}.a)

@@ -2,6 +2,7 @@
 
 #include "compiler/emit/Codegen.h"
 
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
@@ -56,14 +57,17 @@ static void optimize(llvm::Module &module, llvm::TargetMachine &machine, unsigne
 llvm::Expected<std::string> nnc::emit::generateCode(ModuleOp module, unsigned optimization, CodeForm form) {
   registerBuiltinDialectTranslation(*module.getContext());
   registerLLVMDialectTranslation(*module.getContext());
+  std::unique_ptr<llvm::TargetMachine> machine = createMachine(optimization);
+  auto setText = [&](StringRef name, StringRef text) {
+    module->setAttr(name, StringAttr::get(module.getContext(), text));
+  };
+  setText(LLVM::LLVMDialect::getTargetTripleAttrName(), tripleName);
+  setText(LLVM::LLVMDialect::getDataLayoutAttrName(), machine->createDataLayout().getStringRepresentation());
   llvm::LLVMContext context;
   std::unique_ptr<llvm::Module> code = translateModuleToLLVMIR(module, context, module.getName().value_or("nnc"));
   if (!code)
     return llvm::createStringError("the LLVM dialect could not be translated");
 
-  std::unique_ptr<llvm::TargetMachine> machine = createMachine(optimization);
-  code->setTargetTriple(machine->getTargetTriple());
-  code->setDataLayout(machine->createDataLayout());
   code->setPICLevel(llvm::PICLevel::BigPIC);
   optimize(*code, *machine, optimization);
 

@@ -50,7 +50,9 @@ private:
   void emitEach(nn::EachOp each, const Loop *outer);
   SmallVector<Value> emitStep(const Loop &loop);
   void emitReturn(func::ReturnOp op);
-  void emitStores();
+  bool isReadLater(nn::StoreOp store);
+  void emitStore(nn::StoreOp store);
+  void emitLateStores();
 
   Value chooseKernel(nn::LaunchOp launch, Value rows);
   Value getWorkAt(nn::LaunchOp launch, nn::KernelOp kernel);
@@ -81,6 +83,7 @@ private:
   SmallVector<Value> arenas;
   Value buffers; ///< one halide_buffer_t for each operand of a kernel
   DenseMap<Value, Value> addresses;
+  SmallVector<nn::StoreOp> late; ///< at the end of the function
   unsigned inputCount = 0;
 };
 
@@ -118,6 +121,8 @@ void BodyEmitter::emit(bool hasPlan) {
     bool isLengths = static_cast<bool>(function.getArgAttr(index, "nn.lengths"));
     FrameField list = isLengths ? FrameField::Ragged : FrameField::Arguments;
     unsigned position = isLengths ? index - inputCount : inputCount++;
+    if (argument.use_empty()) // @reset has the inputs' types, but is handed none
+      continue;
     Value pointers = getField(list);
     addresses[argument] =
         inEntry([&] { return builder.load(builder.pointerType(), builder.at(pointers, 8 * position)); });
@@ -165,7 +170,8 @@ void BodyEmitter::emitBlock(Block &block, const Loop *loop) {
         .Case([&](nn::LaunchOp launch) { emitLaunch(launch, loop); })
         .Case([&](nn::EachOp each) { emitEach(each, loop); })
         .Case([&](func::ReturnOp op) { emitReturn(op); })
-        .Case<nn::YieldOp, nn::StoreOp>([](Operation *) {}) // at the end of the step, of the function
+        .Case([&](nn::StoreOp store) { isReadLater(store) ? late.push_back(store) : emitStore(store); })
+        .Case([](nn::YieldOp) {}) // emitStep
         .Default([](Operation *op) { llvm_unreachable("planned functions hold calls, loops and aliases alone"); });
   }
 }
@@ -415,34 +421,55 @@ void BodyEmitter::emitReturn(func::ReturnOp op) {
     Value to = getPlace(nn::PlaceAttr::get(builder.getContext(), nn::PlaceKind::Output, index, 0), nullptr);
     builder.copy(to, addresses.lookup(value), lengths->getBytes(nn::getType(value)));
   }
-  emitStores();
+  emitLateStores();
   LLVM::ReturnOp::create(builder, builder.i32(0));
 }
 
-/// Sets prepared values and states. A state whose old value another one takes
+/// Whether the old value of what an op sets is still needed after it. A state is
+/// read as it was when the function was called.
+bool BodyEmitter::isReadLater(nn::StoreOp store) {
+  Block *body = store->getBlock();
+  std::function<bool(Value)> isUsedLater = [&](Value value) {
+    return llvm::any_of(value.getUsers(), [&](Operation *user) {
+      if (isa<nn::ReshapeOp>(user))
+        return isUsedLater(user->getResult(0));
+      return user != store && store->isBeforeInBlock(body->findAncestorOpInBlock(*user));
+    });
+  };
+  bool later = false;
+  function.walk([&](nn::ReadOp read) {
+    later |= read.getSymbolAttr() == store.getSymbolAttr() && isUsedLater(read.getResult());
+  });
+  return later;
+}
+
+void BodyEmitter::emitStore(nn::StoreOp store) {
+  Value to;
+  if (auto state = lookup<nn::StateOp>(store.getSymbolAttr())) {
+    to = getStateAddress(state);
+  } else {
+    auto &list = context.interface.prepared;
+    auto prepared = llvm::find_if(list, [&](auto &entry) { return entry.name == store.getSymbol(); });
+    to = builder.at(getField(FrameField::Prepared), prepared->offset);
+  }
+  builder.copy(to, addresses.lookup(store.getValue()), lengths->getBytes(nn::getType(store.getValue())));
+}
+
+/// Sets what could not be set earlier. A state whose old value another one takes
 /// over is set after that one.
-void BodyEmitter::emitStores() {
-  SmallVector<nn::StoreOp> waiting(function.getBody().front().getOps<nn::StoreOp>());
-  auto readsLater = [&](nn::StoreOp store) {
-    return llvm::any_of(waiting, [&](nn::StoreOp other) {
+void BodyEmitter::emitLateStores() {
+  auto isTakenOver = [&](nn::StoreOp store) {
+    return llvm::any_of(late, [&](nn::StoreOp other) {
       auto read = getRoot(other.getValue()).getDefiningOp<nn::ReadOp>();
       return other != store && read && read.getSymbolAttr() == store.getSymbolAttr();
     });
   };
-  while (!waiting.empty()) {
-    auto free = llvm::find_if_not(waiting, readsLater);
-    assert(free != waiting.end() && "states that take over each other's values need a buffer between");
+  while (!late.empty()) {
+    auto free = llvm::find_if_not(late, isTakenOver);
+    assert(free != late.end() && "states that take over each other's values need a buffer between");
     nn::StoreOp store = *free;
-    waiting.erase(free);
-    Value to;
-    if (auto state = lookup<nn::StateOp>(store.getSymbolAttr())) {
-      to = getStateAddress(state);
-    } else {
-      auto &list = context.interface.prepared;
-      auto prepared = llvm::find_if(list, [&](auto &entry) { return entry.name == store.getSymbol(); });
-      to = builder.at(getField(FrameField::Prepared), prepared->offset);
-    }
-    builder.copy(to, addresses.lookup(store.getValue()), lengths->getBytes(nn::getType(store.getValue())));
+    late.erase(free);
+    emitStore(store);
   }
 }
 

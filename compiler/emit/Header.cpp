@@ -33,7 +33,7 @@ public:
       emitFunction(function);
     if (interface.reset)
       os << "\n/** Sets the state of every example back to its start values. */\n"
-         << "nnc_status " << name << "_reset(nnc_context *context);\n";
+         << "NNC_API nnc_status " << name << "_reset(nnc_context *context);\n";
     emitBottom();
     return text;
   }
@@ -51,7 +51,7 @@ private:
     os << "#define " << macro << ' ' << value << " /* " << comment << " */\n";
   }
   std::string getGuard() const { return ("NNC_" + prefix + "_H").str(); }
-  std::string describeShape(RankedTensorType type) const;
+  std::string describeShape(RankedTensorType type, bool ofOneStep = false) const;
   std::string getExpression(const nn::Length &length) const;
 
   const Interface &interface;
@@ -62,11 +62,12 @@ private:
 
 } // namespace
 
-/// "[batch][T][64]".
-std::string HeaderEmitter::describeShape(RankedTensorType type) const {
+/// "[batch][T][64]"; of one step, "[batch][64]".
+std::string HeaderEmitter::describeShape(RankedTensorType type, bool ofOneStep) const {
   std::string shape;
   for (const nn::Extent &extent : nn::getExtents(type))
-    shape += "[" + (extent.isDynamic() ? extent.name.str() : std::to_string(extent.size)) + "]";
+    if (!extent.isDynamic() || !ofOneStep || extent.name.getValue() == nn::batchName)
+      shape += "[" + (extent.isDynamic() ? extent.name.str() : std::to_string(extent.size)) + "]";
   return shape;
 }
 
@@ -183,7 +184,7 @@ void HeaderEmitter::emitFunction(const Function &function) {
     os << "\n/** Runs the network on `batch` examples.\n *\n";
   for (const Argument &argument : function.arguments)
     os << " * " << (argument.isOutput ? "gives" : "takes") << ' ' << argument.identifier << ' '
-       << describeShape(argument.type) << (argument.isInteger() ? ", numbers of classes" : "") << '\n';
+       << describeShape(argument.type, function.isStep) << (argument.isInteger() ? ", numbers of classes" : "") << '\n';
   if (!function.isStep)
     for (const FreeDim &dim : interface.freeDims)
       os << " * " << dim.lengths << " [batch]: the length of each example, at most " << dim.identifier

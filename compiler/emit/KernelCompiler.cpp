@@ -50,12 +50,14 @@ static void printFunc(std::ostream &os, const Halide::Func &func) {
     printDefinition(func.update_args(i), func.update_values(i));
 }
 
-static std::string printAlgorithm(const targets::Group &group) {
+/// Every Func of a kernel before those that call it.
+static std::string printAlgorithm(const targets::Group &group, const std::string &symbol) {
   std::ostringstream os;
-  os << group.name << ":\n";
-  for (const targets::Stage &stage : group.stages)
-    printFunc(os, stage.func);
-  printFunc(os, group.out.func);
+  os << symbol << ":\n";
+  Halide::Internal::Function out = group.out.func.function();
+  auto environment = Halide::Internal::build_environment({out});
+  for (const std::string &name : Halide::Internal::topological_order({out}, environment))
+    printFunc(os, Halide::Func(environment.at(name)));
   return os.str();
 }
 
@@ -95,7 +97,7 @@ llvm::Expected<std::string> emit::compileKernel(nn::KernelOp kernel, const targe
   try {
     targets::Group group = buildAlgorithm(kernel, symbol);
     if (form == KernelForm::Algorithm)
-      return printAlgorithm(group);
+      return printAlgorithm(group, symbol);
     target.schedule(group, isa, minRows);
     return write(group, symbol, isa, form);
   } catch (const Halide::Error &error) {

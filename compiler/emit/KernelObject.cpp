@@ -45,6 +45,7 @@ Expected<std::string> nnc::emit::renameKernel(StringRef bytes, StringRef from, S
   objcopy::ConfigManager config;
   config.Common.SymbolsToRename[from] = to;
   config.Common.SymbolsToRename["halide_do_par_for"] = parallelLoop;
+  config.Common.DiscardMode = objcopy::DiscardType::Locals; // .LCPI0_0 and its like
   // Both are asked for by the names that symbols had before.
   if (Error error = addName(config.Common.SymbolsToKeepGlobal, from))
     return error;
