@@ -6,9 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "compiler/emit/Entry.h"
-
-#include "compiler/emit/Work.h"
+#include "compiler/emit/Body.h"
 
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -17,80 +15,11 @@ using namespace nnc;
 using namespace nnc::emit;
 
 /// The value whose elements a chain of reshapes shows.
-static Value getRoot(Value value) {
+Value emit::getRoot(Value value) {
   while (auto reshape = value.getDefiningOp<nn::ReshapeOp>())
     value = reshape.getX();
   return value;
 }
-
-//===----------------------------------------------------------------------===//
-// Bodies
-//===----------------------------------------------------------------------===//
-
-namespace {
-
-/// The loop around the code being written.
-struct Loop {
-  nn::EachOp op;
-  Value step;                 ///< counted from 0
-  SmallVector<Value> stacks;  ///< of each output
-  SmallVector<Value> slots;   ///< the first of each state's two; null where it has none
-};
-
-/// Writes the body of one run function.
-class BodyEmitter {
-public:
-  BodyEmitter(EntryContext &context, func::FuncOp function, LLVM::LLVMFuncOp result);
-  void emit(bool hasPlan);
-
-private:
-  void emitBlock(Block &block, const Loop *loop);
-  void emitRead(nn::ReadOp read);
-  void emitLaunch(nn::LaunchOp launch, const Loop *loop);
-  void emitEach(nn::EachOp each, const Loop *outer);
-  SmallVector<Value> emitStep(const Loop &loop);
-  void emitReturn(func::ReturnOp op);
-  bool isReadLater(nn::StoreOp store);
-  void emitStore(nn::StoreOp store);
-  void emitLateStores();
-
-  Value chooseKernel(nn::LaunchOp launch, Value rows);
-  Value getWorkAt(nn::LaunchOp launch, nn::KernelOp kernel);
-  Value getStateAddress(nn::StateOp state);
-  Value getPlace(nn::PlaceAttr place, const Loop *loop);
-  nn::PlaceAttr getPlaceOf(Value root);
-  void findArenas(bool hasPlan);
-  Block *split();
-
-  Value getField(FrameField field);
-  template <typename Fn> auto inEntry(Fn write) {
-    OpBuilder::InsertionGuard guard(builder);
-    builder.setInsertionPoint(entryEnd);
-    return write();
-  }
-  template <typename OpTy> OpTy lookup(FlatSymbolRefAttr symbol) {
-    return context.source.lookupSymbol<OpTy>(symbol.getAttr());
-  }
-
-  EntryContext &context;
-  func::FuncOp function;
-  LLVM::LLVMFuncOp result;
-  CodeBuilder builder;
-  Operation *entryEnd = nullptr;
-  Block *failure = nullptr;
-  std::optional<Lengths> lengths;
-  std::map<FrameField, Value> fields;
-  SmallVector<Value> arenas;
-  Value buffers; ///< one halide_buffer_t for each operand of a kernel
-  DenseMap<Value, Value> addresses;
-  SmallVector<nn::StoreOp> late; ///< at the end of the function
-  unsigned inputCount = 0;
-};
-
-} // namespace
-
-/// halide_buffer_t: kernels read nothing but `host`.
-static constexpr int64_t bufferBytes = 56, bufferHostOffset = 16;
 
 BodyEmitter::BodyEmitter(EntryContext &context, func::FuncOp function, LLVM::LLVMFuncOp result)
     : context(context), function(function), result(result), builder(function.getLoc()) {}
@@ -116,6 +45,13 @@ void BodyEmitter::emit(bool hasPlan) {
   });
   buffers = inEntry([&] { return builder.reserve(operands * bufferBytes); });
 
+  findArguments();
+  builder.setInsertionPointToEnd(body);
+  emitBlock(function.getBody().front(), /*loop=*/nullptr);
+}
+
+/// Where the caller's inputs and the lengths of its examples lie.
+void BodyEmitter::findArguments() {
   for (BlockArgument argument : function.getArguments()) {
     unsigned index = argument.getArgNumber();
     bool isLengths = static_cast<bool>(function.getArgAttr(index, "nn.lengths"));
@@ -127,8 +63,6 @@ void BodyEmitter::emit(bool hasPlan) {
     addresses[argument] =
         inEntry([&] { return builder.load(builder.pointerType(), builder.at(pointers, 8 * position)); });
   }
-  builder.setInsertionPointToEnd(body);
-  emitBlock(function.getBody().front(), /*loop=*/nullptr);
 }
 
 Value BodyEmitter::getField(FrameField field) {
@@ -253,160 +187,9 @@ nn::PlaceAttr BodyEmitter::getPlaceOf(Value root) {
   return places ? dyn_cast<nn::PlaceAttr>(places[result.getResultNumber()]) : nn::PlaceAttr();
 }
 
-//===----------------------------------------------------------------------===//
-// Kernels
-//===----------------------------------------------------------------------===//
-
-/// Ends the current block; code goes on in a new one, which is returned.
 Block *BodyEmitter::split() {
   OpBuilder::InsertionGuard guard(builder);
   return builder.createBlock(builder.getBlock()->getNextNode());
-}
-
-/// The function for so many rows: the last variant whose least is not more.
-Value BodyEmitter::chooseKernel(nn::LaunchOp launch, Value rows) {
-  const KernelSlots &slots = context.kernels.kernels.find(launch.getKernel())->second;
-  Value slot = builder.i64(slots.first);
-  for (int64_t least : ArrayRef(slots.minRows).drop_front()) {
-    Value enough = builder.compare(LLVM::ICmpPredicate::sge, rows, builder.i64(least));
-    slot = builder.add(slot, LLVM::ZExtOp::create(builder, builder.getI64Type(), enough));
-  }
-  Value table = inEntry([&] {
-    Value row = builder.scale(getField(FrameField::Isa), 8 * context.kernels.slotCount);
-    Value tables = LLVM::AddressOfOp::create(builder, builder.pointerType(), getKernelTableName(context.interface));
-    return builder.at(tables, row);
-  });
-  return builder.load(builder.pointerType(), builder.at(table, builder.scale(slot, 8)));
-}
-
-/// Floating-point operations of a call, by which the runtime decides whether
-/// threads pay.
-Value BodyEmitter::getWorkAt(nn::LaunchOp launch, nn::KernelOp kernel) {
-  Value sum;
-  for (auto &[unit, count] : getWork(launch, kernel)) {
-    Value factor = lengths->getProduct(unit);
-    Value term = inEntry([&] { return builder.scale(factor, count); });
-    sum = sum ? inEntry([&] { return builder.add(sum, term); }) : term;
-  }
-  return sum ? sum : builder.i64(0);
-}
-
-void BodyEmitter::emitLaunch(nn::LaunchOp launch, const Loop *loop) {
-  SmallVector<Value> pointers;
-  for (Value input : launch.getInputs())
-    pointers.push_back(addresses.lookup(input));
-  for (auto [value, place] : llvm::zip_equal(launch.getResults(), launch.getPlacesAttr())) {
-    addresses[value] = getPlace(cast<nn::PlaceAttr>(place), loop);
-    pointers.push_back(addresses[value]);
-  }
-
-  // A kernel of no elements is not called: its tiles would not fit.
-  Block *next = split();
-  if (std::string unit = getUnit(nn::getType(launch.getResult(0))); unit != "1") {
-    Value empty = builder.compare(LLVM::ICmpPredicate::eq, lengths->getProduct(unit), builder.i64(0));
-    Block *call = split();
-    LLVM::CondBrOp::create(builder, empty, next, call);
-    builder.setInsertionPointToEnd(call);
-  }
-
-  auto kernel = lookup<nn::KernelOp>(launch.getKernelAttr());
-  Value tasks = getField(FrameField::Tasks);
-  builder.store(getWorkAt(launch, kernel), tasks);
-  SmallVector<Value> operands{tasks};
-  for (auto extent : launch.getExtents().getAsRange<StringAttr>())
-    operands.push_back(builder.narrow(lengths->getProduct(extent.getValue())));
-  Value rows = launch.getExtents().empty()
-                   ? builder.i64(1)
-                   : lengths->getProduct(cast<StringAttr>(launch.getExtents()[0]).getValue());
-  for (auto [index, pointer] : llvm::enumerate(pointers)) {
-    Value buffer = builder.at(buffers, index * bufferBytes);
-    builder.store(pointer, builder.at(buffer, bufferHostOffset));
-    operands.push_back(buffer);
-  }
-  SmallVector<Type> types(llvm::map_range(operands, [](Value value) { return value.getType(); }));
-  operands.insert(operands.begin(), chooseKernel(launch, rows));
-  auto type = LLVM::LLVMFunctionType::get(builder.getI32Type(), types);
-  Value status = LLVM::CallOp::create(builder, type, operands).getResult();
-  Value failed = builder.compare(LLVM::ICmpPredicate::ne, status, builder.i32(0));
-  LLVM::CondBrOp::create(builder, failed, failure, builder.i32(context.errors.getCode(launch.getLoc())), next,
-                         ValueRange());
-  builder.setInsertionPointToEnd(next);
-}
-
-//===----------------------------------------------------------------------===//
-// Loops over time
-//===----------------------------------------------------------------------===//
-
-void BodyEmitter::emitEach(nn::EachOp each, const Loop *outer) {
-  Loop loop{each, {}, {}, {}};
-  size_t outputs = each.getOutputs().size();
-  for (auto [index, place] : llvm::enumerate(each.getPlacesAttr())) {
-    auto given = dyn_cast<nn::PlaceAttr>(place);
-    Value address = given ? getPlace(given, outer) : Value();
-    (index < outputs ? loop.stacks : loop.slots).push_back(address);
-  }
-  Value trip = lengths->getProduct(each.getTrip());
-
-  // The states are pointers that the loop carries.
-  Block *next = split(), *body = split(), *head = split();
-  SmallVector<Value> starts{builder.i64(0)};
-  for (Value start : each.getStarts())
-    starts.push_back(addresses.lookup(start));
-  LLVM::BrOp::create(builder, starts, head);
-  for (Value start : starts)
-    head->addArgument(start.getType(), each.getLoc());
-  builder.setInsertionPointToEnd(head);
-  loop.step = head->getArgument(0);
-  LLVM::CondBrOp::create(builder, builder.compare(LLVM::ICmpPredicate::slt, loop.step, trip), body, next);
-
-  builder.setInsertionPointToEnd(body);
-  for (auto [carried, pointer] : llvm::zip_equal(each.getCarried(), head->getArguments().drop_front()))
-    addresses[carried] = pointer;
-  SmallVector<Value> ends = emitStep(loop);
-  ends.insert(ends.begin(), builder.add(loop.step, builder.i64(1)));
-  LLVM::BrOp::create(builder, ends, head);
-
-  builder.setInsertionPointToEnd(next);
-  for (auto [output, stack] : llvm::zip_equal(each.getOutputs(), loop.stacks))
-    addresses[output] = stack;
-  for (auto [final, pointer] : llvm::zip_equal(each.getFinals(), head->getArguments().drop_front()))
-    addresses[final] = pointer;
-}
-
-/// One step; gives the pointers to the states after it.
-SmallVector<Value> BodyEmitter::emitStep(const Loop &loop) {
-  nn::EachOp each = loop.op;
-  if (!each.getIndex().use_empty()) {
-    Value index = inEntry([&] { return builder.reserve(4, 4); });
-    builder.store(builder.narrow(loop.step), index);
-    addresses[each.getIndex()] = index;
-  }
-  for (auto [sequence, element] : llvm::zip_equal(each.getSequences(), each.getElements())) {
-    Value bytes = lengths->getBytes(nn::getType(element));
-    addresses[element] = builder.at(addresses.lookup(sequence), builder.mul(loop.step, bytes));
-  }
-  emitBlock(each.getBody().front(), &loop);
-
-  nn::YieldOp yield = each.getYield();
-  builder.setLoc(yield.getLoc());
-  auto isPlaced = [&](Value value, nn::PlaceKind kind, unsigned index) {
-    Value root = getRoot(value);
-    nn::PlaceAttr place = root.getParentBlock() == &each.getBody().front() ? getPlaceOf(root) : nn::PlaceAttr();
-    return place && place.getKind() == kind && place.getIndex() == index;
-  };
-  auto place = [&](Value value, nn::PlaceKind kind, unsigned index) {
-    if (isPlaced(value, kind, index))
-      return addresses.lookup(value);
-    Value to = getPlace(nn::PlaceAttr::get(builder.getContext(), kind, index, 0), &loop);
-    builder.copy(to, addresses.lookup(value), lengths->getBytes(nn::getType(value)));
-    return to;
-  };
-  SmallVector<Value> ends;
-  for (auto [index, next] : llvm::enumerate(yield.getNext()))
-    ends.push_back(loop.slots[index] ? place(next, nn::PlaceKind::Carry, index) : addresses.lookup(next));
-  for (auto [index, output] : llvm::enumerate(yield.getOutputs()))
-    place(output, nn::PlaceKind::Stack, index);
-  return ends;
 }
 
 //===----------------------------------------------------------------------===//

@@ -1,0 +1,92 @@
+//===- Body.h - The ops of a planned function -----------------------------===//
+//
+// Entry.cpp, Launch.cpp and Loop.cpp share this; others include Entry.h.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NNC_COMPILER_EMIT_BODY_H
+#define NNC_COMPILER_EMIT_BODY_H
+
+#include "compiler/emit/Entry.h"
+
+namespace nnc::emit {
+
+/// The loop around the code being written.
+struct Loop {
+  nn::EachOp op;
+  mlir::Value step;                      ///< counted from 0
+  llvm::SmallVector<mlir::Value> stacks; ///< of each output
+  llvm::SmallVector<mlir::Value> slots;  ///< the first of each state's two; null where it has none
+};
+
+/// Writes the body of one run function.
+class BodyEmitter {
+public:
+  BodyEmitter(EntryContext &context, mlir::func::FuncOp function, mlir::LLVM::LLVMFuncOp result);
+  void emit(bool hasPlan);
+
+private:
+  void emitBlock(mlir::Block &block, const Loop *loop);
+  void emitRead(nn::ReadOp read);
+  void emitReturn(mlir::func::ReturnOp op);
+
+  bool isReadLater(nn::StoreOp store);
+  void emitStore(nn::StoreOp store);
+  void emitLateStores();
+
+  // Launch.cpp
+  void emitLaunch(nn::LaunchOp launch, const Loop *loop);
+  mlir::Value chooseKernel(nn::LaunchOp launch, mlir::Value rows);
+  mlir::Value getWorkAt(nn::LaunchOp launch, nn::KernelOp kernel);
+
+  // Loop.cpp
+  void emitEach(nn::EachOp each, const Loop *outer);
+  llvm::SmallVector<mlir::Value> emitStep(const Loop &loop);
+
+  void findArguments();
+  void findArenas(bool hasPlan);
+  mlir::Value getStateAddress(nn::StateOp state);
+  mlir::Value getPlace(nn::PlaceAttr place, const Loop *loop);
+  nn::PlaceAttr getPlaceOf(mlir::Value root);
+
+  /// Ends the current block; the new one follows it.
+  mlir::Block *split();
+
+  /// A field of the frame.
+  mlir::Value getField(FrameField field);
+
+  /// Writes code at the end of the entry block, where every block sees it.
+  template <typename Fn> auto inEntry(Fn write) {
+    mlir::OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPoint(entryEnd);
+    return write();
+  }
+
+  template <typename OpTy> OpTy lookup(mlir::FlatSymbolRefAttr symbol) {
+    return context.source.lookupSymbol<OpTy>(symbol.getAttr());
+  }
+
+  EntryContext &context;
+  mlir::func::FuncOp function;
+  mlir::LLVM::LLVMFuncOp result;
+  CodeBuilder builder;
+  mlir::Operation *entryEnd = nullptr;
+  mlir::Block *failure = nullptr; ///< returns the code that it is given
+  std::optional<Lengths> lengths;
+  std::map<FrameField, mlir::Value> fields;
+  llvm::SmallVector<mlir::Value> arenas;
+  mlir::Value buffers; ///< one halide_buffer_t for each operand of a kernel
+  llvm::DenseMap<mlir::Value, mlir::Value> addresses;
+  llvm::SmallVector<nn::StoreOp> late; ///< at the end of the function
+  unsigned inputCount = 0;
+};
+
+/// halide_buffer_t: kernels read nothing but `host`.
+inline constexpr int64_t bufferBytes = 56, bufferHostOffset = 16;
+
+/// The value whose elements a chain of reshapes shows.
+mlir::Value getRoot(mlir::Value value);
+
+} // namespace nnc::emit
+
+#endif // NNC_COMPILER_EMIT_BODY_H

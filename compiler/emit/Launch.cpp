@@ -1,0 +1,84 @@
+//===- Launch.cpp - Calls of kernels --------------------------------------===//
+//
+// A kernel is called through the table of its isa, with the runtime's tasks, its
+// extents, and a buffer for every operand.
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/emit/Body.h"
+
+#include "compiler/emit/Work.h"
+
+using namespace mlir;
+using namespace nnc;
+using namespace nnc::emit;
+
+/// The function for so many rows: the last variant whose least is not more.
+Value BodyEmitter::chooseKernel(nn::LaunchOp launch, Value rows) {
+  const KernelSlots &slots = context.kernels.kernels.find(launch.getKernel())->second;
+  Value slot = builder.i64(slots.first);
+  for (int64_t least : ArrayRef(slots.minRows).drop_front()) {
+    Value enough = builder.compare(LLVM::ICmpPredicate::sge, rows, builder.i64(least));
+    slot = builder.add(slot, LLVM::ZExtOp::create(builder, builder.getI64Type(), enough));
+  }
+  Value table = inEntry([&] {
+    Value row = builder.scale(getField(FrameField::Isa), 8 * context.kernels.slotCount);
+    Value tables = LLVM::AddressOfOp::create(builder, builder.pointerType(), getKernelTableName(context.interface));
+    return builder.at(tables, row);
+  });
+  return builder.load(builder.pointerType(), builder.at(table, builder.scale(slot, 8)));
+}
+
+/// Floating-point operations of a call, by which the runtime decides whether
+/// threads pay.
+Value BodyEmitter::getWorkAt(nn::LaunchOp launch, nn::KernelOp kernel) {
+  Value sum;
+  for (auto &[unit, count] : getWork(launch, kernel)) {
+    Value factor = lengths->getProduct(unit);
+    Value term = inEntry([&] { return builder.scale(factor, count); });
+    sum = sum ? inEntry([&] { return builder.add(sum, term); }) : term;
+  }
+  return sum ? sum : builder.i64(0);
+}
+
+void BodyEmitter::emitLaunch(nn::LaunchOp launch, const Loop *loop) {
+  SmallVector<Value> pointers;
+  for (Value input : launch.getInputs())
+    pointers.push_back(addresses.lookup(input));
+  for (auto [value, place] : llvm::zip_equal(launch.getResults(), launch.getPlacesAttr())) {
+    addresses[value] = getPlace(cast<nn::PlaceAttr>(place), loop);
+    pointers.push_back(addresses[value]);
+  }
+
+  // A kernel of no elements is not called: its tiles would not fit.
+  Block *next = split();
+  if (std::string unit = getUnit(nn::getType(launch.getResult(0))); unit != "1") {
+    Value empty = builder.compare(LLVM::ICmpPredicate::eq, lengths->getProduct(unit), builder.i64(0));
+    Block *call = split();
+    LLVM::CondBrOp::create(builder, empty, next, call);
+    builder.setInsertionPointToEnd(call);
+  }
+
+  auto kernel = lookup<nn::KernelOp>(launch.getKernelAttr());
+  Value tasks = getField(FrameField::Tasks);
+  builder.store(getWorkAt(launch, kernel), tasks);
+  SmallVector<Value> operands{tasks};
+  for (auto extent : launch.getExtents().getAsRange<StringAttr>())
+    operands.push_back(builder.narrow(lengths->getProduct(extent.getValue())));
+  Value rows = launch.getExtents().empty()
+                   ? builder.i64(1)
+                   : lengths->getProduct(cast<StringAttr>(launch.getExtents()[0]).getValue());
+  for (auto [index, pointer] : llvm::enumerate(pointers)) {
+    Value buffer = builder.at(buffers, index * bufferBytes);
+    builder.store(pointer, builder.at(buffer, bufferHostOffset));
+    operands.push_back(buffer);
+  }
+  SmallVector<Type> types(llvm::map_range(operands, [](Value value) { return value.getType(); }));
+  operands.insert(operands.begin(), chooseKernel(launch, rows));
+  auto type = LLVM::LLVMFunctionType::get(builder.getI32Type(), types);
+  Value status = LLVM::CallOp::create(builder, type, operands).getResult();
+  Value failed = builder.compare(LLVM::ICmpPredicate::ne, status, builder.i32(0));
+  LLVM::CondBrOp::create(builder, failed, failure, builder.i32(context.errors.getCode(launch.getLoc())), next,
+                         ValueRange());
+  builder.setInsertionPointToEnd(next);
+}

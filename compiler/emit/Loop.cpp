@@ -1,0 +1,83 @@
+//===- Loop.cpp - Loops over time -----------------------------------------===//
+//
+// The loop carries the number of the step and the address of each state.
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/emit/Body.h"
+
+using namespace mlir;
+using namespace nnc;
+using namespace nnc::emit;
+
+void BodyEmitter::emitEach(nn::EachOp each, const Loop *outer) {
+  Loop loop{each, {}, {}, {}};
+  size_t outputs = each.getOutputs().size();
+  for (auto [index, place] : llvm::enumerate(each.getPlacesAttr())) {
+    auto given = dyn_cast<nn::PlaceAttr>(place);
+    Value address = given ? getPlace(given, outer) : Value();
+    (index < outputs ? loop.stacks : loop.slots).push_back(address);
+  }
+  Value trip = lengths->getProduct(each.getTrip());
+
+  // The states are pointers that the loop carries.
+  Block *next = split(), *body = split(), *head = split();
+  SmallVector<Value> starts{builder.i64(0)};
+  for (Value start : each.getStarts())
+    starts.push_back(addresses.lookup(start));
+  LLVM::BrOp::create(builder, starts, head);
+  for (Value start : starts)
+    head->addArgument(start.getType(), each.getLoc());
+  builder.setInsertionPointToEnd(head);
+  loop.step = head->getArgument(0);
+  LLVM::CondBrOp::create(builder, builder.compare(LLVM::ICmpPredicate::slt, loop.step, trip), body, next);
+
+  builder.setInsertionPointToEnd(body);
+  for (auto [carried, pointer] : llvm::zip_equal(each.getCarried(), head->getArguments().drop_front()))
+    addresses[carried] = pointer;
+  SmallVector<Value> ends = emitStep(loop);
+  ends.insert(ends.begin(), builder.add(loop.step, builder.i64(1)));
+  LLVM::BrOp::create(builder, ends, head);
+
+  builder.setInsertionPointToEnd(next);
+  for (auto [output, stack] : llvm::zip_equal(each.getOutputs(), loop.stacks))
+    addresses[output] = stack;
+  for (auto [final, pointer] : llvm::zip_equal(each.getFinals(), head->getArguments().drop_front()))
+    addresses[final] = pointer;
+}
+
+/// One step; gives the pointers to the states after it.
+SmallVector<Value> BodyEmitter::emitStep(const Loop &loop) {
+  nn::EachOp each = loop.op;
+  if (!each.getIndex().use_empty()) {
+    Value index = inEntry([&] { return builder.reserve(4, 4); });
+    builder.store(builder.narrow(loop.step), index);
+    addresses[each.getIndex()] = index;
+  }
+  for (auto [sequence, element] : llvm::zip_equal(each.getSequences(), each.getElements())) {
+    Value bytes = lengths->getBytes(nn::getType(element));
+    addresses[element] = builder.at(addresses.lookup(sequence), builder.mul(loop.step, bytes));
+  }
+  emitBlock(each.getBody().front(), &loop);
+
+  nn::YieldOp yield = each.getYield();
+  builder.setLoc(yield.getLoc());
+  auto isPlaced = [&](Value value, nn::PlaceKind kind, unsigned index) {
+    Value root = getRoot(value);
+    nn::PlaceAttr place = root.getParentBlock() == &each.getBody().front() ? getPlaceOf(root) : nn::PlaceAttr();
+    return place && place.getKind() == kind && place.getIndex() == index;
+  };
+  auto place = [&](Value value, nn::PlaceKind kind, unsigned index) {
+    if (isPlaced(value, kind, index))
+      return addresses.lookup(value);
+    Value to = getPlace(nn::PlaceAttr::get(builder.getContext(), kind, index, 0), &loop);
+    builder.copy(to, addresses.lookup(value), lengths->getBytes(nn::getType(value)));
+    return to;
+  };
+  SmallVector<Value> ends;
+  for (auto [index, next] : llvm::enumerate(yield.getNext()))
+    ends.push_back(loop.slots[index] ? place(next, nn::PlaceKind::Carry, index) : addresses.lookup(next));
+  for (auto [index, output] : llvm::enumerate(yield.getOutputs()))
+    place(output, nn::PlaceKind::Stack, index);
+  return ends;
+}
