@@ -1,0 +1,378 @@
+//===- AstBuilder.cpp - ANTLR's parse tree -> Ast -------------------------===//
+
+#include "dsl/AstBuilder.h"
+
+#include <cstdlib>
+
+namespace nnc::dsl {
+
+//===----------------------------------------------------------------------===//
+// Places in the text
+//===----------------------------------------------------------------------===//
+
+Location AstBuilder::locate(antlr4::Token *token) const {
+  return {source, static_cast<uint32_t>(token->getLine()), static_cast<uint32_t>(token->getCharPositionInLine() + 1),
+          static_cast<uint32_t>(token->getText().size())};
+}
+
+/// From the first token to the last, or to the end of the first line.
+Location AstBuilder::locate(antlr4::ParserRuleContext *tree) const {
+  Location location = locate(tree->getStart());
+  antlr4::Token *stop = tree->getStop();
+  if (stop && stop->getLine() == tree->getStart()->getLine())
+    location.length = static_cast<uint32_t>(stop->getStopIndex() + 1 - tree->getStart()->getStartIndex());
+  return location;
+}
+
+ExprPtr AstBuilder::make(Expr::Kind kind, antlr4::ParserRuleContext *tree, std::string text) {
+  auto expr = std::make_unique<Expr>();
+  expr->kind = kind;
+  expr->location = locate(tree);
+  expr->text = std::move(text);
+  return expr;
+}
+
+ExprPtr AstBuilder::makeBinary(std::string op, ExprPtr left, ExprPtr right, antlr4::ParserRuleContext *tree) {
+  ExprPtr expr = make(Expr::Kind::Binary, tree, std::move(op));
+  expr->operands.push_back(std::move(left));
+  expr->operands.push_back(std::move(right));
+  return expr;
+}
+
+//===----------------------------------------------------------------------===//
+// Declarations
+//===----------------------------------------------------------------------===//
+
+std::unique_ptr<Ast> AstBuilder::build(NNParser::ProgramContext *tree) {
+  auto ast = std::make_unique<Ast>();
+  ast->source = source;
+  for (auto *import : tree->importDecl()) {
+    std::string quoted = import->STRING()->getText();
+    ast->imports.push_back({quoted.substr(1, quoted.size() - 2), locate(import->STRING()->getSymbol())});
+  }
+  for (auto *network : tree->networkDecl())
+    ast->networks.push_back(buildNetwork(network));
+  for (auto *layer : tree->layerDecl())
+    ast->layers.push_back(buildLayer(layer));
+  for (auto *train : tree->trainDecl())
+    ast->trains.push_back(buildTrain(train));
+  return ast;
+}
+
+NetworkDecl AstBuilder::buildNetwork(NNParser::NetworkDeclContext *tree) {
+  NetworkDecl network;
+  network.name = tree->ID()->getText();
+  network.location = locate(tree->ID()->getSymbol());
+  network.params = buildParams(tree->params());
+  network.body = buildBlock(tree->block());
+  return network;
+}
+
+LayerDecl AstBuilder::buildLayer(NNParser::LayerDeclContext *tree) {
+  LayerDecl layer;
+  layer.name = tree->ID()->getText();
+  layer.location = locate(tree->ID()->getSymbol());
+  layer.params = buildParams(tree->params());
+  layer.values = buildPorts(tree->ports());
+  for (auto *port : tree->port())
+    layer.results.push_back(buildPort(port));
+  layer.body = buildBlock(tree->block());
+  return layer;
+}
+
+TrainDecl AstBuilder::buildTrain(NNParser::TrainDeclContext *tree) {
+  TrainDecl train;
+  train.network = tree->ID(0)->getText();
+  train.location = locate(tree->ID(0)->getSymbol());
+  if (tree->ID().size() > 1)
+    train.name = tree->ID(1)->getText();
+  if (tree->ports())
+    train.labels = buildPorts(tree->ports());
+  for (auto *setting : tree->setting()) {
+    Setting built;
+    built.name = setting->ID()->getText();
+    built.location = locate(setting->ID()->getSymbol());
+    built.given = setting->getStart() != setting->ID()->getSymbol();
+    built.value = buildExpr(setting->expr());
+    train.settings.push_back(std::move(built));
+  }
+  return train;
+}
+
+std::vector<ParamDecl> AstBuilder::buildParams(NNParser::ParamsContext *tree) {
+  std::vector<ParamDecl> params;
+  if (!tree)
+    return params;
+  for (auto *param : tree->param())
+    params.push_back({param->ID()->getText(), locate(param->ID()->getSymbol()),
+                      param->expr() ? buildExpr(param->expr()) : nullptr});
+  return params;
+}
+
+std::vector<PortDecl> AstBuilder::buildPorts(NNParser::PortsContext *tree) {
+  std::vector<PortDecl> ports;
+  for (auto *port : tree->port())
+    ports.push_back(buildPort(port));
+  return ports;
+}
+
+PortDecl AstBuilder::buildPort(NNParser::PortContext *tree) {
+  PortDecl port;
+  port.name = tree->ID()->getText();
+  port.location = locate(tree->ID()->getSymbol());
+  port.hasShape = tree->shape() != nullptr;
+  if (tree->shape())
+    port.shape = buildShape(tree->shape());
+  if (tree->type())
+    port.classes = buildExpr(tree->type()->expr());
+  return port;
+}
+
+std::vector<ExprPtr> AstBuilder::buildShape(NNParser::ShapeContext *tree) {
+  std::vector<ExprPtr> shape;
+  for (auto *dim : tree->expr())
+    shape.push_back(buildExpr(dim));
+  return shape;
+}
+
+//===----------------------------------------------------------------------===//
+// Statements
+//===----------------------------------------------------------------------===//
+
+std::vector<Statement> AstBuilder::buildBlock(NNParser::BlockContext *tree) {
+  std::vector<Statement> block;
+  for (auto *statement : tree->statement())
+    block.push_back(buildStatement(statement));
+  return block;
+}
+
+Statement AstBuilder::buildStatement(NNParser::StatementContext *tree) {
+  Statement statement{};
+  statement.location = locate(tree->getStart());
+  if (auto *inputs = dynamic_cast<NNParser::InputsContext *>(tree)) {
+    statement.kind = Statement::Kind::Input;
+    for (auto *port : inputs->port())
+      statement.ports.push_back(buildPort(port));
+  } else if (auto *outputs = dynamic_cast<NNParser::OutputsContext *>(tree)) {
+    statement.kind = Statement::Kind::Output;
+    for (auto *port : outputs->port())
+      statement.ports.push_back(buildPort(port));
+  } else if (auto *weights = dynamic_cast<NNParser::WeightsContext *>(tree)) {
+    statement.kind = Statement::Kind::Weight;
+    for (auto *weight : weights->weight()) {
+      WeightDecl built{weight->ID()->getText(), locate(weight->ID()->getSymbol()), {}, nullptr};
+      if (weight->shape())
+        built.shape = buildShape(weight->shape());
+      if (weight->expr())
+        built.initializer = buildExpr(weight->expr());
+      statement.weights.push_back(std::move(built));
+    }
+  } else if (auto *loop = dynamic_cast<NNParser::LoopContext *>(tree)) {
+    return buildEach(loop->each());
+  } else {
+    auto *definition = dynamic_cast<NNParser::DefinitionContext *>(tree);
+    return buildDefinition(definition->place(), definition->expr(), tree);
+  }
+  return statement;
+}
+
+Statement AstBuilder::buildDefinition(const std::vector<NNParser::PlaceContext *> &places,
+                                      NNParser::ExprContext *value, antlr4::ParserRuleContext *tree) {
+  Statement statement{};
+  statement.kind = Statement::Kind::Definition;
+  statement.location = locate(tree->getStart());
+  for (auto *place : places)
+    statement.places.push_back({place->ID(0)->getText(), place->ID().size() > 1 ? place->ID(1)->getText() : "",
+                                locate(place)});
+  statement.value = buildExpr(value);
+  return statement;
+}
+
+Statement AstBuilder::buildEach(NNParser::EachContext *tree) {
+  Statement statement{};
+  statement.kind = Statement::Kind::Each;
+  statement.location = locate(tree->getStart());
+  statement.index = tree->ID()->getText();
+  statement.value = buildExpr(tree->expr(0));
+  for (auto *start : tree->start()) {
+    StartDecl built{start->ID()->getText(), locate(start->ID()->getSymbol()), start->shape() != nullptr, {}, nullptr};
+    if (start->shape())
+      built.shape = buildShape(start->shape());
+    built.value = buildExpr(start->expr());
+    statement.starts.push_back(std::move(built));
+  }
+  if (tree->expr().size() > 1)
+    statement.until = buildExpr(tree->expr(1));
+  for (auto *step : tree->step())
+    statement.body.push_back(buildStep(step));
+  return statement;
+}
+
+Statement AstBuilder::buildStep(NNParser::StepContext *tree) {
+  return tree->each() ? buildEach(tree->each()) : buildDefinition(tree->place(), tree->expr(), tree);
+}
+
+//===----------------------------------------------------------------------===//
+// Expressions
+//===----------------------------------------------------------------------===//
+
+ExprPtr AstBuilder::buildExpr(NNParser::ExprContext *tree) {
+  if (tree->chain())
+    return buildChain(tree->chain());
+  ExprPtr choice = make(Expr::Kind::If, tree);
+  for (auto *part : tree->expr())
+    choice->operands.push_back(buildExpr(part));
+  return choice;
+}
+
+ExprPtr AstBuilder::buildChain(NNParser::ChainContext *tree) {
+  ExprPtr value = buildDisjunction(tree->disjunction());
+  for (auto *stage : tree->postfix()) {
+    ExprPtr pipe = make(Expr::Kind::Pipe, stage);
+    pipe->operands.push_back(std::move(value));
+    pipe->operands.push_back(buildPostfix(stage));
+    value = std::move(pipe);
+  }
+  return value;
+}
+
+ExprPtr AstBuilder::buildDisjunction(NNParser::DisjunctionContext *tree) {
+  ExprPtr value = buildConjunction(tree->conjunction(0));
+  for (size_t i = 1; i < tree->conjunction().size(); ++i)
+    value = makeBinary("or", std::move(value), buildConjunction(tree->conjunction(i)), tree);
+  return value;
+}
+
+ExprPtr AstBuilder::buildConjunction(NNParser::ConjunctionContext *tree) {
+  ExprPtr value = buildNegation(tree->negation(0));
+  for (size_t i = 1; i < tree->negation().size(); ++i)
+    value = makeBinary("and", std::move(value), buildNegation(tree->negation(i)), tree);
+  return value;
+}
+
+ExprPtr AstBuilder::buildNegation(NNParser::NegationContext *tree) {
+  if (tree->comparison())
+    return buildComparison(tree->comparison());
+  ExprPtr negation = make(Expr::Kind::Unary, tree, "not");
+  negation->operands.push_back(buildNegation(tree->negation()));
+  return negation;
+}
+
+/// The text of the operator that is child number `index` of a tree.
+static std::string operatorAt(antlr4::ParserRuleContext *tree, size_t index) { return tree->children[index]->getText(); }
+
+ExprPtr AstBuilder::buildComparison(NNParser::ComparisonContext *tree) {
+  ExprPtr value = buildSum(tree->sum(0));
+  if (tree->sum().size() == 1)
+    return value;
+  return makeBinary(operatorAt(tree, 1), std::move(value), buildSum(tree->sum(1)), tree);
+}
+
+ExprPtr AstBuilder::buildSum(NNParser::SumContext *tree) {
+  ExprPtr value = buildProduct(tree->product(0));
+  for (size_t i = 1; i < tree->product().size(); ++i)
+    value = makeBinary(operatorAt(tree, 2 * i - 1), std::move(value), buildProduct(tree->product(i)), tree);
+  return value;
+}
+
+ExprPtr AstBuilder::buildProduct(NNParser::ProductContext *tree) {
+  ExprPtr value = buildSign(tree->sign(0));
+  std::string plain, dotted;
+  for (size_t i = 1; i < tree->sign().size(); ++i) {
+    std::string op = operatorAt(tree, 2 * i - 1);
+    (op[0] == '.' ? dotted : plain) = op;
+    value = makeBinary(op, std::move(value), buildSign(tree->sign(i)), tree);
+  }
+  if (!plain.empty() && !dotted.empty())
+    diagnostics.push_back({Diagnostic::Severity::Error,
+                           locate(tree),
+                           "mixes `" + plain + "` and `" + dotted + "` in one product",
+                           {{locate(tree), "put parentheses around the part that comes first"}}});
+  return value;
+}
+
+ExprPtr AstBuilder::buildSign(NNParser::SignContext *tree) {
+  if (tree->postfix())
+    return buildPostfix(tree->postfix());
+  ExprPtr negative = make(Expr::Kind::Unary, tree, "-");
+  negative->operands.push_back(buildSign(tree->sign()));
+  return negative;
+}
+
+ExprPtr AstBuilder::buildPostfix(NNParser::PostfixContext *tree) {
+  ExprPtr value = buildPrimary(tree->primary());
+  for (auto *child : tree->children) {
+    if (auto *call = dynamic_cast<NNParser::CallContext *>(child)) {
+      ExprPtr built = make(Expr::Kind::Call, tree);
+      built->operands.push_back(std::move(value));
+      buildArguments(call, *built);
+      value = std::move(built);
+    } else if (auto *index = dynamic_cast<NNParser::IndexContext *>(child)) {
+      ExprPtr built = make(Expr::Kind::Index, tree);
+      built->operands.push_back(std::move(value));
+      buildSubscripts(index, *built);
+      value = std::move(built);
+    }
+  }
+  return value;
+}
+
+void AstBuilder::buildArguments(NNParser::CallContext *tree, Expr &call) {
+  for (auto *arg : tree->arg()) {
+    Argument argument;
+    argument.location = locate(arg);
+    if (arg->ID()) {
+      argument.name = arg->ID()->getText();
+      argument.binds = arg->children[1]->getText() == "in";
+    }
+    argument.value = buildExpr(arg->expr());
+    call.arguments.push_back(std::move(argument));
+  }
+}
+
+void AstBuilder::buildSubscripts(NNParser::IndexContext *tree, Expr &index) {
+  for (auto *at : tree->at()) {
+    Subscript subscript;
+    bool afterColon = false;
+    for (auto *child : at->children) {
+      if (auto *expr = dynamic_cast<NNParser::ExprContext *>(child))
+        (afterColon ? subscript.last : subscript.first) = buildExpr(expr);
+      else
+        afterColon = subscript.isRange = true;
+    }
+    index.subscripts.push_back(std::move(subscript));
+  }
+}
+
+ExprPtr AstBuilder::buildPrimary(NNParser::PrimaryContext *tree) {
+  if (tree->ID())
+    return make(Expr::Kind::Name, tree, tree->ID()->getText());
+  if (tree->NUMBER()) {
+    ExprPtr number = make(Expr::Kind::Number, tree, tree->NUMBER()->getText());
+    number->number = std::strtod(number->text.c_str(), nullptr);
+    return number;
+  }
+  if (tree->SIZE()) {
+    ExprPtr size = make(Expr::Kind::Size, tree, tree->SIZE()->getText());
+    size->number = std::strtod(size->text.c_str(), nullptr);
+    for (const char *unit : {"KiB", "MiB", "GiB"}) {
+      size->number *= 1024;
+      if (size->text.find(unit) != std::string::npos)
+        break;
+    }
+    return size;
+  }
+  if (tree->expr().empty()) {
+    ExprPtr boolean = make(Expr::Kind::Boolean, tree, tree->getText());
+    boolean->number = boolean->text == "true";
+    return boolean;
+  }
+  if (tree->expr().size() == 1)
+    return buildExpr(tree->expr(0));
+  ExprPtr tuple = make(Expr::Kind::Tuple, tree);
+  for (auto *part : tree->expr())
+    tuple->operands.push_back(buildExpr(part));
+  return tuple;
+}
+
+} // namespace nnc::dsl

@@ -1,0 +1,253 @@
+//===- Parse.cpp - Source -> Ast ------------------------------------------===//
+//
+// ANTLR lives here and in AstBuilder. What would exhaust its recursion is found
+// by a scan over the characters first. SLL prediction is tried before LL, which
+// is needed only where SLL fails.
+//
+//===----------------------------------------------------------------------===//
+
+#include "dsl/Parse.h"
+
+#include "dsl/AstBuilder.h"
+
+#include "NNLexer.h"
+#include "NNParser.h"
+
+#include <algorithm>
+
+namespace nnc::dsl {
+
+static constexpr size_t maxBytes = 1 << 20;
+static constexpr int maxNesting = 256;
+
+static void addError(Diagnostics &diagnostics, Location location, std::string message, std::vector<Note> notes = {}) {
+  diagnostics.push_back({Diagnostic::Severity::Error, std::move(location), std::move(message), std::move(notes)});
+}
+
+//===----------------------------------------------------------------------===//
+// Before ANTLR
+//===----------------------------------------------------------------------===//
+
+/// The length of the UTF-8 sequence that starts at `at`; 0 when it is none.
+static size_t sequenceLength(const std::string &text, size_t at) {
+  unsigned char first = static_cast<unsigned char>(text[at]);
+  size_t length = first < 0x80 ? 1 : first >= 0xf0 && first < 0xf5 ? 4 : first >= 0xe0 ? 3 : first >= 0xc2 ? 2 : 0;
+  if (first >= 0xf5 || at + length > text.size())
+    return 0;
+  for (size_t i = 1; i < length; ++i)
+    if ((static_cast<unsigned char>(text[at + i]) & 0xc0) != 0x80)
+      return 0;
+  return length;
+}
+
+/// What makes the generated parser call itself: brackets, and the words and
+/// signs that stand before an expression.
+namespace {
+class NestingScan {
+public:
+  NestingScan(const SourcePtr &source, Diagnostics &diagnostics) : source(source), diagnostics(diagnostics) {}
+
+  bool run() {
+    const std::string &text = source->text;
+    while (at < text.size()) {
+      size_t length = sequenceLength(text, at);
+      if (length == 0) {
+        addError(diagnostics, here(), "is not UTF-8");
+        return false;
+      }
+      if (text.compare(at, 2, "//") == 0)
+        skipTo('\n');
+      else if (text[at] == '"')
+        skipString();
+      else if (std::isalpha(static_cast<unsigned char>(text[at])) || text[at] == '_')
+        readWord();
+      else if (!readSign(text[at]))
+        return false;
+      else
+        advance(length);
+      if (depth + prefixes > maxNesting) {
+        addError(diagnostics, here(), "is nested more than " + std::to_string(maxNesting) + " deep");
+        return false;
+      }
+    }
+    return true;
+  }
+
+private:
+  Location here() const { return {source, line, static_cast<uint32_t>(at - lineStart + 1), 1}; }
+
+  void advance(size_t bytes) {
+    for (; bytes > 0 && at < source->text.size(); --bytes, ++at)
+      if (source->text[at] == '\n') {
+        ++line;
+        lineStart = at + 1;
+      }
+  }
+
+  void skipTo(char end) {
+    while (at < source->text.size() && source->text[at] != end)
+      advance(1);
+  }
+
+  void skipString() {
+    advance(1);
+    while (at < source->text.size() && source->text[at] != '"' && source->text[at] != '\n')
+      advance(1);
+    advance(1);
+  }
+
+  void readWord() {
+    size_t start = at;
+    while (at < source->text.size() &&
+           (std::isalnum(static_cast<unsigned char>(source->text[at])) || source->text[at] == '_'))
+      advance(1);
+    std::string word = source->text.substr(start, at - start);
+    if (word == "if" || word == "then" || word == "else" || word == "not" || word == "each")
+      ++prefixes;
+  }
+
+  /// Prefixes count until something ends the expression that they stand before.
+  bool readSign(char sign) {
+    if (sign == '(' || sign == '[' || sign == '{') {
+      open.push_back(prefixes);
+      depth += 1 + prefixes;
+      prefixes = 0;
+    } else if ((sign == ')' || sign == ']' || sign == '}') && !open.empty()) {
+      depth -= 1 + open.back();
+      prefixes = sign == '}' ? 0 : open.back();
+      open.pop_back();
+    } else if (sign == '-') {
+      ++prefixes;
+    } else if (sign == ',' || sign == '=' || (sign == '\n' && !isContinued())) {
+      prefixes = 0;
+    }
+    return true;
+  }
+
+  /// Whether the expression may go on in the next line: a run of prefixes does.
+  bool isContinued() const { return prefixes > 8; }
+
+  const SourcePtr &source;
+  Diagnostics &diagnostics;
+  size_t at = 0, lineStart = 0;
+  uint32_t line = 1;
+  int depth = 0, prefixes = 0;
+  std::vector<int> open;
+};
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// ANTLR
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// Says ANTLR's errors in the user's words.
+class ErrorListener : public antlr4::BaseErrorListener {
+public:
+  ErrorListener(const SourcePtr &source, Diagnostics &diagnostics) : source(source), diagnostics(diagnostics) {}
+
+  void syntaxError(antlr4::Recognizer *recognizer, antlr4::Token *token, size_t line, size_t column,
+                   const std::string &, std::exception_ptr) override {
+    Location location{source, static_cast<uint32_t>(line), static_cast<uint32_t>(column + 1), 1};
+    bool isEnd = token && token->getType() == antlr4::Token::EOF;
+    if (token && !isEnd)
+      location.length = static_cast<uint32_t>(token->getText().size());
+    std::string found = !token ? "this character" : isEnd ? "the end of the file" : "`" + token->getText() + "`";
+    std::string message = "expected " + describeExpected(recognizer) + ", found " + found;
+    addError(diagnostics, location, message);
+  }
+
+private:
+  static std::string name(const antlr4::dfa::Vocabulary &vocabulary, size_t type) {
+    std::string literal = vocabulary.getLiteralName(type);
+    if (!literal.empty())
+      return "`" + literal.substr(1, literal.size() - 2) + "`";
+    std::string symbol = vocabulary.getSymbolicName(type);
+    if (symbol == "ID")
+      return "a name";
+    if (symbol == "NUMBER")
+      return "a number";
+    if (symbol == "STRING")
+      return "a file in quotes";
+    return symbol == "EOF" ? "the end of the file" : symbol;
+  }
+
+  /// Up to four of the tokens that could stand here; an expression for more.
+  static std::string describeExpected(antlr4::Recognizer *recognizer) {
+    auto *parser = dynamic_cast<antlr4::Parser *>(recognizer);
+    if (!parser)
+      return "a token of the language";
+    std::vector<std::string> names;
+    bool startsExpression = false;
+    for (ssize_t type : parser->getExpectedTokens().toList()) {
+      std::string token = name(parser->getVocabulary(), static_cast<size_t>(type));
+      startsExpression |= token == "a number";
+      names.push_back(std::move(token));
+    }
+    if (startsExpression)
+      return "an expression";
+    if (names.empty() || names.size() > 4)
+      return names.size() > 12 ? "an operator or the end of the expression" : "something else";
+    std::string text = names.front();
+    for (size_t i = 1; i < names.size(); ++i)
+      text += (i + 1 == names.size() ? " or " : ", ") + names[i];
+    return text;
+  }
+
+  const SourcePtr &source;
+  Diagnostics &diagnostics;
+};
+} // namespace
+
+/// Parses in one mode of prediction; null when there were errors.
+static NNParser::ProgramContext *parseIn(NNParser &parser, antlr4::CommonTokenStream &tokens,
+                                         antlr4::atn::PredictionMode mode, antlr4::ANTLRErrorListener *listener) {
+  tokens.seek(0);
+  parser.reset();
+  parser.removeErrorListeners();
+  if (listener)
+    parser.addErrorListener(listener);
+  parser.getInterpreter<antlr4::atn::ParserATNSimulator>()->setPredictionMode(mode);
+  NNParser::ProgramContext *tree = parser.program();
+  return parser.getNumberOfSyntaxErrors() == 0 ? tree : nullptr;
+}
+
+static std::unique_ptr<Ast> parseText(const SourcePtr &source, Diagnostics &diagnostics) {
+  antlr4::ANTLRInputStream input(source->text);
+  NNLexer lexer(&input);
+  ErrorListener listener(source, diagnostics);
+  lexer.removeErrorListeners();
+  lexer.addErrorListener(&listener);
+  antlr4::CommonTokenStream tokens(&lexer);
+  NNParser parser(&tokens);
+  NNParser::ProgramContext *tree = parseIn(parser, tokens, antlr4::atn::PredictionMode::SLL, nullptr);
+  if (!tree)
+    tree = parseIn(parser, tokens, antlr4::atn::PredictionMode::LL, &listener);
+  if (!tree || !diagnostics.empty())
+    return nullptr;
+  std::unique_ptr<Ast> ast = AstBuilder(source, diagnostics).build(tree);
+  return diagnostics.empty() ? std::move(ast) : nullptr;
+}
+
+std::unique_ptr<Ast> parse(SourcePtr source, Diagnostics &diagnostics) {
+  if (source->text.size() > maxBytes) {
+    addError(diagnostics, {source, 1, 1, 1},
+             "has " + std::to_string(source->text.size()) + " bytes, more than the limit of " +
+                 std::to_string(maxBytes));
+    return nullptr;
+  }
+  Diagnostics own;
+  std::unique_ptr<Ast> ast;
+  if (NestingScan(source, own).run()) {
+    try {
+      ast = parseText(source, own);
+    } catch (const std::exception &exception) { // ANTLR's; none is expected
+      addError(own, {source, 1, 1, 1}, std::string("could not be parsed: ") + exception.what());
+      ast = nullptr;
+    }
+  }
+  diagnostics.insert(diagnostics.end(), own.begin(), own.end());
+  return ast;
+}
+
+} // namespace nnc::dsl
