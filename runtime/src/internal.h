@@ -1,0 +1,154 @@
+/*===- internal.h - What the runtime's own files share -----------------------===*\
+ *
+ * Memory of a model:   nnc_model | weights | prepared | scratch
+ * Memory of a context: nnc_context | offsets | dims | ragged arrays | state | workspace
+ *
+ * Each is one block, so that it can be the caller's, and nothing is allocated
+ * later. Every part begins at a multiple of NNC_ALIGNMENT.
+ *
+\*===----------------------------------------------------------------------===*/
+
+#ifndef NNC_INTERNAL_H
+#define NNC_INTERNAL_H
+
+#include "nnc/network.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#define NNC_ALIGNMENT 64
+#define NNC_MESSAGE_SIZE 512
+
+/** Most free dimensions of a network. */
+#define NNC_MAX_FREE_DIMS 15
+
+/** Most buffers in the workspace of one function. */
+#define NNC_MAX_OFFSETS 1023
+
+/*--- Status (status.c) -----------------------------------------------------*/
+
+/** Writes a message of NNC_MESSAGE_SIZE bytes and gives back `status`. */
+nnc_status nnc_fail(char *message, nnc_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/*--- Layout of memory (layout.c) -------------------------------------------*/
+
+/** Places the parts of one block one after the other. */
+typedef struct nnc_layout {
+  size_t size;
+  bool overflow;
+} nnc_layout;
+
+/** The offset of a next part of count * element_size bytes. */
+size_t nnc_layout_add(nnc_layout *layout, int64_t count, size_t element_size);
+
+/** The layout's size, rounded up to the alignment; 0 on overflow. */
+size_t nnc_layout_finish(nnc_layout *layout);
+
+/** Memory of that size: the caller's where it gave some, else new. Null with
+ * *out_status set when there is none, too little, or at a bad address. */
+void *nnc_memory_take(void *memory, size_t memory_size, size_t size, nnc_status *out_status);
+
+/*--- Models (model.c) ------------------------------------------------------*/
+
+struct nnc_model {
+  const nnc_network *network;
+  char *weights;
+  char *prepared;
+  char *scratch; /**< the workspace of `prepare`, and of initializers */
+  nnc_parallel_for parallel_for;
+  void *parallel_user;
+  nnc_isa isa;
+  bool owns_memory;
+  pthread_mutex_t lock;              /**< held while weights are prepared or a message written */
+  _Atomic uint64_t version;          /**< of the weights: counts their changes */
+  _Atomic uint64_t prepared_version; /**< of the weights that `prepared` was made from */
+  char message[NNC_MESSAGE_SIZE];
+};
+
+/** As nnc_fail, for nnc_model_error. */
+nnc_status nnc_model_fail(const nnc_model *model, nnc_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/** Whether this runtime can run the network. */
+nnc_status nnc_check_network(const nnc_network *network);
+
+/** The text of a code that generated code returned. */
+const char *nnc_network_error(const nnc_network *network, int32_t code);
+
+/*--- Weights (weights.c) ---------------------------------------------------*/
+
+/** The weight of that name, or null. */
+const nnc_weight *nnc_weight_find(const nnc_network *network, const char *name);
+
+/** The number of elements in a weight's declared shape. */
+int64_t nnc_weight_elements(const nnc_weight *weight);
+
+/** Called for `length` elements that are neighbours both in the declared,
+ * row-major order, from `first` on, and in storage, where they are `stride` apart. */
+typedef void (*nnc_run_visitor)(void *data, float *storage, int64_t stride, int64_t first, int64_t length);
+
+/** Visits the rows [begin, end) of a weight: a row is all of its last dimension. */
+void nnc_weight_visit(const nnc_weight *weight, char *weights, int64_t begin, int64_t end, nnc_run_visitor visit,
+                      void *data);
+
+/** The number of rows that nnc_weight_visit counts. */
+int64_t nnc_weight_rows(const nnc_weight *weight);
+
+/** Notes that weights changed, so that they are prepared anew. */
+void nnc_weights_changed(nnc_model *model);
+
+/** Sets every weight to its start value (initialize.c). */
+void nnc_weights_initialize(nnc_model *model, uint64_t seed);
+
+/*--- Numbers (numbers.c) ---------------------------------------------------*/
+
+/** Philox4x32-10 (Salmon et al. 2011): four random words of one counter. */
+void nnc_philox(const uint32_t counter[4], uint64_t key, uint32_t out_words[4]);
+
+/** FNV-1a, 64 bits. */
+uint64_t nnc_hash(const char *text);
+
+float nnc_float_from_half(uint16_t bits);
+float nnc_float_from_bfloat(uint16_t bits);
+
+/*--- Threads (threads.c) ---------------------------------------------------*/
+
+/** An nnc_parallel_for on the shared pool. `most` bounds the number of threads. */
+int nnc_pool_run(nnc_task task, void *data, int count, int most);
+
+/** Makes the shared pool ready, so that a later call makes no thread. */
+void nnc_pool_prepare(void);
+
+/** Sets how floats are rounded: to nearest, denormals to zero, no traps. Gives
+ * what nnc_float_mode_restore sets back. */
+unsigned nnc_float_mode_set(void);
+void nnc_float_mode_restore(unsigned mode);
+
+/*--- Contexts (context.c) --------------------------------------------------*/
+
+struct nnc_context {
+  nnc_model *model;
+  int64_t **offsets;      /**< for each function, of its buffers in the workspace */
+  int64_t *max_dims;      /**< max_batch, then max_lengths */
+  int64_t *dims;          /**< of the call */
+  int32_t **full;         /**< of each free dimension: room for the lengths of full examples */
+  const int32_t **ragged; /**< of the call */
+  char *state;
+  char *workspace;
+  nnc_tasks tasks;
+  bool owns_memory;
+  bool needs_reset; /**< the state was never set */
+  char message[NNC_MESSAGE_SIZE];
+};
+
+/** A frame for generated code, with what is the same in every call. */
+nnc_frame nnc_context_frame(nnc_context *context);
+
+/** Prepares the weights when they changed since (prepare.c). */
+nnc_status nnc_context_prepare(nnc_context *context);
+
+/** Sets the state to its start values; the weights are prepared. */
+nnc_status nnc_context_set_state(nnc_context *context);
+
+#endif /* NNC_INTERNAL_H */

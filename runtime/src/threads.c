@@ -1,0 +1,335 @@
+/*===- threads.c - The pool that all models share ----------------------------===*\
+ *
+ * A loop is cut into one range a thread, the caller's included, so that a thread
+ * works on neighbouring data and finds it in its cache at the next loop. Workers
+ * wait for the next loop by spinning for as long as it takes to wake a thread,
+ * then asleep. The pool runs one loop at a time: whoever finds it busy, a task of
+ * the running loop included, runs its own loop alone.
+ *
+\*===----------------------------------------------------------------------===*/
+
+#include "internal.h"
+
+#include <sched.h>
+#include <signal.h>
+#include <time.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+#define NNC_MAX_THREADS 256
+#define NNC_SPIN_NANOSECONDS 20000
+
+/** Operations that are worth a thread of their own. */
+#define NNC_WORK_OF_THREAD 50000
+
+typedef struct nnc_worker {
+  _Alignas(128) _Atomic unsigned posted; /**< counts the loops that it was handed */
+  _Atomic bool asleep;
+  pthread_cond_t wake;
+  pthread_t thread;
+} nnc_worker;
+
+typedef struct nnc_loop {
+  nnc_task task;
+  void *data;
+  int count;
+  int threads;
+} nnc_loop;
+
+/** Whoever set `busy` owns everything but the atomics, the workers included. */
+static struct nnc_pool {
+  atomic_flag busy;
+  _Atomic int wanted; /**< what nnc_set_threads was told */
+  int worker_count;
+  bool handles_fork;
+  nnc_loop loop;
+  _Atomic bool stop;
+  _Atomic bool waiting;              /**< the caller is asleep until `running` is 0 */
+  _Alignas(128) _Atomic int running; /**< workers that have not finished the loop */
+  _Atomic int result;
+  pthread_mutex_t lock; /**< held to fall asleep and to wake */
+  pthread_cond_t done;
+} pool = {.busy = ATOMIC_FLAG_INIT, .lock = PTHREAD_MUTEX_INITIALIZER, .done = PTHREAD_COND_INITIALIZER};
+static nnc_worker workers[NNC_MAX_THREADS - 1];
+
+/*--- The mode of floats ----------------------------------------------------*/
+
+unsigned nnc_float_mode_set(void) {
+#if defined(__x86_64__)
+  unsigned mode = _mm_getcsr();
+  _mm_setcsr(0x9fc0); /* all traps masked, to nearest, FTZ and DAZ */
+  return mode;
+#else
+  return 0;
+#endif
+}
+
+void nnc_float_mode_restore(unsigned mode) {
+#if defined(__x86_64__)
+  _mm_setcsr(mode);
+#else
+  (void)mode;
+#endif
+}
+
+/*--- Waiting ---------------------------------------------------------------*/
+
+static int64_t nnc_now(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
+static void nnc_pause(void) {
+#if defined(__x86_64__)
+  _mm_pause();
+#endif
+}
+
+/** Spins a while for a worker to be handed a loop: whether it was. */
+static bool nnc_spin_for_post(nnc_worker *worker, unsigned seen) {
+  for (int64_t end = nnc_now() + NNC_SPIN_NANOSECONDS; nnc_now() < end;)
+    for (int i = 0; i < 32; ++i) {
+      if (atomic_load_explicit(&worker->posted, memory_order_acquire) != seen)
+        return true;
+      nnc_pause();
+    }
+  return false;
+}
+
+/** Waits until a worker is handed a loop. */
+static void nnc_wait_for_post(nnc_worker *worker, unsigned seen) {
+  if (nnc_spin_for_post(worker, seen))
+    return;
+  pthread_mutex_lock(&pool.lock);
+  /* Either this sees the new post, or the one who posts sees `asleep`. */
+  atomic_store(&worker->asleep, true);
+  while (atomic_load(&worker->posted) == seen)
+    pthread_cond_wait(&worker->wake, &pool.lock);
+  atomic_store(&worker->asleep, false);
+  pthread_mutex_unlock(&pool.lock);
+}
+
+/** Waits until every worker has finished the loop. */
+static void nnc_wait_for_workers(void) {
+  for (int64_t end = nnc_now() + NNC_SPIN_NANOSECONDS; nnc_now() < end;)
+    for (int i = 0; i < 32; ++i) {
+      if (atomic_load_explicit(&pool.running, memory_order_acquire) == 0)
+        return;
+      nnc_pause();
+    }
+  pthread_mutex_lock(&pool.lock);
+  atomic_store(&pool.waiting, true);
+  while (atomic_load(&pool.running) != 0)
+    pthread_cond_wait(&pool.done, &pool.lock);
+  atomic_store(&pool.waiting, false);
+  pthread_mutex_unlock(&pool.lock);
+}
+
+/*--- Loops -----------------------------------------------------------------*/
+
+/** Runs the range of one thread. The first failure is the loop's result. */
+static void nnc_run_share(const nnc_loop *loop, int thread) {
+  unsigned mode = nnc_float_mode_set();
+  int begin = (int)((int64_t)loop->count * thread / loop->threads);
+  int end = (int)((int64_t)loop->count * (thread + 1) / loop->threads);
+  for (int i = begin; i < end; ++i) {
+    int none = 0, code = loop->task(loop->data, i);
+    if (code) {
+      atomic_compare_exchange_strong(&pool.result, &none, code);
+      break;
+    }
+  }
+  nnc_float_mode_restore(mode);
+}
+
+/** Runs a loop in the calling thread alone. */
+static int nnc_run_alone(nnc_task task, void *data, int count) {
+  unsigned mode = nnc_float_mode_set();
+  int code = 0;
+  for (int i = 0; i < count && !code; ++i)
+    code = task(data, i);
+  nnc_float_mode_restore(mode);
+  return code;
+}
+
+static void *nnc_worker_main(void *argument) {
+  nnc_worker *worker = argument;
+  int thread = (int)(worker - workers) + 1;
+  for (unsigned seen = 0;; ++seen) {
+    nnc_wait_for_post(worker, seen);
+    if (atomic_load(&pool.stop))
+      return NULL;
+    nnc_run_share(&pool.loop, thread);
+    if (atomic_fetch_sub(&pool.running, 1) == 1 && atomic_load(&pool.waiting)) {
+      pthread_mutex_lock(&pool.lock);
+      pthread_cond_signal(&pool.done);
+      pthread_mutex_unlock(&pool.lock);
+    }
+  }
+}
+
+/** Hands the loop, or the wish to stop, to the first workers. */
+static void nnc_post(int count) {
+  bool asleep = false;
+  for (int i = 0; i < count; ++i) {
+    atomic_fetch_add(&workers[i].posted, 1);
+    asleep |= atomic_load(&workers[i].asleep);
+  }
+  if (!asleep)
+    return;
+  pthread_mutex_lock(&pool.lock);
+  for (int i = 0; i < count; ++i)
+    if (atomic_load(&workers[i].asleep))
+      pthread_cond_signal(&workers[i].wake);
+  pthread_mutex_unlock(&pool.lock);
+}
+
+/*--- Workers ---------------------------------------------------------------*/
+
+static void nnc_stop_workers(void) {
+  atomic_store(&pool.stop, true);
+  nnc_post(pool.worker_count);
+  for (int i = 0; i < pool.worker_count; ++i) {
+    pthread_join(workers[i].thread, NULL);
+    pthread_cond_destroy(&workers[i].wake);
+  }
+  atomic_store(&pool.stop, false);
+  pool.worker_count = 0;
+}
+
+/** In a child process there is no thread but the one that forked. */
+static void nnc_forget_workers(void) {
+  pthread_mutex_init(&pool.lock, NULL);
+  pthread_cond_init(&pool.done, NULL);
+  pool.worker_count = 0;
+  atomic_store(&pool.waiting, false);
+  atomic_flag_clear(&pool.busy);
+}
+
+/** Starts workers until there are that many, or the system gives no more. They
+ * leave signals to the threads of the program. */
+static void nnc_start_workers(int count) {
+  sigset_t all, old;
+  if (!pool.handles_fork)
+    pool.handles_fork = pthread_atfork(NULL, NULL, nnc_forget_workers) == 0;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &old);
+  for (int i = pool.worker_count; i < count; ++i) {
+    nnc_worker *worker = &workers[i];
+    atomic_store(&worker->posted, 0);
+    atomic_store(&worker->asleep, false);
+    if (pthread_cond_init(&worker->wake, NULL) != 0)
+      break;
+    if (pthread_create(&worker->thread, NULL, nnc_worker_main, worker) != 0) {
+      pthread_cond_destroy(&worker->wake);
+      break;
+    }
+    pool.worker_count = i + 1;
+  }
+  pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
+/** Makes as many workers as nnc_set_threads asked for. */
+static void nnc_fit_workers(void) {
+  int count = nnc_threads() - 1;
+  if (count < pool.worker_count)
+    nnc_stop_workers();
+  if (count > pool.worker_count)
+    nnc_start_workers(count);
+}
+
+/** A library can be unloaded while the program goes on. */
+__attribute__((destructor)) static void nnc_close_pool(void) {
+  if (atomic_flag_test_and_set(&pool.busy))
+    return;
+  nnc_stop_workers();
+  atomic_flag_clear(&pool.busy);
+}
+
+/*--- What others call ------------------------------------------------------*/
+
+nnc_status nnc_set_threads(int count) {
+  if (count < 0)
+    return NNC_INVALID_ARGUMENT;
+  atomic_store(&pool.wanted, count < NNC_MAX_THREADS ? count : NNC_MAX_THREADS);
+  return NNC_OK;
+}
+
+/** The processors that this process may run on. */
+static int nnc_processors(void) {
+  static _Atomic int known;
+  int count = atomic_load(&known);
+  if (count == 0) {
+    cpu_set_t set;
+    count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+    count = count < 1 ? 1 : count > NNC_MAX_THREADS ? NNC_MAX_THREADS : count;
+    atomic_store(&known, count);
+  }
+  return count;
+}
+
+int nnc_threads(void) {
+  int count = atomic_load(&pool.wanted);
+  return count ? count : nnc_processors();
+}
+
+void nnc_pool_prepare(void) {
+  if (atomic_flag_test_and_set(&pool.busy))
+    return;
+  nnc_fit_workers();
+  atomic_flag_clear(&pool.busy);
+}
+
+int nnc_pool_run(nnc_task task, void *data, int count, int most) {
+  if (count <= 1 || most <= 1 || nnc_threads() == 1 || atomic_flag_test_and_set(&pool.busy))
+    return nnc_run_alone(task, data, count);
+  nnc_fit_workers();
+  int threads = pool.worker_count + 1;
+  threads = threads < count ? threads : count;
+  threads = threads < most ? threads : most;
+  pool.loop = (nnc_loop){task, data, count, threads};
+  atomic_store(&pool.result, 0);
+  atomic_store(&pool.running, threads - 1);
+  nnc_post(threads - 1);
+  nnc_run_share(&pool.loop, 0);
+  nnc_wait_for_workers();
+  int result = atomic_load(&pool.result);
+  atomic_flag_clear(&pool.busy);
+  return result;
+}
+
+/*--- Loops of kernels ------------------------------------------------------*/
+
+typedef struct nnc_kernel_loop {
+  void *user_context;
+  int (*task)(void *user_context, int index, uint8_t *closure);
+  int min;
+  uint8_t *closure;
+} nnc_kernel_loop;
+
+static int nnc_kernel_task(void *data, int index) {
+  const nnc_kernel_loop *loop = data;
+  return loop->task(loop->user_context, loop->min + index, loop->closure);
+}
+
+/** The same for threads of the caller's, which may round as they like. */
+static int nnc_foreign_task(void *data, int index) {
+  unsigned mode = nnc_float_mode_set();
+  int code = nnc_kernel_task(data, index);
+  nnc_float_mode_restore(mode);
+  return code;
+}
+
+int nnc_kernel_parallel_for(void *user_context, int (*task)(void *user_context, int index, uint8_t *closure), int min,
+                            int size, uint8_t *closure) {
+  const nnc_tasks *tasks = user_context;
+  nnc_kernel_loop loop = {user_context, task, min, closure};
+  int64_t most = tasks->work / NNC_WORK_OF_THREAD;
+  if (size <= 1 || most <= 1)
+    return nnc_run_alone(nnc_kernel_task, &loop, size);
+  if (tasks->parallel_for)
+    return tasks->parallel_for(tasks->parallel_user, nnc_foreign_task, &loop, size);
+  return nnc_pool_run(nnc_kernel_task, &loop, size, most < NNC_MAX_THREADS ? (int)most : NNC_MAX_THREADS);
+}
