@@ -1,0 +1,179 @@
+/*===- save.c - Weights to safetensors files ---------------------------------===*/
+
+#include "internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/** Where data begins: at a multiple of this. */
+#define NNC_DATA_ALIGNMENT 8
+
+/** Collects small writes. */
+typedef struct nnc_output {
+  int file;      /**< -1 counts only */
+  uint64_t size; /**< written so far */
+  int error;     /**< errno of the first failure */
+  size_t filled;
+  char buffer[16384];
+} nnc_output;
+
+static void nnc_output_flush(nnc_output *output) {
+  for (size_t done = 0; done < output->filled && output->file >= 0 && !output->error;) {
+    ssize_t count = write(output->file, output->buffer + done, output->filled - done);
+    if (count >= 0)
+      done += (size_t)count;
+    else if (errno != EINTR)
+      output->error = errno;
+  }
+  output->filled = 0;
+}
+
+static void nnc_output_write(nnc_output *output, const void *bytes, size_t size) {
+  output->size += size;
+  while (size > 0) {
+    if (output->filled == sizeof output->buffer)
+      nnc_output_flush(output);
+    size_t room = sizeof output->buffer - output->filled, part = size < room ? size : room;
+    memcpy(output->buffer + output->filled, bytes, part);
+    output->filled += part;
+    bytes = (const char *)bytes + part;
+    size -= part;
+  }
+}
+
+__attribute__((format(printf, 2, 3))) static void nnc_output_print(nnc_output *output, const char *format, ...) {
+  char text[128];
+  va_list values;
+  va_start(values, format);
+  int length = vsnprintf(text, sizeof text, format, values);
+  va_end(values);
+  nnc_output_write(output, text, (size_t)length);
+}
+
+/** Writes a string of JSON. */
+static void nnc_output_string(nnc_output *output, const char *text) {
+  nnc_output_write(output, "\"", 1);
+  for (; *text; ++text) {
+    if ((unsigned char)*text < 0x20)
+      nnc_output_print(output, "\\u%04x", *text);
+    else
+      nnc_output_print(output, *text == '"' || *text == '\\' ? "\\%c" : "%c", *text);
+  }
+  nnc_output_write(output, "\"", 1);
+}
+
+/*--- The file --------------------------------------------------------------*/
+
+static void nnc_write_header(nnc_output *output, const nnc_network *network) {
+  long long end = 0;
+  nnc_output_print(output, "{\"__metadata__\":{\"network\":");
+  nnc_output_string(output, network->name);
+  nnc_output_print(output, "}");
+  for (int32_t i = 0; i < network->weight_count; ++i) {
+    const nnc_weight *weight = &network->weights[i];
+    long long begin = end;
+    end += nnc_weight_elements(weight) * (long long)sizeof(float);
+    nnc_output_print(output, ",");
+    nnc_output_string(output, weight->name);
+    nnc_output_print(output, ":{\"dtype\":\"F32\",\"shape\":[");
+    for (int32_t dim = 0; dim < weight->rank; ++dim)
+      nnc_output_print(output, dim ? ",%lld" : "%lld", (long long)weight->shape[dim]);
+    nnc_output_print(output, "],\"data_offsets\":[%lld,%lld]}", begin, end);
+  }
+  nnc_output_print(output, "}");
+  while (output->size % NNC_DATA_ALIGNMENT != 0)
+    nnc_output_write(output, " ", 1);
+}
+
+static void nnc_save_run(void *data, float *storage, int64_t stride, int64_t first, int64_t length) {
+  (void)first; /* runs come in order */
+  if (stride == 1) {
+    nnc_output_write(data, storage, (size_t)length * sizeof(float));
+    return;
+  }
+  for (int64_t i = 0; i < length; ++i)
+    nnc_output_write(data, &storage[i * stride], sizeof(float));
+}
+
+/** Writes the whole file; gives 0 or an errno. */
+static int nnc_write_file(const nnc_model *model, int file) {
+  const nnc_network *network = model->network;
+  nnc_output output = {.file = -1};
+  nnc_write_header(&output, network);
+  uint64_t length = output.size;
+  output.file = file;
+  output.filled = 0;
+  output.size = 0;
+  for (int i = 0; i < 8; ++i)
+    nnc_output_write(&output, &(unsigned char){(unsigned char)(length >> 8 * i)}, 1);
+  nnc_write_header(&output, network);
+  for (int32_t i = 0; i < network->weight_count; ++i) {
+    const nnc_weight *weight = &network->weights[i];
+    nnc_weight_visit(weight, model->weights, 0, nnc_weight_rows(weight), nnc_save_run, &output);
+  }
+  nnc_output_flush(&output);
+  if (!output.error && fsync(file) != 0)
+    output.error = errno;
+  return output.error;
+}
+
+/*--- Its name --------------------------------------------------------------*/
+
+/** Creates a new file beside `path`; gives -1 with errno set when it cannot. */
+static int nnc_create_temporary(const char *path, char out_name[PATH_MAX]) {
+  static _Atomic unsigned counter;
+  for (int attempt = 0; attempt < 100; ++attempt) {
+    int length = snprintf(out_name, PATH_MAX, "%s.%ld-%u.tmp", path, (long)getpid(), atomic_fetch_add(&counter, 1));
+    if (length >= PATH_MAX) {
+      errno = ENAMETOOLONG;
+      return -1;
+    }
+    int file = open(out_name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (file >= 0 || errno != EEXIST)
+      return file;
+  }
+  return -1;
+}
+
+/** Makes a change of name lasting; gives 0 or an errno. */
+static int nnc_flush_folder(const char *path) {
+  char folder[PATH_MAX];
+  const char *slash = strrchr(path, '/');
+  size_t length = slash ? (size_t)(slash - path) + 1 : 0;
+  memcpy(folder, path, length);
+  strcpy(folder + length, ".");
+  int file = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (file < 0)
+    return errno;
+  /* File systems without such a thing say EINVAL. */
+  int error = fsync(file) != 0 && errno != EINVAL ? errno : 0;
+  close(file);
+  return error;
+}
+
+nnc_status nnc_model_save(nnc_model *model, const char *path) {
+  if (!model)
+    return NNC_INVALID_ARGUMENT;
+  if (!path || !*path)
+    return nnc_model_fail(model, NNC_INVALID_ARGUMENT, "path is null or empty");
+  char name[PATH_MAX];
+  int file = nnc_create_temporary(path, name);
+  if (file < 0)
+    return nnc_model_fail(model, errno == ENOENT || errno == ENOTDIR ? NNC_NOT_FOUND : NNC_IO_ERROR, "%s: %s", path,
+                          strerrordesc_np(errno));
+  int error = nnc_write_file(model, file);
+  if (close(file) != 0 && !error)
+    error = errno;
+  if (!error && rename(name, path) != 0)
+    error = errno;
+  if (error)
+    unlink(name);
+  else
+    error = nnc_flush_folder(path);
+  return error ? nnc_model_fail(model, NNC_IO_ERROR, "%s: %s", path, strerrordesc_np(error)) : NNC_OK;
+}
