@@ -7,6 +7,7 @@
 
 #include "compiler/driver/Compile.h"
 
+#include "compiler/driver/Frontend.h"
 #include "compiler/driver/Output.h"
 #include "compiler/emit/Codegen.h"
 #include "compiler/emit/Embed.h"
@@ -14,16 +15,22 @@
 #include "compiler/emit/Kernels.h"
 #include "compiler/emit/Library.h"
 #include "compiler/emit/Network.h"
+#include "compiler/import/Import.h"
 #include "compiler/passes/Passes.h"
+#include "dsl/Check.h"
+#include "dsl/Parse.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
-#include "llvm/Support/Program.h"
 #include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/WithColor.h"
+
+#include <sstream>
 
 using namespace mlir;
 using namespace nnc;
@@ -40,6 +47,7 @@ public:
   ExitCode run();
 
 private:
+  ExitCode compileNetwork(const dsl::Network &network);
   ExitCode compilePlanned(ModuleOp module);
   ExitCode writeLibrary(ModuleOp module, const emit::Interface &interface, const emit::KernelTable &table);
   FailureOr<std::string> printKernels(ModuleOp module, const emit::Interface &interface,
@@ -61,15 +69,84 @@ private:
 
 } // namespace
 
+/// The text that is compiled; the other sources are what it imports.
+static dsl::SourcePtr getSource(const llvm::SourceMgr &sources) {
+  const llvm::MemoryBuffer *main = sources.getMemoryBuffer(sources.getMainFileID());
+  return std::make_shared<dsl::Source>(dsl::Source{main->getBufferIdentifier().str(), main->getBuffer().str()});
+}
+
+template <typename T> static std::string toString(const T &program) {
+  std::ostringstream os;
+  dsl::print(program, os);
+  return os.str();
+}
+
+static std::string toString(ModuleOp module) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  module.print(os);
+  return text;
+}
+
 ExitCode Compilation::run() {
-  auto file = llvm::MemoryBuffer::getFileOrSTDIN(options.input);
-  if (!file)
-    return fail(ExitCode::InputOutput, llvm::createFileError(options.input, file.getError()));
+  if (StringRef(options.input).ends_with(".mlir")) {
+    OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(sources, &context);
+    return module ? compilePlanned(*module) : ExitCode::WrongProgram;
+  }
+  dsl::Diagnostics diagnostics;
+  std::unique_ptr<dsl::Ast> ast = dsl::parse(getSource(sources), diagnostics);
+  if (ast && options.emit == Emit::Ast)
+    return printText(toString(*ast));
+
   filesRead.push_back(options.input);
-  sources.AddNewSourceBuffer(std::move(*file), llvm::SMLoc());
-  OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(sources, &context);
-  if (!module)
+  auto library = openLibrary(options, filesRead);
+  if (!library)
+    return fail(ExitCode::InputOutput, library.takeError());
+  std::optional<dsl::Model> model = ast ? dsl::check(*ast, *library, diagnostics) : std::nullopt;
+  report(diagnostics, context, sources);
+  if (!model)
     return ExitCode::WrongProgram;
+  if (options.emit == Emit::Model)
+    return printText(toString(*model));
+  if (!options.name.empty() && model->networks.size() > 1)
+    return fail(ExitCode::WrongUsage, llvm::createStringError("-name names one network, but " + options.input +
+                                                              " has " + Twine(model->networks.size())));
+  for (const dsl::Network &network : model->networks)
+    if (ExitCode code = compileNetwork(network); code != ExitCode::Success)
+      return code;
+  return ExitCode::Success;
+}
+
+/// The passes up to a station; those after it work on what these give.
+static Station getStation(Emit emit) {
+  switch (emit) {
+  case Emit::Imported:
+    return Station::Imported;
+  case Emit::Typed:
+    return Station::Typed;
+  case Emit::Split:
+    return Station::Split;
+  case Emit::Optimized:
+    return Station::Optimized;
+  case Emit::Grouped:
+    return Station::Grouped;
+  default:
+    return Station::Planned;
+  }
+}
+
+ExitCode Compilation::compileNetwork(const dsl::Network &network) {
+  OwningOpRef<ModuleOp> module = importNetwork(network, context);
+
+  PassManager passes(&context);
+  buildPipeline(passes, getStation(options.emit), [&](int64_t columns) {
+    return target.panelWidth(targets::Family::Dense, columns);
+  });
+  if (failed(passes.run(*module)))
+    return ExitCode::Internal;
+
+  if (options.emit <= Emit::Planned)
+    return printText(toString(*module));
   return compilePlanned(*module);
 }
 
@@ -173,6 +250,12 @@ ExitCode driver::compile(const Options &options) {
   // One thread, so that processes can be forked for the kernels.
   MLIRContext context(registry, MLIRContext::Threading::DISABLED);
   llvm::SourceMgr sources;
+  auto file = llvm::MemoryBuffer::getFileOrSTDIN(options.input);
+  if (!file) {
+    llvm::WithColor::error(llvm::errs(), "nnc") << options.input << ": " << file.getError().message() << '\n';
+    return ExitCode::InputOutput;
+  }
+  sources.AddNewSourceBuffer(std::move(*file), llvm::SMLoc());
   if (!options.verifyDiagnostics) {
     SourceMgrDiagnosticHandler printer(sources, &context);
     return Compilation(options, context, sources).run();

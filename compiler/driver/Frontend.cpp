@@ -53,11 +53,59 @@ void driver::report(const dsl::Diagnostics &diagnostics, MLIRContext &context, l
   }
 }
 
-std::string driver::findStdFolder(const Options &options) {
+/// The folder asked for, the one installed with this compiler, or the one in the
+/// source tree that it was built from.
+static std::string findStdFolder(const driver::Options &options) {
   if (!options.stdFolder.empty())
     return options.stdFolder;
   llvm::SmallString<128> installed(llvm::sys::path::parent_path(llvm::sys::fs::getMainExecutable(nullptr, nullptr)));
   llvm::sys::path::append(installed, NNC_STD_INSTALLED);
   llvm::sys::path::remove_dots(installed, /*remove_dot_dot=*/true);
   return llvm::sys::fs::is_directory(installed) ? installed.str().str() : NNC_STD_SOURCE;
+}
+
+/// A file as a source; null when it cannot be read.
+static dsl::SourcePtr readSource(const std::string &path, std::vector<std::string> &filesRead) {
+  auto file = llvm::MemoryBuffer::getFile(path);
+  if (!file)
+    return nullptr;
+  filesRead.push_back(path);
+  return std::make_shared<dsl::Source>(dsl::Source{path, (*file)->getBuffer().str()});
+}
+
+/// Every source of the standard library, in the order of their names.
+static llvm::Expected<std::vector<dsl::SourcePtr>> readStandard(const std::string &folder,
+                                                                std::vector<std::string> &filesRead) {
+  std::vector<std::string> paths;
+  std::error_code error;
+  for (llvm::sys::fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error))
+    if (llvm::sys::path::extension(entry->path()) == ".nn")
+      paths.push_back(entry->path());
+  if (error)
+    return llvm::createFileError(folder, error);
+  llvm::sort(paths);
+  std::vector<dsl::SourcePtr> sources;
+  for (const std::string &path : paths) {
+    sources.push_back(readSource(path, filesRead));
+    if (!sources.back())
+      return llvm::createFileError(path, std::make_error_code(std::errc::io_error));
+  }
+  return sources;
+}
+
+llvm::Expected<dsl::Library> driver::openLibrary(const Options &options, std::vector<std::string> &filesRead) {
+  auto standard = readStandard(findStdFolder(options), filesRead);
+  if (!standard)
+    return standard.takeError();
+  dsl::Library library;
+  library.standard = std::move(*standard);
+  library.import = [&](const std::string &path) {
+    llvm::SmallString<128> full(llvm::sys::path::parent_path(options.input));
+    if (llvm::sys::path::is_absolute(path))
+      full = path;
+    else
+      llvm::sys::path::append(full, path);
+    return readSource(full.str().str(), filesRead);
+  };
+  return library;
 }

@@ -4,10 +4,14 @@
 #define NNC_COMPILER_DRIVER_FRONTEND_H
 
 #include "compiler/driver/Options.h"
-#include "dsl/Diagnostic.h"
+#include "dsl/Check.h"
 
 #include "mlir/IR/MLIRContext.h"
+#include "llvm/Support/Error.h"
 #include "llvm/Support/SourceMgr.h"
+
+#include <string>
+#include <vector>
 
 namespace nnc::driver {
 
@@ -15,9 +19,10 @@ namespace nnc::driver {
 /// error prints alike. Texts that are not files are shown from `sources`.
 void report(const dsl::Diagnostics &diagnostics, mlir::MLIRContext &context, llvm::SourceMgr &sources);
 
-/// The folder of the standard library: the one asked for, the one installed with
-/// this compiler, or the one in the source tree that it was built from.
-std::string findStdFolder(const Options &options);
+/// Where a program finds layers that it does not define: files that it imports,
+/// which are sought from its own folder, and the standard library. What is read
+/// is added to `filesRead`, which must live as long as the library.
+llvm::Expected<dsl::Library> openLibrary(const Options &options, std::vector<std::string> &filesRead);
 
 } // namespace nnc::driver
 

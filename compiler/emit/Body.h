@@ -36,6 +36,8 @@ private:
 
   // Launch.cpp
   void emitLaunch(nn::LaunchOp launch, const Loop *loop);
+  void setBuffer(mlir::Value buffer, mlir::Value pointer, mlir::RankedTensorType type, mlir::ArrayAttr extents);
+  mlir::Value makeShape(mlir::RankedTensorType type, mlir::ArrayAttr extents);
   mlir::Value chooseKernel(nn::LaunchOp launch, mlir::Value rows);
   mlir::Value getWorkAt(nn::LaunchOp launch, nn::KernelOp kernel);
 
@@ -81,8 +83,8 @@ private:
   unsigned inputCount = 0;
 };
 
-/// halide_buffer_t: kernels read nothing but `host`.
-inline constexpr int64_t bufferBytes = 56, bufferHostOffset = 16;
+/// The size of a halide_buffer_t.
+inline constexpr int64_t bufferBytes = 56;
 
 /// The value whose elements a chain of reshapes shows.
 mlir::Value getRoot(mlir::Value value);

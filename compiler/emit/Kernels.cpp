@@ -28,30 +28,9 @@ static constexpr uint64_t cacheSize = uint64_t(1) << 30;
 // Variants
 //===----------------------------------------------------------------------===//
 
-static targets::Family getFamily(nn::Family family) {
-  switch (family) {
-  case nn::Family::Dense:
-    return targets::Family::Dense;
-  case nn::Family::Conv:
-    return targets::Family::Conv;
-  case nn::Family::Pool:
-    return targets::Family::Pool;
-  case nn::Family::Norm:
-    return targets::Family::Norm;
-  case nn::Family::Reduce:
-    return targets::Family::Reduce;
-  case nn::Family::Reshape:
-    return targets::Family::Reshape;
-  case nn::Family::Elementwise:
-  case nn::Family::Loss:
-    return targets::Family::Elementwise;
-  }
-  llvm_unreachable("every kernel has a family");
-}
-
 static targets::KernelShape getShape(nn::KernelOp kernel) {
   targets::KernelShape shape;
-  shape.family = getFamily(kernel.getFamily());
+  shape.family = static_cast<targets::Family>(kernel.getFamily()); // they are in the same order
   shape.dynamicRows = !kernel.getExtents().empty();
   ArrayRef<int64_t> fixed = nn::getFixedShape(nn::getType(kernel.getYield().getOutputs().front()));
   shape.columns = fixed.empty() ? 1 : fixed.back();

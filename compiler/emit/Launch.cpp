@@ -13,6 +13,64 @@ using namespace mlir;
 using namespace nnc;
 using namespace nnc::emit;
 
+//===----------------------------------------------------------------------===//
+// Buffers
+//===----------------------------------------------------------------------===//
+
+/// Where halide_buffer_t has `host` and `dim`.
+static constexpr int64_t hostOffset = 16, dimOffset = 40;
+
+/// The size of a halide_dimension_t: min, extent, stride and flags, 32 bits each.
+static constexpr int64_t dimBytes = 16;
+
+/// Whether a kernel reads a buffer's shape. It knows what is constant or one of
+/// its arguments; of several extents, and of those after a window, Halide
+/// forgets what it was told and asks the buffer.
+static bool readsShape(RankedTensorType type) {
+  auto dims = dyn_cast_or_null<nn::DimsAttr>(type.getEncoding());
+  if (!dims)
+    return false;
+  auto isArgument = [](StringAttr name) {
+    SmallVector<nn::Length> product = nn::parseProduct(name);
+    return product.size() == 1 && product[0].offset == 0 && product[0].stride == 1;
+  };
+  return dims.getNames().size() > 1 || !isArgument(dims.getNames().front());
+}
+
+/// The dimensions of a buffer, innermost first, in the function's frame. They are
+/// the same in every call of the launch.
+Value BodyEmitter::makeShape(RankedTensorType type, ArrayAttr extents) {
+  SmallVector<Value> sizes;
+  for (const nn::Extent &extent : llvm::reverse(nn::getExtents(type)))
+    sizes.push_back(extent.isDynamic() ? lengths->getProduct(getCallerProduct(extent.name, extents))
+                                       : inEntry([&] { return builder.i64(extent.size); }));
+  return inEntry([&] {
+    Value shape = builder.reserve(dimBytes * sizes.size());
+    Value stride = builder.i64(1);
+    for (auto [index, size] : llvm::enumerate(sizes)) {
+      Value dim = builder.at(shape, dimBytes * index);
+      builder.store(builder.i32(0), dim);
+      builder.store(builder.narrow(size), builder.at(dim, 4));
+      builder.store(builder.narrow(stride), builder.at(dim, 8));
+      builder.store(builder.i32(0), builder.at(dim, 12));
+      stride = builder.mul(stride, size);
+    }
+    return shape;
+  });
+}
+
+/// Fills in what a kernel reads of a buffer: where it lies, and its shape where
+/// the kernel does not know it. `type` is the kernel's.
+void BodyEmitter::setBuffer(Value buffer, Value pointer, RankedTensorType type, ArrayAttr extents) {
+  builder.store(pointer, builder.at(buffer, hostOffset));
+  if (readsShape(type))
+    builder.store(makeShape(type, extents), builder.at(buffer, dimOffset));
+}
+
+//===----------------------------------------------------------------------===//
+// Calls
+//===----------------------------------------------------------------------===//
+
 /// The function for so many rows: the last variant whose least is not more.
 Value BodyEmitter::chooseKernel(nn::LaunchOp launch, Value rows) {
   const KernelSlots &slots = context.kernels.kernels.find(launch.getKernel())->second;
@@ -68,10 +126,11 @@ void BodyEmitter::emitLaunch(nn::LaunchOp launch, const Loop *loop) {
   Value rows = launch.getExtents().empty()
                    ? builder.i64(1)
                    : lengths->getProduct(cast<StringAttr>(launch.getExtents()[0]).getValue());
+  SmallVector<Type> kernelTypes(kernel.getBody().getArgumentTypes());
+  llvm::append_range(kernelTypes, kernel.getYield().getOutputs().getTypes());
   for (auto [index, pointer] : llvm::enumerate(pointers)) {
-    Value buffer = builder.at(buffers, index * bufferBytes);
-    builder.store(pointer, builder.at(buffer, bufferHostOffset));
-    operands.push_back(buffer);
+    operands.push_back(builder.at(buffers, index * bufferBytes));
+    setBuffer(operands.back(), pointer, cast<RankedTensorType>(kernelTypes[index]), launch.getExtents());
   }
   SmallVector<Type> types(llvm::map_range(operands, [](Value value) { return value.getType(); }));
   operands.insert(operands.begin(), chooseKernel(launch, rows));

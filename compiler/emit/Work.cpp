@@ -8,9 +8,7 @@ using namespace mlir;
 using namespace nnc;
 using namespace nnc::emit;
 
-/// A kernel's product of its own extents d0, d1, … as one of the caller's
-/// lengths.
-static std::string substitute(StringRef product, ArrayRef<Attribute> extents) {
+std::string emit::getCallerProduct(StringRef product, ArrayAttr extents) {
   SmallVector<nn::Length> result;
   for (const nn::Length &length : nn::parseProduct(product)) {
     unsigned index;
@@ -39,7 +37,7 @@ Work emit::getWork(nn::LaunchOp launch, nn::KernelOp kernel) {
   Work work;
   kernel.getBody().walk([&](nn::ComputeOp op) {
     RankedTensorType type = nn::getType(op->getResult(0));
-    work[substitute(getUnit(type), launch.getExtents().getValue())] += nn::getFixedSize(type) * getWorkPerElement(op);
+    work[getCallerProduct(getUnit(type), launch.getExtents())] += nn::getFixedSize(type) * getWorkPerElement(op);
   });
   return work;
 }

@@ -17,6 +17,10 @@ namespace nnc::emit {
 /// every other element computed as one.
 using Work = std::map<std::string, int64_t>;
 
+/// A product of a kernel's own extents d0, d1, … as one of the caller's lengths,
+/// given what the caller passes for them.
+std::string getCallerProduct(llvm::StringRef product, mlir::ArrayAttr extents);
+
 /// The work of one call of a kernel, in the caller's lengths.
 Work getWork(nn::LaunchOp launch, nn::KernelOp kernel);
 
