@@ -1,0 +1,242 @@
+//===- Check.cpp - Ast -> Model -------------------------------------------===//
+
+#include "dsl/Check.h"
+
+#include "dsl/Elaborate.h"
+#include "dsl/Parse.h"
+
+#include <algorithm>
+
+namespace nnc::dsl {
+
+//===----------------------------------------------------------------------===//
+// What no output needs
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// Drops operations whose results nothing needs; of loops also outputs and
+/// sequences.
+class DeadRemover {
+public:
+  explicit DeadRemover(Function &function) : function(function) {}
+
+  void run() {
+    for (const Port &port : function.outputs)
+      needed.insert(port.value);
+    remove(function.operations);
+  }
+
+private:
+  void remove(std::vector<Operation> &operations) {
+    std::vector<Operation> kept;
+    for (size_t i = operations.size(); i-- > 0;) {
+      Operation &operation = operations[i];
+      if (std::none_of(operation.results.begin(), operation.results.end(), [&](Value v) { return needed.count(v); }))
+        continue;
+      if (operation.each)
+        removeFrom(operation);
+      needed.insert(operation.operands.begin(), operation.operands.end());
+      kept.push_back(std::move(operation));
+    }
+    std::reverse(kept.begin(), kept.end());
+    operations = std::move(kept);
+  }
+
+  void removeFrom(Operation &operation) {
+    Each &each = *operation.each;
+    size_t outputs = each.outputs.size();
+    std::vector<Value> keptOutputs, keptResults;
+    for (size_t i = 0; i < outputs; ++i)
+      if (needed.count(operation.results[i])) {
+        keptOutputs.push_back(each.outputs[i]);
+        keptResults.push_back(operation.results[i]);
+      }
+    keptResults.insert(keptResults.end(), operation.results.begin() + outputs, operation.results.end());
+    each.outputs = std::move(keptOutputs);
+    operation.results = std::move(keptResults);
+    needed.insert(each.outputs.begin(), each.outputs.end());
+    needed.insert(each.next.begin(), each.next.end());
+    if (each.hasUntil)
+      needed.insert(each.until);
+    remove(each.body);
+
+    std::vector<Value> elements, operands;
+    for (size_t i = 0; i < each.elements.size(); ++i)
+      if (needed.count(each.elements[i])) {
+        elements.push_back(each.elements[i]);
+        operands.push_back(operation.operands[i]);
+      }
+    operands.insert(operands.end(), operation.operands.begin() + each.elements.size(), operation.operands.end());
+    each.elements = std::move(elements);
+    operation.operands = std::move(operands);
+  }
+
+  Function &function;
+  std::set<Value> needed;
+};
+
+} // namespace
+
+static void findReads(const std::vector<Operation> &operations, std::set<std::string> &names) {
+  for (const Operation &operation : operations) {
+    if (operation.name == "read")
+      names.insert(std::get<std::string>(operation.attributes.front().second));
+    if (operation.each)
+      findReads(operation.each->body, names);
+  }
+}
+
+static void removeUnreadWeights(Network &network) {
+  std::set<std::string> read;
+  findReads(network.infer.operations, read);
+  for (const Train &train : network.trains)
+    findReads(train.forward.operations, read);
+  network.weights.erase(std::remove_if(network.weights.begin(), network.weights.end(),
+                                       [&](const Weight &weight) { return read.count(weight.name) == 0; }),
+                        network.weights.end());
+}
+
+//===----------------------------------------------------------------------===//
+// Programs
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// One program with all that it imports.
+class Checker {
+public:
+  Checker(const Library &library, Diagnostics &diagnostics)
+      : library(library), diagnostics(diagnostics), program{{}, {}, diagnostics} {}
+
+  std::optional<Model> run(const Ast &ast) {
+    size_t before = diagnostics.size();
+    for (const SourcePtr &source : library.standard)
+      if (std::unique_ptr<Ast> standard = parse(source, diagnostics)) {
+        for (const LayerDecl &layer : standard->layers) {
+          program.layers[layer.name] = &layer;
+          program.standard.insert(layer.name);
+        }
+        files.push_back(std::move(standard));
+      }
+    addLayers(ast);
+    addNetworks(ast);
+    Model model;
+    for (const NetworkDecl *network : networks)
+      model.networks.push_back(checkNetwork(*network));
+    checkTrainNames();
+    if (model.networks.empty() && diagnostics.size() == before)
+      error({ast.source, 1, 1, 0}, "defines no network");
+    return diagnostics.size() == before ? std::optional<Model>(std::move(model)) : std::nullopt;
+  }
+
+private:
+  void error(const Location &location, const std::string &message, std::vector<Note> notes = {}) {
+    diagnostics.push_back({Diagnostic::Severity::Error, location, message, std::move(notes)});
+  }
+
+  void addLayers(const Ast &ast) {
+    for (const ImportDecl &import : ast.imports)
+      addImport(import);
+    for (const LayerDecl &layer : ast.layers) {
+      auto known = program.layers.find(layer.name);
+      if (known != program.layers.end() && program.standard.erase(layer.name) == 0)
+        error(layer.location, "layer `" + layer.name + "` is defined twice",
+              {{known->second->location, "it is first defined here"}});
+      else if (findBuiltin(layer.name))
+        error(layer.location, "layer `" + layer.name + "` is built in; give yours another name");
+      program.layers[layer.name] = &layer;
+    }
+  }
+
+  void addImport(const ImportDecl &import) {
+    SourcePtr source = library.import ? library.import(import.path) : nullptr;
+    if (!source)
+      return error(import.location, "cannot read \"" + import.path + "\"");
+    if (!imported.insert(source->path).second)
+      return; // a file that is imported twice is there once
+    if (imported.size() > 256)
+      return error(import.location, "imports more than the limit of 256 files");
+    if (std::unique_ptr<Ast> ast = parse(source, diagnostics)) {
+      files.push_back(std::move(ast));
+      addLayers(*files.back());
+    }
+  }
+
+  void addNetworks(const Ast &ast) {
+    for (const NetworkDecl &network : ast.networks) {
+      auto known = std::find_if(networks.begin(), networks.end(),
+                                [&](const NetworkDecl *other) { return other->name == network.name; });
+      if (known != networks.end())
+        error(network.location, "network `" + network.name + "` is defined twice",
+              {{(*known)->location, "it is first defined here"}});
+      else
+        networks.push_back(&network);
+    }
+    for (const TrainDecl &train : ast.trains)
+      trains.push_back(&train);
+  }
+
+  Network checkNetwork(const NetworkDecl &declaration) {
+    Network network;
+    network.name = declaration.name;
+    network.location = declaration.location;
+    network.infer.name = "infer";
+    size_t before = diagnostics.size();
+    Elaborator(program, network, network.infer, declaration).elaborateInference();
+    bool isGood = diagnostics.size() == before; // else each train block would say the same
+    if (isGood)
+      DeadRemover(network.infer).run();
+    for (const TrainDecl *train : trains) {
+      if (train->network != declaration.name || !isGood)
+        continue;
+      Train result;
+      result.name = train->name.empty() ? "train" : train->name;
+      result.location = train->location;
+      for (const Train &other : network.trains)
+        if (other.name == result.name)
+          error(train->location, "network `" + declaration.name + "` has two train blocks called `" + result.name + "`",
+                {{other.location, "the other is here"}, {train->location, "write `train " + declaration.name + " as …`"}});
+      result.forward.name = result.name;
+      size_t lengths = network.freeDims.size();
+      Elaborator(program, network, result.forward, declaration).elaborateTraining(*train, result);
+      if (network.freeDims.size() > lengths)
+        error(train->location, "`" + network.freeDims.back().name + "` is no length of network `" + declaration.name + "`");
+      DeadRemover(result.forward).run();
+      network.trains.push_back(std::move(result));
+    }
+    if (isGood)
+      removeUnreadWeights(network);
+    return network;
+  }
+
+  void checkTrainNames() {
+    std::vector<std::string> names;
+    for (const NetworkDecl *network : networks)
+      names.push_back(network->name);
+    for (const TrainDecl *train : trains) {
+      if (std::find(names.begin(), names.end(), train->network) != names.end())
+        continue;
+      std::vector<Note> notes;
+      if (std::string near = suggest(train->network, names); !near.empty())
+        notes.push_back({train->location, "did you mean `" + near + "`?"});
+      error(train->location, "network `" + train->network + "` is not defined", std::move(notes));
+    }
+  }
+
+  const Library &library;
+  Diagnostics &diagnostics;
+  Program program;
+  std::vector<std::unique_ptr<Ast>> files; ///< whose layers `program` points at
+  std::set<std::string> imported;
+  std::vector<const NetworkDecl *> networks;
+  std::vector<const TrainDecl *> trains;
+};
+
+} // namespace
+
+std::optional<Model> check(const Ast &ast, const Library &library, Diagnostics &diagnostics) {
+  return Checker(library, diagnostics).run(ast);
+}
+
+} // namespace nnc::dsl

@@ -1,0 +1,411 @@
+//===- Loops.cpp - each … from … until ------------------------------------===//
+
+#include "dsl/Elaborate.h"
+
+#include <algorithm>
+#include <functional>
+
+namespace nnc::dsl {
+
+//===----------------------------------------------------------------------===//
+// States
+//===----------------------------------------------------------------------===//
+
+/// The furthest step back that expressions of a loop's body read of each name.
+static void findLags(const Expr &expr, const std::string &index, std::map<std::string, int64_t> &lags) {
+  if (expr.kind == Expr::Kind::Index && expr.operands[0]->kind == Expr::Kind::Name &&
+      !expr.subscripts.front().isRange) {
+    const Expr &at = *expr.subscripts.front().first;
+    if (at.kind == Expr::Kind::Binary && at.text == "-" && at.operands[0]->kind == Expr::Kind::Name &&
+        at.operands[0]->text == index && at.operands[1]->kind == Expr::Kind::Number) {
+      int64_t &lag = lags[expr.operands[0]->text];
+      lag = std::max(lag, static_cast<int64_t>(std::min(at.operands[1]->number, 256.0)));
+    }
+  }
+  for (const ExprPtr &operand : expr.operands)
+    findLags(*operand, index, lags);
+  for (const Argument &argument : expr.arguments)
+    findLags(*argument.value, index, lags);
+  for (const Subscript &subscript : expr.subscripts)
+    for (const ExprPtr *end : {&subscript.first, &subscript.last})
+      if (*end)
+        findLags(**end, index, lags);
+}
+
+static void findLags(const std::vector<Statement> &body, const std::string &index,
+                     std::map<std::string, int64_t> &lags) {
+  for (const Statement &statement : body) {
+    if (statement.value)
+      findLags(*statement.value, index, lags);
+    if (statement.until)
+      findLags(*statement.until, index, lags);
+    for (const StartDecl &start : statement.starts)
+      findLags(*start.value, index, lags);
+    findLags(statement.body, index, lags);
+  }
+}
+
+/// What a state is: its start value's type, the shape written at it, or that of
+/// the result or output of its name.
+std::optional<Type> Elaborator::stateType(const StartDecl &start, const Item &value, Scope &scope) {
+  if (start.hasShape) {
+    PortDecl port;
+    port.name = start.name;
+    Type type;
+    for (const ExprPtr &expr : start.shape) {
+      std::optional<Dim> dim = evaluateDim(*expr, scope, /*introducesDims=*/false);
+      if (!dim)
+        return std::nullopt;
+      type.shape.push_back(*dim);
+    }
+    return type;
+  }
+  if (value.is(Item::Kind::Tensor) && !typeOf(value.value).shape.empty())
+    return typeOf(value.value);
+  auto fromPort = [&](const PortDecl &port) -> std::optional<Type> {
+    std::optional<Type> type = evaluatePort(port, scope, /*introducesDims=*/false);
+    if (type && !type->shape.empty())
+      type->shape.erase(type->shape.begin());
+    return type;
+  };
+  if (const std::vector<PortDecl> *results = scope.home().results) {
+    for (const PortDecl &port : *results)
+      if (port.name == start.name && port.hasShape)
+        return fromPort(port);
+  } else {
+    for (const Statement &statement : declaration.body)
+      if (statement.kind == Statement::Kind::Output)
+        for (const PortDecl &port : statement.ports)
+          if (port.name == start.name)
+            return fromPort(port);
+  }
+  // A sequence from outside of which earlier steps are read.
+  for (Scope *at = &scope; at; at = at->parent)
+    if (auto found = at->names.find(start.name); found != at->names.end() && found->second.item.is(Item::Kind::Tensor)) {
+      Type type = typeOf(found->second.item.value);
+      if (!type.shape.empty())
+        type.shape.erase(type.shape.begin());
+      return type;
+    }
+  if (value.is(Item::Kind::Tensor))
+    return typeOf(value.value);
+  error(start.location, "the shape of `" + start.name + "` does not follow from its start value",
+        {{start.location, "write `from " + start.name + "[…] = …`"}});
+  return std::nullopt;
+}
+
+std::optional<Value> Elaborator::makeStart(const StartDecl &start, const Item &value, const Type &type, Scope &scope) {
+  if (value.is(Item::Kind::Number)) {
+    Value number = constant(value.number, type.element, scope, start.location);
+    function.values[number].type.classes = type.classes;
+    return type.shape.empty() ? number : broadcast(number, type.shape, scope, start.location);
+  }
+  std::optional<Value> tensorValue = toTensor(value, scope, start.location, "the start of `" + start.name + "`");
+  if (!tensorValue)
+    return std::nullopt;
+  if (typeOf(*tensorValue).shape.empty() && !type.shape.empty())
+    return broadcast(*tensorValue, type.shape, scope, start.location);
+  if (typeOf(*tensorValue).shape != type.shape || typeOf(*tensorValue).element != type.element) {
+    error(start.location, "`" + start.name + "` has shape " + describe(type.shape) + ", but starts with shape " +
+                              describe(typeOf(*tensorValue)),
+          {originOf(*tensorValue, "the start")});
+    return std::nullopt;
+  }
+  return tensorValue;
+}
+
+bool Elaborator::declareStates(const Statement &statement, LoopState &loop, Scope &scope,
+                               std::map<std::string, Value> &starts) {
+  std::map<std::string, int64_t> lags;
+  findLags(statement.body, statement.index, lags);
+  if (statement.until)
+    findLags(*statement.until, statement.index, lags);
+  bool isGood = true;
+  for (const StartDecl &start : statement.starts) {
+    if (starts.count(start.name)) {
+      error(start.location, "`" + start.name + "` starts twice");
+      isGood = false;
+      continue;
+    }
+    Item value = evaluate(*start.value, scope);
+    std::optional<Type> type = value.isError() ? std::nullopt : stateType(start, value, scope);
+    std::optional<Value> first = type ? makeStart(start, value, *type, scope) : std::nullopt;
+    if (!first) {
+      isGood = false;
+      continue;
+    }
+    starts[start.name] = *first;
+    for (int64_t lag = 1; lag <= std::max<int64_t>(1, lags[start.name]); ++lag) {
+      Value carried = addValue(*type, start.location, start.name);
+      batched.insert(carried);
+      loop.lagged[start.name].push_back(carried);
+    }
+  }
+  for (auto &[name, lag] : lags)
+    if (lag > 0 && !starts.count(name) && isGood) {
+      error(statement.location, "reads `" + name + "[" + statement.index + "-" + std::to_string(lag) +
+                                    "]`, but `" + name + "` has no start value",
+            {{statement.location, "write `each " + statement.index + " in … from " + name + " = …`"}});
+      isGood = false;
+    }
+  return isGood;
+}
+
+//===----------------------------------------------------------------------===//
+// Steps
+//===----------------------------------------------------------------------===//
+
+Value Elaborator::elementOf(LoopState &loop, Value sequence, const Location &location) {
+  if (auto known = loop.elements.find(sequence); known != loop.elements.end())
+    return known->second;
+  Type type = typeOf(sequence);
+  if (type.shape.empty() || type.shape.front() != loop.each.trip) {
+    error(location, "has shape " + describe(type) + ", whose first dimension is not " + describe(loop.each.trip),
+          {originOf(sequence, "the value")});
+    return sequence;
+  }
+  type.shape.erase(type.shape.begin());
+  Value element = addValue(type, location, function.values[sequence].name);
+  batched.insert(element);
+  loop.sequences.push_back(sequence);
+  loop.each.elements.push_back(element);
+  loop.elements[sequence] = element;
+  return element;
+}
+
+/// `name[t]` or `name[t - lag]` in the body of the loop over t.
+Item Elaborator::evaluateStep(const Expr &expr, const std::string &name, LoopState &loop, Scope &loopScope,
+                              int64_t lag, Scope &scope) {
+  if (lag > 0) {
+    auto lagged = loop.lagged.find(name);
+    if (lagged == loop.lagged.end() || static_cast<size_t>(lag) > lagged->second.size())
+      return error(expr.location, "`" + name + "[" + loop.index + "-" + std::to_string(lag) +
+                                      "]` has no start value");
+    return tensor(lagged->second[lag - 1]);
+  }
+  // A name of the body itself, or a sequence from outside.
+  for (Scope *at = &scope; at; at = at->parent) {
+    auto found = at->names.find(name);
+    if (at == &loopScope) {
+      if (found != at->names.end())
+        return force(found->second, *at);
+      break;
+    }
+    if (found != at->names.end() && found->second.item.is(Item::Kind::Tensor) && at->loop)
+      return tensor(elementOf(loop, found->second.item.value, expr.location));
+  }
+  Item whole = loopScope.parent ? lookup(name, *loopScope.parent, expr.location) : Item();
+  if (whole.isError())
+    return whole;
+  if (!whole.is(Item::Kind::Tensor))
+    return error(expr.location, "`" + name + "` is no sequence");
+  const Shape &shape = typeOf(whole.value).shape;
+  if (shape.empty() || shape.front() != loop.each.trip)
+    return error(expr.location, "`" + name + "` has shape " + describe(shape) + ", whose first dimension is not " +
+                                    describe(loop.each.trip),
+                 {originOf(whole.value, "the value")});
+  return tensor(elementOf(loop, whole.value, expr.location));
+}
+
+/// The newest value of each state, and the earlier ones shifted.
+void Elaborator::finishStates(const Statement &statement, LoopState &loop, Scope &body) {
+  for (const StartDecl &start : statement.starts) {
+    auto &lagged = loop.lagged[start.name];
+    const Type type = typeOf(lagged.front());
+    auto found = body.names.find(start.name);
+    Item newest;
+    if (found != body.names.end()) {
+      newest = found->second.item;
+    } else {
+      Expr name{};
+      name.kind = Expr::Kind::Name;
+      name.text = start.name;
+      name.location = start.location;
+      newest = evaluateStep(name, start.name, loop, body, 0, body);
+    }
+    std::optional<Value> value = toTensor(newest, body, start.location, "`" + start.name + "`");
+    if (value && (typeOf(*value).shape != type.shape || typeOf(*value).element != type.element)) {
+      if (typeOf(*value).shape.empty() && typeOf(*value).element == type.element)
+        value = broadcast(*value, type.shape, body, start.location);
+      else {
+        error(start.location, "`" + start.name + "` starts with shape " + describe(type) + ", but its steps have shape " +
+                                  describe(typeOf(*value)),
+              {originOf(*value, "a step")});
+        value.reset();
+      }
+    }
+    for (size_t i = 0; i < lagged.size(); ++i) {
+      loop.each.carried.push_back(lagged[i]);
+      loop.each.next.push_back(i == 0 ? value.value_or(lagged[0]) : lagged[i - 1]);
+    }
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Loops
+//===----------------------------------------------------------------------===//
+
+void Elaborator::runEach(const Statement &statement, Scope &scope) {
+  auto markDone = [&] {
+    for (const Statement &step : statement.body)
+      for (const Place &place : step.places)
+        if (place.index == statement.index)
+          if (auto found = scope.names.find(place.name);
+              found != scope.names.end() && found->second.statement == &statement)
+            found->second.state = Definition::State::Done;
+  };
+  for (const Statement &step : statement.body)
+    for (const Place &place : step.places)
+      if (place.index == statement.index)
+        if (auto found = scope.names.find(place.name); found != scope.names.end())
+          found->second.state = Definition::State::Running;
+
+  Item trip = evaluate(*statement.value, scope);
+  LoopState loop;
+  loop.index = statement.index;
+  if (trip.is(Item::Kind::Number) && trip.number >= 1 && trip.number <= 1e6)
+    loop.each.trip = Dim::fixed(static_cast<int64_t>(trip.number));
+  else if (trip.is(Item::Kind::Dim))
+    loop.each.trip = trip.dim;
+  else {
+    if (!trip.isError())
+      error(statement.value->location, "`each` goes through a length: a name of an input's shape, or a number of steps");
+    return markDone();
+  }
+  Scope body;
+  body.parent = &scope;
+  body.loop = &loop;
+  body.block = &loop.each.body;
+  Type indexType;
+  indexType.element = Element::Class;
+  indexType.classes = 1;
+  loop.each.index = addValue(indexType, statement.location, statement.index);
+  std::map<std::string, Value> starts;
+  if (!declareStates(statement, loop, scope, starts))
+    return markDone();
+
+  for (const Statement &step : statement.body) {
+    if (step.kind == Statement::Kind::Each) {
+      for (const Statement &inner : step.body)
+        for (const Place &place : inner.places)
+          if (place.index == step.index)
+            declare(body, place.name, {&step, 0, Definition::State::Pending, {}, place.location});
+      runEach(step, body);
+      continue;
+    }
+    for (size_t i = 0; i < step.places.size(); ++i) {
+      const Place &place = step.places[i];
+      if (!place.index.empty() && place.index != statement.index)
+        error(place.location, "defines a step of `" + place.index + "` in a loop over `" + statement.index + "`");
+      declare(body, place.name, {&step, i, Definition::State::Pending, {}, place.location});
+    }
+    runDefinition(step, body);
+    for (const Place &place : step.places)
+      if (auto replaced = given.find(place.name); replaced != given.end() && replaced->second.is(Item::Kind::Tensor))
+        body.names.at(place.name).item = tensor(elementOf(loop, replaced->second.value, place.location));
+  }
+  finishStates(statement, loop, body);
+  if (statement.until) {
+    Item until = evaluate(*statement.until, body);
+    if (until.is(Item::Kind::Tensor) && typeOf(until.value).element == Element::Bool &&
+        typeOf(until.value).shape.empty()) {
+      loop.each.hasUntil = true;
+      loop.each.until = until.value;
+    } else if (!until.isError()) {
+      error(statement.until->location, "`until` takes a truth value of a step");
+    }
+  }
+  Operation operation;
+  operation.name = "each";
+  operation.path = scope.home().path;
+  operation.location = statement.location;
+  operation.operands = loop.sequences;
+  for (const StartDecl &start : statement.starts)
+    for (size_t i = 0; i < loop.lagged[start.name].size(); ++i)
+      operation.operands.push_back(starts[start.name]);
+  exportLoop(statement, loop, std::move(operation), scope, body);
+  markDone();
+}
+
+/// Names with `[t]` become sequences of the scope around.
+void Elaborator::exportLoop(const Statement &statement, LoopState &loop, Operation operation, Scope &scope,
+                            Scope &body) {
+  std::vector<std::pair<std::string, Item>> exported;
+  for (const Statement &step : statement.body)
+    for (const Place &place : step.places) {
+      if (place.index != statement.index)
+        continue;
+      Definition &definition = body.names.at(place.name);
+      std::optional<Value> value = definition.item.isError()
+                                       ? std::nullopt
+                                       : toTensor(definition.item, body, place.location, "`" + place.name + "`");
+      if (!value)
+        continue;
+      Type type = typeOf(*value);
+      type.shape.insert(type.shape.begin(), loop.each.trip);
+      Value stacked = addValue(type, place.location, place.name);
+      batched.insert(stacked);
+      loop.each.outputs.push_back(*value);
+      operation.results.push_back(stacked);
+      exported.emplace_back(place.name, tensor(stacked));
+    }
+  for (size_t i = 0; i < loop.each.carried.size(); ++i) {
+    Value carried = loop.each.carried[i];
+    Value final = addValue(typeOf(carried), statement.location, function.values[carried].name);
+    batched.insert(final);
+    operation.results.push_back(final);
+    bool isNewest = i == 0 || function.values[loop.each.carried[i - 1]].name != function.values[carried].name;
+    for (auto &[name, item] : exported)
+      if (isNewest && name == function.values[carried].name) {
+        item.hasFinal = true;
+        item.final = final;
+      }
+  }
+  for (auto &[name, item] : exported)
+    if (auto found = scope.names.find(name); found != scope.names.end()) {
+      found->second.item = item;
+      found->second.state = Definition::State::Done;
+    }
+  operation.each = std::make_unique<Each>(std::move(loop.each));
+  scope.block->push_back(std::move(operation));
+}
+
+/// `mean(t in T, expression)`: over the steps of a length.
+Item Elaborator::reduceOver(const Expr &expr, const std::string &name, Scope &scope) {
+  Item trip = evaluate(*expr.arguments[0].value, scope);
+  if (!trip.is(Item::Kind::Dim) && !trip.is(Item::Kind::Number))
+    return trip.isError() ? trip : error(expr.arguments[0].location, "`" + name + "` goes through a length");
+  // A map over the steps, then the reduction of what it gives.
+  LoopState loop;
+  loop.index = expr.arguments[0].name;
+  loop.each.trip = trip.is(Item::Kind::Dim) ? trip.dim : Dim::fixed(static_cast<int64_t>(trip.number));
+  Scope body;
+  body.parent = &scope;
+  body.loop = &loop;
+  body.block = &loop.each.body;
+  Type indexType;
+  indexType.element = Element::Class;
+  indexType.classes = 1;
+  loop.each.index = addValue(indexType, expr.location, loop.index);
+  Item item = evaluate(*expr.arguments[1].value, body);
+  std::optional<Value> value = item.isError() ? std::nullopt : toTensor(item, body, expr.location, "the summed value");
+  if (!value)
+    return {};
+  Type type = typeOf(*value);
+  Type stackedType = type;
+  stackedType.shape.insert(stackedType.shape.begin(), loop.each.trip);
+  Operation operation;
+  operation.name = "each";
+  operation.path = scope.home().path;
+  operation.location = expr.location;
+  operation.operands = loop.sequences;
+  Value stacked = addValue(stackedType, expr.location);
+  batched.insert(stacked);
+  operation.results = {stacked};
+  loop.each.outputs = {*value};
+  operation.each = std::make_unique<Each>(std::move(loop.each));
+  scope.block->push_back(std::move(operation));
+  return tensor(emit(name, {stacked}, type, scope, expr.location, {{"axes", Axes{{0}}}}));
+}
+
+} // namespace nnc::dsl
