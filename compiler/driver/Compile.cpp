@@ -139,8 +139,8 @@ ExitCode Compilation::compileNetwork(const dsl::Network &network) {
   OwningOpRef<ModuleOp> module = importNetwork(network, context);
 
   PassManager passes(&context);
-  buildPipeline(passes, getStation(options.emit), [&](int64_t columns) {
-    return target.panelWidth(targets::Family::Dense, columns);
+  buildPipeline(passes, getStation(options.emit), [&](nn::Family family, int64_t columns) {
+    return target.panelWidth(static_cast<targets::Family>(family), columns);
   });
   if (failed(passes.run(*module)))
     return ExitCode::Internal;
