@@ -85,9 +85,9 @@ public:
   StringRef getPath() const { return path; }
 
 private:
-  explicit TemporaryFile(StringRef path) : path(path.str()), remover(path) {}
+  explicit TemporaryFile(StringRef path) : path(path.str()), remover(std::make_unique<FileRemover>(path)) {}
   std::string path;
-  FileRemover remover;
+  std::unique_ptr<FileRemover> remover;
 };
 
 } // namespace
