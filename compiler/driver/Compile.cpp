@@ -50,6 +50,8 @@ private:
   ExitCode compileNetwork(const dsl::Network &network);
   ExitCode compilePlanned(ModuleOp module);
   ExitCode writeLibrary(ModuleOp module, const emit::Interface &interface, const emit::KernelTable &table);
+  ExitCode writeDependencies();
+  LogicalResult checkWeights(ModuleOp module, const emit::Interface &interface);
   FailureOr<std::string> printKernels(ModuleOp module, const emit::Interface &interface,
                                       const emit::KernelTable &table, emit::KernelForm form);
   llvm::Expected<std::string> generateEntries(ModuleOp module, const emit::Interface &interface,
@@ -64,7 +66,7 @@ private:
   MLIRContext &context;
   llvm::SourceMgr &sources;
   const targets::Target &target;
-  std::vector<std::string> filesRead;
+  std::vector<std::string> filesRead, written;
 };
 
 } // namespace
@@ -98,7 +100,8 @@ ExitCode Compilation::run() {
   if (ast && options.emit == Emit::Ast)
     return printText(toString(*ast));
 
-  filesRead.push_back(options.input);
+  if (options.input != "-")
+    filesRead.push_back(options.input);
   auto library = openLibrary(options, filesRead);
   if (!library)
     return fail(ExitCode::InputOutput, library.takeError());
@@ -114,7 +117,7 @@ ExitCode Compilation::run() {
   for (const dsl::Network &network : model->networks)
     if (ExitCode code = compileNetwork(network); code != ExitCode::Success)
       return code;
-  return ExitCode::Success;
+  return options.writeDependencies ? writeDependencies() : ExitCode::Success;
 }
 
 /// The passes up to a station; those after it work on what these give.
@@ -158,6 +161,8 @@ ExitCode Compilation::compilePlanned(ModuleOp module) {
   std::string name = options.name.empty() ? module.getName().value_or("network").str() : options.name;
   emit::KernelTable table = emit::tabulateKernels(module, target);
   emit::Interface interface = emit::describeInterface(module, name);
+  if (failed(checkWeights(module, interface)))
+    return ExitCode::WrongProgram;
   switch (options.emit) {
   case Emit::Algorithm:
   case Emit::Loops: {
@@ -179,6 +184,15 @@ ExitCode Compilation::compilePlanned(ModuleOp module) {
   default:
     return writeLibrary(module, interface, table);
   }
+}
+
+/// Kernels address a weight by 32-bit numbers of bytes.
+LogicalResult Compilation::checkWeights(ModuleOp module, const emit::Interface &interface) {
+  for (const emit::Weight &weight : interface.weights)
+    if (weight.bytes > std::numeric_limits<int32_t>::max())
+      return module.lookupSymbol<nn::WeightOp>(weight.name).emitError("weight ")
+             << weight.name << " takes " << weight.bytes << " bytes; one weight can take up to 2147483647";
+  return success();
 }
 
 FailureOr<std::string> Compilation::printKernels(ModuleOp module, const emit::Interface &interface,
@@ -226,22 +240,35 @@ ExitCode Compilation::writeLibrary(ModuleOp module, const emit::Interface &inter
   auto path = [&](StringRef prefix, StringRef suffix) {
     return getLibraryPath(options, prefix, interface.name, suffix);
   };
-  std::vector<std::string> written{path("lib", ".a"), path("", ".h")};
+  auto write = [&](const std::string &path, StringRef bytes) {
+    written.push_back(path);
+    return emit::writeFile(path, bytes);
+  };
   llvm::Error error = makeOutputFolder(options);
   if (!error)
-    error = emit::writeFile(written[0], *archive);
+    error = write(path("lib", ".a"), *archive);
   if (!error)
-    error = emit::writeFile(written[1], emit::emitHeader(interface, options.input));
+    error = write(path("", ".h"), emit::emitHeader(interface, options.input));
   if (!error && options.shared) {
     written.push_back(path("lib", ".so"));
     std::string self = llvm::sys::fs::getMainExecutable(nullptr, nullptr);
     error = emit::linkShared(written.back(), *archive, interface.name,
                              emit::findRuntimeFolder(llvm::sys::path::parent_path(self)));
   }
-  if (!error && options.writeDependencies)
-    error = emit::writeFile(options.dependencyFile.empty() ? path("", ".d") : options.dependencyFile,
-                            makeDependencyRule(written, filesRead));
   return error ? fail(ExitCode::InputOutput, std::move(error)) : ExitCode::Success;
+}
+
+/// One rule for all that was written; its file is named after the first library.
+ExitCode Compilation::writeDependencies() {
+  std::string path = options.dependencyFile;
+  if (path.empty()) {
+    SmallString<128> header(written[1]);
+    llvm::sys::path::replace_extension(header, ".d");
+    path = header.str().str();
+  }
+  if (llvm::Error error = emit::writeFile(path, makeDependencyRule(written, filesRead)))
+    return fail(ExitCode::InputOutput, std::move(error));
+  return ExitCode::Success;
 }
 
 ExitCode driver::compile(const Options &options) {
@@ -249,6 +276,7 @@ ExitCode driver::compile(const Options &options) {
   registry.insert<nn::NNDialect, func::FuncDialect>();
   // One thread, so that processes can be forked for the kernels.
   MLIRContext context(registry, MLIRContext::Threading::DISABLED);
+  context.printOpOnDiagnostic(false); // users read their program, not ours
   llvm::SourceMgr sources;
   auto file = llvm::MemoryBuffer::getFileOrSTDIN(options.input);
   if (!file) {

@@ -17,13 +17,15 @@ using namespace mlir;
 using namespace nnc;
 using namespace nnc::nn;
 
-/// The dimension of a contraction's weight whose panels it walks through; none
-/// for other uses.
-static std::optional<int64_t> getPanelDim(OpOperand &use) {
+/// A contraction and the dimension of its weight whose panels it walks through.
+using PanelUse = std::pair<Family, int64_t>;
+
+/// None for uses that are no contraction of the weight.
+static std::optional<PanelUse> getPanelUse(OpOperand &use) {
   if (auto dense = dyn_cast<DenseOp>(use.getOwner()); dense && use.getOperandNumber() == 1)
-    return 0;
+    return PanelUse(Family::Dense, 0);
   if (auto conv = dyn_cast<ConvOp>(use.getOwner()); conv && use.getOperandNumber() == 1 && conv.getGroups() == 1)
-    return getType(conv.getKernel()).getRank() - 1;
+    return PanelUse(Family::Conv, getType(conv.getKernel()).getRank() - 1);
   return std::nullopt;
 }
 
@@ -36,7 +38,7 @@ struct LayWeightsPass : nnc::impl::LayWeightsBase<LayWeightsPass> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
     if (!panelWidth)
-      panelWidth = [this](int64_t) { return width.getValue(); };
+      panelWidth = [this](Family, int64_t) { return width.getValue(); };
     DenseMap<StringAttr, SmallVector<ReadOp>> readers;
     module.walk([&](ReadOp read) { readers[read.getSymbolAttr().getAttr()].push_back(read); });
     for (auto weight : module.getOps<WeightOp>())
@@ -44,22 +46,23 @@ struct LayWeightsPass : nnc::impl::LayWeightsBase<LayWeightsPass> {
   }
 
   void lay(WeightOp weight, ArrayRef<ReadOp> reads) {
-    std::optional<int64_t> dim;
+    std::optional<PanelUse> panels;
     for (ReadOp read : reads)
       for (OpOperand &use : read->getUses()) {
-        std::optional<int64_t> wanted = getPanelDim(use);
-        if (!wanted || (dim && dim != wanted))
+        std::optional<PanelUse> wanted = getPanelUse(use);
+        if (!wanted || (panels && panels != wanted))
           return;
-        dim = wanted;
+        panels = wanted;
       }
-    if (!dim)
+    if (!panels)
       return;
+    auto [family, dim] = *panels;
     auto type = cast<RankedTensorType>(weight.getType());
-    int64_t chosen = panelWidth(type.getDimSize(*dim));
+    int64_t chosen = panelWidth(family, type.getDimSize(dim));
     if (chosen == 0)
       return;
     auto laid = RankedTensorType::get(type.getShape(), type.getElementType(),
-                                      PanelAttr::get(&getContext(), *dim, chosen));
+                                      PanelAttr::get(&getContext(), dim, chosen));
     weight.setType(laid);
     for (ReadOp read : reads)
       read.getResult().setType(laid);

@@ -15,8 +15,9 @@ namespace nnc {
 #define GEN_PASS_DECL
 #include "compiler/passes/Passes.h.inc"
 
-/// Width of the panels of a weight with this many outputs, 0 for row-major.
-using PanelWidth = std::function<int64_t(int64_t columns)>;
+/// Width of the panels of a weight with this many outputs that a contraction of
+/// this family reads; 0 for row-major.
+using PanelWidth = std::function<int64_t(nn::Family family, int64_t columns)>;
 
 /// LayWeights with a target's choice.
 std::unique_ptr<mlir::Pass> createLayWeights(PanelWidth panelWidth);
