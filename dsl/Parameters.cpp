@@ -200,6 +200,11 @@ std::optional<std::vector<int64_t>> Elaborator::paddingOf(const LayerValue &laye
   }
   if (item->is(Item::Kind::Number))
     return std::vector<int64_t>(2 * kernel.size(), static_cast<int64_t>(item->number));
+  // Of one dimension a pair is before and after.
+  bool isPair = kernel.size() == 1 && item->parts.size() == 2 && item->parts[0].is(Item::Kind::Number);
+  if (isPair)
+    return std::vector<int64_t>{static_cast<int64_t>(item->parts[0].number),
+                                static_cast<int64_t>(item->parts[1].number)};
   if (item->parts.size() != kernel.size()) {
     error(item->location, "`padding` of `" + layer.getName() + "` has " + std::to_string(item->parts.size()) +
                               " parts for " + std::to_string(kernel.size()) + " spatial dimensions");

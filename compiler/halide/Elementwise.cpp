@@ -23,6 +23,11 @@ static Expr minimum(Expr a, Expr b) {
   return a.type().is_float() ? math::minimum(a, b) : Halide::min(a, b);
 }
 
+/// A comparison that does not hold where either side is NaN.
+static Expr ordered(Expr comparison, const Expr &a, const Expr &b) {
+  return a.type().is_float() ? comparison && !math::isNan(a) && !math::isNan(b) : comparison;
+}
+
 static Expr unary(Operation &op, Expr x) {
   return llvm::TypeSwitch<Operation *, Expr>(&op)
       .Case([&](NegOp) { return -x; })
@@ -56,12 +61,12 @@ static Expr binary(Operation &op, Expr a, Expr b) {
       .Case([&](MaxOp) { return maximum(a, b); })
       .Case([&](MinOp) { return minimum(a, b); })
       .Case([&](PowOp) { return math::pow(a, b); })
-      .Case([&](EqOp) { return a == b; })
-      .Case([&](NeOp) { return a != b; })
-      .Case([&](LtOp) { return a < b; })
-      .Case([&](LeOp) { return a <= b; })
-      .Case([&](GtOp) { return a > b; })
-      .Case([&](GeOp) { return a >= b; })
+      .Case([&](EqOp) { return ordered(a == b, a, b); })
+      .Case([&](NeOp) { return !ordered(a == b, a, b); })
+      .Case([&](LtOp) { return ordered(a < b, a, b); })
+      .Case([&](LeOp) { return ordered(a <= b, a, b); })
+      .Case([&](GtOp) { return ordered(a > b, a, b); })
+      .Case([&](GeOp) { return ordered(a >= b, a, b); })
       .Case([&](AndOp) { return a && b; })
       .Case([&](OrOp) { return a || b; })
       .Default([](Operation *) { return Expr(); });

@@ -19,8 +19,7 @@ static constexpr int32_t nanBits = 0x7fc00000;
 static Expr bitsOf(Expr x) { return Halide::reinterpret<int32_t>(std::move(x)); }
 static Expr fromBits(Expr bits) { return Halide::reinterpret<float>(std::move(bits)); }
 
-/// Whether x is NaN, by its bits.
-static Expr isNan(const Expr &x) { return (bitsOf(x) & 0x7fffffff) > infinityBits; }
+Expr isNan(const Expr &x) { return (bitsOf(x) & 0x7fffffff) > infinityBits; }
 
 /// A choice between floats that fast-math does not see.
 static Expr choose(Expr condition, Expr a, Expr b) {

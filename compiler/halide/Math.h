@@ -45,6 +45,9 @@ Halide::Expr relu(Halide::Expr x);
 Halide::Expr maximum(Halide::Expr a, Halide::Expr b);
 Halide::Expr minimum(Halide::Expr a, Halide::Expr b);
 
+/// Whether x is NaN.
+Halide::Expr isNan(const Halide::Expr &x);
+
 /// Plus or minus infinity.
 Halide::Expr infinity(bool negative);
 

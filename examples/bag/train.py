@@ -52,7 +52,7 @@ def main() -> None:
     with torch.inference_mode():
         logits = model(bags_of(held_out)).numpy()
     training.report(logits, held_out.labels)
-    weights = {"bag1.table": model.bag.weight, "dense1.kernel": model.dense1.weight, "dense1.bias": model.dense1.bias,
+    weights = {"bag1.embed1.table": model.bag.weight, "dense1.kernel": model.dense1.weight, "dense1.bias": model.dense1.bias,
                "dense2.kernel": model.dense2.weight, "dense2.bias": model.dense2.bias}
     training.save(arguments.output, "bag", weights, logits)
 

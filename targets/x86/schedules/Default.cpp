@@ -12,12 +12,23 @@ namespace nnc::targets::x86 {
 
 using Halide::TailStrategy;
 
+/// Whether a spatial dimension of a padded image is known only at the call.
+static bool hasFreeWindow(const Stage &padded) {
+  for (size_t i = 1; i <= padded.window.size(); ++i)
+    if (i >= padded.loops.size() || padded.loops[i].extent == 0)
+      return true;
+  return false;
+}
+
 void scheduleDefault(Group &group, const Isa &isa) {
   const std::vector<Loop> &loops = group.out.loops;
   auto vectorizes = [&](const Stage &stage) { return !stage.loops.empty() && stage.loops[0].extent >= isa.vector; };
   if (vectorizes(group.out))
     group.out.func.vectorize(loops[0].var, isa.vector, TailStrategy::GuardWithIf);
   for (Stage &stage : group.stages) {
+    // A border over a length that is not known is computed where it is read.
+    if (stage.role == Role::Padded && hasFreeWindow(stage))
+      continue;
     if (loops.empty())
       stage.func.compute_at(group.out.func, Halide::Var::outermost());
     else

@@ -88,8 +88,8 @@ FAMILY.add("class_passes", "y = ids", {"ids": Tensor((5,), classes=9)}, lambda t
 # Bags: the mean of the items' vectors.
 BAGS = (Call(1, {"N": 1}), Call(3, {"N": 7}), Call(2, {"N": 77}), Call(5, {"N": 9}, {"N": (9, 1, 4, 7, 2)}))
 FAMILY.add("bag", "y = ids |> bag(12)", {"ids": Tensor(("N",), classes=40)},
-           lambda t, x, w: w["bag1.table"][x["ids"]].mean(1), {"bag1.table": weight(40, 12)}, calls=BAGS)
+           lambda t, x, w: w["bag1.embed1.table"][x["ids"]].mean(1), {"bag1.embed1.table": weight(40, 12)}, calls=BAGS)
 FAMILY.add("bag_dense", "y = ids |> bag(12) |> relu |> dense(6) |> softmax", {"ids": Tensor(("N",), classes=40)},
-           lambda t, x, w: t.softmax(t.relu(w["bag1.table"][x["ids"]].mean(1)) @ w["dense1.kernel"].T
+           lambda t, x, w: t.softmax(t.relu(w["bag1.embed1.table"][x["ids"]].mean(1)) @ w["dense1.kernel"].T
                                      + w["dense1.bias"], -1),
-           {"bag1.table": weight(40, 12), "dense1.kernel": (6, 12), "dense1.bias": (6,)}, calls=BAGS)
+           {"bag1.embed1.table": weight(40, 12), "dense1.kernel": (6, 12), "dense1.bias": (6,)}, calls=BAGS)
