@@ -79,7 +79,15 @@ Expr tanh(Expr x) {
 // Logarithms
 //===----------------------------------------------------------------------===//
 
-/// log of a positive normal number: m 2^e with m in [sqrt(1/2), sqrt(2)) (Moshier, Cephes).
+/// log(1 + m) - m for m in [sqrt(1/2) - 1, sqrt(2) - 1] (Moshier, Cephes).
+static Expr logTail(const Expr &m) {
+  Expr p = polynomial(m, {7.0376836292e-2f, -1.1514610310e-1f, 1.1676998740e-1f, -1.2420140846e-1f, 1.4249322787e-1f,
+                          -1.6668057665e-1f, 2.0000714765e-1f, -2.4999993993e-1f, 3.3333331174e-1f});
+  Expr square = m * m;
+  return p * m * square - 0.5f * square;
+}
+
+/// log of a positive normal number: m 2^e with m in [sqrt(1/2), sqrt(2)).
 static Expr logOfNormal(const Expr &x) {
   Expr bits = bitsOf(x);
   Expr exponent = ((bits >> 23) & 255) - 126;
@@ -87,11 +95,7 @@ static Expr logOfNormal(const Expr &x) {
   Expr isLow = mantissa < 0.707106781186547524f;
   Expr e = Halide::cast<float>(Halide::select(isLow, exponent - 1, exponent));
   Expr m = Halide::select(isLow, mantissa + mantissa, mantissa) - 1.0f;
-  Expr p = polynomial(m, {7.0376836292e-2f, -1.1514610310e-1f, 1.1676998740e-1f, -1.2420140846e-1f, 1.4249322787e-1f,
-                          -1.6668057665e-1f, 2.0000714765e-1f, -2.4999993993e-1f, 3.3333331174e-1f});
-  Expr square = m * m;
-  Expr y = p * m * square + e * -2.12194440e-4f - 0.5f * square;
-  return m + y + e * 0.693359375f;
+  return m + (logTail(m) + e * -2.12194440e-4f) + e * 0.693359375f;
 }
 
 Expr log(Expr x) {
@@ -103,9 +107,9 @@ Expr log(Expr x) {
 }
 
 Expr softplus(Expr x) {
-  Expr y = expInRange(-Halide::abs(x)), u = 1.0f + y;
-  // log(1 + y) = y log(u) / (u - 1), exact where u rounds (Goldberg 1991).
-  Expr tail = Halide::select(u == 1.0f, y, logOfNormal(u) * (y / Halide::select(u == 1.0f, 1.0f, u - 1.0f)));
+  // log(1 + y) for y in (0, 1]: of a small y without the sum, which would round it.
+  Expr y = expInRange(-Halide::abs(x));
+  Expr tail = Halide::select(y < 0.41421356f, y + logTail(y), logOfNormal(1.0f + y));
   return choose(isNan(x), x, relu(x) + tail);
 }
 
@@ -113,7 +117,11 @@ Expr softplus(Expr x) {
 // Others
 //===----------------------------------------------------------------------===//
 
-Expr gelu(Expr x) { return choose(isNan(x), x, 0.5f * x * (1.0f + Halide::erf(x * 0.707106781186547524f))); }
+Expr gelu(Expr x) {
+  // Beyond 6 erf is 1 as a float; Halide's own is NaN at infinity.
+  Expr z = Halide::clamp(x * 0.707106781186547524f, -6.0f, 6.0f);
+  return choose(isNan(x), x, 0.5f * x * (1.0f + Halide::erf(z)));
+}
 
 Expr pow(Expr a, Expr b) { return choose(isNan(a) || isNan(b), fromBits(Expr(nanBits)), Halide::pow(a, b)); }
 
