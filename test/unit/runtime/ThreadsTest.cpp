@@ -5,9 +5,11 @@
 #include <gtest/gtest.h>
 
 #include <immintrin.h>
+#include <sched.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -36,6 +38,8 @@ struct Loop {
     Loop &loop = *reinterpret_cast<Loop *>(closure);
     EXPECT_EQ(user, &loop.tasks);
     ++loop.visits[index - loop.first];
+    for (++loop.arrived; loop.arrived < loop.together;)
+      std::this_thread::yield();
     if ((_mm_getcsr() & 0x8040) != 0x8040)
       loop.keepsDenormals = true;
     if (loop.notesThreads) {
@@ -55,6 +59,8 @@ struct Loop {
   std::vector<std::atomic<int>> visits;
   nnc_tasks tasks;
   int first = 0, failing = -1;
+  int together = 0; ///< how many tasks wait for each other, which takes as many threads
+  std::atomic<int> arrived{0};
   std::atomic<bool> keepsDenormals{false};
   bool notesThreads = true;
   std::mutex lock;
@@ -93,10 +99,10 @@ TEST(Threads, LittleWorkStaysInTheCaller) {
   EXPECT_EQ(loop.threads, std::set<std::thread::id>{std::this_thread::get_id()});
 }
 
-// The split does not depend on who is quick: each thread has its range.
 TEST(Threads, EachTakesPart) {
   Threads threads(4);
-  Loop loop(100);
+  Loop loop(4);
+  loop.together = 4;
   EXPECT_EQ(loop.run(), 0);
   EXPECT_TRUE(loop.visitedAllOnce());
   EXPECT_EQ(loop.threads.size(), 4u);
@@ -105,7 +111,8 @@ TEST(Threads, EachTakesPart) {
 TEST(Threads, CountMayChangeBetweenLoops) {
   for (int count : {4, 1, 2, 8, 3, 3, 1, 5}) {
     Threads threads(count);
-    Loop loop(64);
+    Loop loop(count);
+    loop.together = count;
     EXPECT_EQ(loop.run(), 0);
     EXPECT_TRUE(loop.visitedAllOnce());
     EXPECT_EQ(loop.threads.size(), static_cast<size_t>(count));
@@ -136,6 +143,20 @@ TEST(Loop, WakesSleepingWorkers) {
     if (i % 20 == 0)
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
+}
+
+// Workers are kept off the caller's processor; the caller goes where it likes.
+TEST(Loop, LeavesTheCallersProcessorsAlone) {
+  Threads threads(3);
+  cpu_set_t before, after;
+  ASSERT_EQ(sched_getaffinity(0, sizeof before, &before), 0);
+  for (int i = 0; i < 5; ++i) {
+    Loop loop(16);
+    EXPECT_EQ(loop.run(), 0);
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  ASSERT_EQ(sched_getaffinity(0, sizeof after, &after), 0);
+  EXPECT_TRUE(CPU_EQUAL(&before, &after));
 }
 
 TEST(Loop, GivesTheResultOfATaskThatFails) {
@@ -270,7 +291,8 @@ TEST(Loop, GoesOnInAForkedChild) {
   pid_t child = fork();
   ASSERT_GE(child, 0);
   if (child == 0) {
-    Loop loop(16);
+    Loop loop(3);
+    loop.together = 3;
     bool good = loop.run() == 0 && loop.visitedAllOnce() && loop.threads.size() == 3;
     _exit(good ? 0 : 1);
   }
