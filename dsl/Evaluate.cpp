@@ -351,6 +351,16 @@ Item Elaborator::evaluateIndex(const Expr &expr, Scope &scope) {
       next = 1;
     }
   }
+  // `x[s, l]`: steps of several loops, the outer ones first.
+  while (value.is(Item::Kind::Tensor) && next > 0 && next < expr.subscripts.size()) {
+    const Subscript &subscript = expr.subscripts[next];
+    bool isName = !subscript.isRange && subscript.first->kind == Expr::Kind::Name;
+    Scope *inner = isName ? findLoop(scope, subscript.first->text) : nullptr;
+    if (!inner)
+      break;
+    value = tensor(elementOf(*inner->loop, value.value, expr.location));
+    ++next;
+  }
   if (value.isError() || next == expr.subscripts.size())
     return value;
   if (value.is(Item::Kind::Dim) || !value.is(Item::Kind::Tensor))

@@ -45,8 +45,8 @@ static void findLags(const std::vector<Statement> &body, const std::string &inde
   }
 }
 
-/// What a state is: its start value's type, the shape written at it, or that of
-/// the result or output of its name.
+/// What a state is: the shape written at it, its start value's type, or that of
+/// the result or output of its name; else a number.
 std::optional<Type> Elaborator::stateType(const StartDecl &start, const Item &value, Scope &scope) {
   if (start.hasShape) {
     PortDecl port;
@@ -89,9 +89,7 @@ std::optional<Type> Elaborator::stateType(const StartDecl &start, const Item &va
     }
   if (value.is(Item::Kind::Tensor))
     return typeOf(value.value);
-  error(start.location, "the shape of `" + start.name + "` does not follow from its start value",
-        {{start.location, "write `from " + start.name + "[…] = …`"}});
-  return std::nullopt;
+  return Type(); // a number
 }
 
 std::optional<Value> Elaborator::makeStart(const StartDecl &start, const Item &value, const Type &type, Scope &scope) {
@@ -230,7 +228,8 @@ void Elaborator::finishStates(const Statement &statement, LoopState &loop, Scope
       else {
         error(start.location, "`" + start.name + "` starts with shape " + describe(type) + ", but its steps have shape " +
                                   describe(typeOf(*value)),
-              {originOf(*value, "a step")});
+              {originOf(*value, "a step"),
+               {start.location, "write `from " + start.name + describe(typeOf(*value).shape) + " = …`"}});
         value.reset();
       }
     }

@@ -25,16 +25,24 @@ static Func sumRow(AlgorithmBuilder &builder, RankedTensorType type, const Eleme
 }
 
 /// Two passes, mean then variance: what one pass over squares loses to
-/// cancellation is not acceptable.
+/// cancellation is not acceptable. The mean is summed from the row's first
+/// element, so that a mean far from 0 costs no digits.
 static void buildLayerNorm(AlgorithmBuilder &builder, LayerNormOp op) {
   RankedTensorType type = nn::getType(op.getX());
   Extents rows = getExtents(type);
   float scale = 1.0f / static_cast<float>(rows.pop_back_val().size);
   auto rowOf = [](const Indices &indices) { return Indices(indices.begin(), indices.end() - 1); };
 
-  Func sum = sumRow(builder, type, [&](const Indices &indices) { return builder.at(op.getX(), indices); });
+  auto first = [&](Indices row) {
+    row.push_back(0);
+    return builder.at(op.getX(), row);
+  };
+  // Fast-math would take the difference apart again.
+  Func sum = sumRow(builder, type, [&](const Indices &indices) {
+    return Halide::strict_float(builder.at(op.getX(), indices) - first(rowOf(indices)));
+  });
   Func mean = builder.stage("mean", targets::Role::Value, rows, [&](const Indices &indices) {
-    return AlgorithmBuilder::call(sum, indices) * scale;
+    return first(indices) + AlgorithmBuilder::call(sum, indices) * scale;
   });
   Func squares = sumRow(builder, type, [&](const Indices &indices) {
     Expr centred = builder.at(op.getX(), indices) - AlgorithmBuilder::call(mean, rowOf(indices));

@@ -5,6 +5,9 @@
 #include "compiler/import/Graph.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/DenseSet.h"
+
+#include <functional>
 
 using namespace mlir;
 using namespace nnc::nn;
@@ -162,17 +165,43 @@ static bool isStepwise(const dsl::Operation &operation, const dsl::Function &fun
   return true;
 }
 
+/// The values that follow from a function's inputs.
+static llvm::DenseSet<dsl::Value> findDependent(const dsl::Function &function) {
+  llvm::DenseSet<dsl::Value> dependent;
+  for (const dsl::Port &port : function.inputs)
+    dependent.insert(port.value);
+  std::function<bool(ArrayRef<dsl::Operation>)> visit = [&](ArrayRef<dsl::Operation> operations) {
+    bool found = false;
+    for (const dsl::Operation &operation : operations) {
+      bool depends = llvm::any_of(operation.operands, [&](dsl::Value value) { return dependent.contains(value); });
+      if (operation.each)
+        depends |= !operation.each->trip.isFixed() || visit(operation.each->body);
+      if (depends)
+        dependent.insert(operation.results.begin(), operation.results.end());
+      found |= depends;
+    }
+    return found;
+  };
+  visit(function.operations);
+  return dependent;
+}
+
 /// A network can run one step at a call when it has one free dimension, goes
-/// through it in loops that carry states, and nothing in it looks across time
-/// but these.
+/// through it in loops that carry states whose start is known before any step,
+/// and nothing in it looks across time but these.
 bool NetworkImporter::canStep() const {
   const dsl::Function &function = network.infer;
-  bool carries = llvm::any_of(function.operations, [](const dsl::Operation &operation) {
-    return operation.each && !operation.each->carried.empty();
-  });
-  return network.freeDims.size() == 1 && carries && llvm::all_of(function.operations, [&](const auto &operation) {
-           return isStepwise(operation, function);
-         });
+  llvm::DenseSet<dsl::Value> dependent = findDependent(function);
+  bool carries = false, startsKnown = true;
+  for (const dsl::Operation &operation : function.operations) {
+    if (!operation.each)
+      continue;
+    carries |= !operation.each->carried.empty();
+    for (dsl::Value start : ArrayRef(operation.operands).drop_front(operation.each->elements.size()))
+      startsKnown &= !dependent.contains(start);
+  }
+  return network.freeDims.size() == 1 && carries && startsKnown &&
+         llvm::all_of(function.operations, [&](const auto &operation) { return isStepwise(operation, function); });
 }
 
 /// `@step` is `@infer` for one step that starts from the states; `@reset` sets

@@ -14,6 +14,9 @@ namespace x86 {
 void scheduleDense(Group &group, const Isa &isa, int64_t minRows);
 void scheduleConv(Group &group, const Isa &isa);
 
+/// Whether a spatial dimension of a padded image is known only at the call.
+bool hasFreeWindow(const Stage &padded);
+
 /// Right for any group, and vectorized where that is plain.
 void scheduleDefault(Group &group, const Isa &isa);
 

@@ -12,8 +12,7 @@ namespace nnc::targets::x86 {
 
 using Halide::TailStrategy;
 
-/// Whether a spatial dimension of a padded image is known only at the call.
-static bool hasFreeWindow(const Stage &padded) {
+bool hasFreeWindow(const Stage &padded) {
   for (size_t i = 1; i <= padded.window.size(); ++i)
     if (i >= padded.loops.size() || padded.loops[i].extent == 0)
       return true;

@@ -146,8 +146,7 @@ FAMILY.add("repeat_own_weights", "y = x |> repeat(3, block(7))", {"x": (7,)},
            layers="layer block(n)(x) -> y { y = x |> dense(n) |> tanh }\n")
 FAMILY.add("repeat_shared_weights", "b = dense(7)\ny = x |> repeat(3, b)", {"x": (7,)},
            lambda t, x, w: dense(t, dense(t, dense(t, x["x"], w, "b"), w, "b"), w, "b"), dense_weights("b", 7, 7))
-FAMILY.add("unused_values", "dead = x |> dense(100) |> tanh\ny = x + 1", {"x": (5,)}, lambda t, x, w: x["x"] + 1,
-           dense_weights("dense1", 5, 100))
+FAMILY.add("unused_values", "dead = x |> dense(100) |> tanh\ny = x + 1", {"x": (5,)}, lambda t, x, w: x["x"] + 1)
 FAMILY.add("dropout_at_inference", "y = x |> dense(6) |> dropout(0.5) |> relu", {"x": (5,)},
            lambda t, x, w: t.relu(dense(t, x["x"], w, "dense1")), dense_weights("dense1", 5, 6))
 FAMILY.add("parameters", "hidden = 3 * 4\ny = x |> dense(if hidden > 10 then hidden else 2)", {"x": (5,)},

@@ -43,16 +43,16 @@ FAMILY.add("slice_gates", "y = sigmoid(x[0:8]) .* tanh(x[8:16]) + x[16:24]", {"x
 # Transposition and other shapes of the same elements.
 FAMILY.add("transpose_matrix", "y = transpose(x)", {"x": (5, 9)}, lambda t, x, w: x["x"].mT)
 FAMILY.add("transpose_large", "y = transpose(x)", {"x": (67, 130)}, lambda t, x, w: x["x"].mT, calls=FEW)
-FAMILY.add("transpose_201", "y = transpose(x, (2, 0, 1))", {"x": (3, 4, 5)}, lambda t, x, w: x["x"].permute(0, 3, 1, 2))
-FAMILY.add("transpose_021", "y = transpose(x, (0, 2, 1))", {"x": (3, 4, 5)}, lambda t, x, w: x["x"].permute(0, 1, 3, 2))
-FAMILY.add("transpose_102", "y = transpose(x, (1, 0, 2))", {"x": (8, 7, 16)}, lambda t, x, w: x["x"].permute(0, 2, 1, 3))
+FAMILY.add("transpose_201", "y = transpose(x, order = (2, 0, 1))", {"x": (3, 4, 5)}, lambda t, x, w: x["x"].permute(0, 3, 1, 2))
+FAMILY.add("transpose_021", "y = transpose(x, order = (0, 2, 1))", {"x": (3, 4, 5)}, lambda t, x, w: x["x"].permute(0, 1, 3, 2))
+FAMILY.add("transpose_102", "y = transpose(x, order = (1, 0, 2))", {"x": (8, 7, 16)}, lambda t, x, w: x["x"].permute(0, 2, 1, 3))
 FAMILY.add("flatten", "y = flatten(x)", {"x": (3, 4, 5)}, lambda t, x, w: x["x"].flatten(1))
 FAMILY.add("flatten_dense", "y = x |> flatten |> dense(7)", {"x": (4, 5, 6)},
            lambda t, x, w: x["x"].flatten(1) @ w["dense1.kernel"].T + w["dense1.bias"],
            {"dense1.kernel": (7, 120), "dense1.bias": (7,)})
-FAMILY.add("reshape", "y = reshape(x, (4, 15))", {"x": (3, 4, 5)}, lambda t, x, w: x["x"].reshape(-1, 4, 15))
-FAMILY.add("reshape_to_image", "y = reshape(x, (6, 4, 1))", {"x": (24,)}, lambda t, x, w: x["x"].reshape(-1, 6, 4, 1))
-FAMILY.add("reshape_of_transposed", "y = reshape(transpose(x), (15,))", {"x": (3, 5)},
+FAMILY.add("reshape", "y = x |> reshape((4, 15))", {"x": (3, 4, 5)}, lambda t, x, w: x["x"].reshape(-1, 4, 15))
+FAMILY.add("reshape_to_image", "y = x |> reshape((6, 4, 1))", {"x": (24,)}, lambda t, x, w: x["x"].reshape(-1, 6, 4, 1))
+FAMILY.add("reshape_of_transposed", "y = transpose(x) |> reshape(15)", {"x": (3, 5)},
            lambda t, x, w: x["x"].mT.reshape(-1, 15))
 FAMILY.add("reshape_flatten_time", "y = flatten(x)", {"x": ("T", 3, 4)}, lambda t, x, w: x["x"].flatten(2),
            calls=SEQUENCES)
@@ -70,7 +70,7 @@ FAMILY.add("last_dense", "y = x |> last |> dense(3)", {"x": ("T", 5)},
            {"dense1.kernel": (3, 5), "dense1.bias": (3,)}, calls=SEQUENCES)
 
 # Looking up.
-FAMILY.add("embed_one", "y = embed(ids, 9)", {"ids": Tensor((), classes=20)},
+FAMILY.add("embed_one", "y = embed(9)(ids)", {"ids": Tensor((), classes=20)},
            lambda t, x, w: w["embed1.table"][x["ids"]], {"embed1.table": weight(20, 9)})
 FAMILY.add("embed_rows", "y = ids |> embed(16)", {"ids": Tensor((6,), classes=50)},
            lambda t, x, w: w["embed1.table"][x["ids"]], {"embed1.table": weight(50, 16)})
