@@ -52,8 +52,8 @@ private:
   ExitCode writeLibrary(ModuleOp module, const emit::Interface &interface, const emit::KernelTable &table);
   ExitCode writeDependencies();
   LogicalResult checkWeights(ModuleOp module, const emit::Interface &interface);
-  FailureOr<std::string> printKernels(ModuleOp module, const emit::Interface &interface,
-                                      const emit::KernelTable &table, emit::KernelForm form);
+  FailureOr<std::string> printKernels(ModuleOp module, const emit::Interface &interface, const emit::KernelTable &table,
+                                      emit::KernelForm form);
   llvm::Expected<std::string> generateEntries(ModuleOp module, const emit::Interface &interface,
                                               const emit::KernelTable &table, emit::CodeForm form);
   ExitCode printText(llvm::Expected<std::string> text);

@@ -20,23 +20,24 @@ static cl::opt<std::string> output("o", cl::desc("Folder for the library; file f
                                    cl::value_desc("path"), cl::Prefix, cl::cat(category));
 static cl::opt<std::string> target("target", cl::desc("Machine to compile for (see -list-targets)"), cl::init("x86"),
                                    cl::value_desc("name"), cl::cat(category));
-static cl::opt<Emit> emitStation(
-    "emit", cl::desc("Print what leaves a station, instead of writing the library:"), cl::init(Emit::Library),
-    cl::values(clEnumValN(Emit::Ast, "ast", "the source as a tree"),
-               clEnumValN(Emit::Model, "model", "the checked program, layers inlined"),
-               clEnumValN(Emit::Imported, "nn", "the nn dialect"),
-               clEnumValN(Emit::Typed, "nn-typed", "with every shape"),
-               clEnumValN(Emit::Split, "nn-split", "with time loops split"),
-               clEnumValN(Emit::Optimized, "nn-opt", "simplified, weights hoisted and laid out"),
-               clEnumValN(Emit::Grouped, "nn-groups", "with ops in groups"),
-               clEnumValN(Emit::Planned, "nn-planned", "with kernels and places in memory"),
-               clEnumValN(Emit::Algorithm, "algorithm", "each kernel as a Halide algorithm"),
-               clEnumValN(Emit::Loops, "loops", "each kernel's loops as they are scheduled"),
-               clEnumValN(Emit::LLVM, "llvm", "the entry functions as LLVM IR"),
-               clEnumValN(Emit::Assembly, "asm", "entry functions and kernels as assembly"),
-               clEnumValN(Emit::Header, "header", "the C header"),
-               clEnumValN(Emit::Library, "library", "library and header, as files")),
-    cl::cat(category));
+static cl::opt<Emit>
+    emitStation("emit", cl::desc("Print what leaves a station, instead of writing the library:"),
+                cl::init(Emit::Library),
+                cl::values(clEnumValN(Emit::Ast, "ast", "the source as a tree"),
+                           clEnumValN(Emit::Model, "model", "the checked program, layers inlined"),
+                           clEnumValN(Emit::Imported, "nn", "the nn dialect"),
+                           clEnumValN(Emit::Typed, "nn-typed", "with every shape"),
+                           clEnumValN(Emit::Split, "nn-split", "with time loops split"),
+                           clEnumValN(Emit::Optimized, "nn-opt", "simplified, weights hoisted and laid out"),
+                           clEnumValN(Emit::Grouped, "nn-groups", "with ops in groups"),
+                           clEnumValN(Emit::Planned, "nn-planned", "with kernels and places in memory"),
+                           clEnumValN(Emit::Algorithm, "algorithm", "each kernel as a Halide algorithm"),
+                           clEnumValN(Emit::Loops, "loops", "each kernel's loops as they are scheduled"),
+                           clEnumValN(Emit::LLVM, "llvm", "the entry functions as LLVM IR"),
+                           clEnumValN(Emit::Assembly, "asm", "entry functions and kernels as assembly"),
+                           clEnumValN(Emit::Header, "header", "the C header"),
+                           clEnumValN(Emit::Library, "library", "library and header, as files")),
+                cl::cat(category));
 static cl::opt<char> optimization("O", cl::desc("Optimization of the entry functions: -O0 to -O3 (2)"), cl::Prefix,
                                   cl::init('2'), cl::value_desc("level"), cl::cat(category));
 static cl::opt<std::string> libraryName("name", cl::desc("Name of the library instead of the network's"),

@@ -38,19 +38,19 @@ enum class Emit {
 
 /// The command line.
 struct Options {
-  std::string input;             ///< a .nn file, "-" for standard input, or a planned .mlir file
-  std::string output;            ///< a folder for the library, a file for what is printed; empty: here
+  std::string input;  ///< a .nn file, "-" for standard input, or a planned .mlir file
+  std::string output; ///< a folder for the library, a file for what is printed; empty: here
   std::string target = "x86";
   Emit emit = Emit::Library;
-  unsigned optimization = 2;     ///< of the entry functions
-  std::string name;              ///< of the library; empty: the network's
-  bool shared = false;           ///< write a shared library too
-  std::string embeddedWeights;   ///< a safetensors file to start from
-  std::string stdFolder;         ///< of the standard library; empty: the compiler's own
-  std::string cacheFolder;       ///< empty: nothing is cached
-  unsigned processes = 0;        ///< at once; 0: one a processor
+  unsigned optimization = 2;   ///< of the entry functions
+  std::string name;            ///< of the library; empty: the network's
+  bool shared = false;         ///< write a shared library too
+  std::string embeddedWeights; ///< a safetensors file to start from
+  std::string stdFolder;       ///< of the standard library; empty: the compiler's own
+  std::string cacheFolder;     ///< empty: nothing is cached
+  unsigned processes = 0;      ///< at once; 0: one a processor
   bool writeDependencies = false;
-  std::string dependencyFile;    ///< empty: the library's name with .d
+  std::string dependencyFile; ///< empty: the library's name with .d
   bool verifyDiagnostics = false;
 };
 

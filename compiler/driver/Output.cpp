@@ -36,7 +36,7 @@ std::string driver::getLibraryPath(const Options &options, StringRef prefix, Str
 Error driver::makeOutputFolder(const Options &options) {
   if (options.output.empty())
     return Error::success();
-  if (std::error_code error = sys::fs::create_directories(options.output))
+  if (std::error_code error = sys::fs::create_directories(options.output, /*IgnoreExisting=*/true, sys::fs::all_all))
     return createFileError(options.output, error);
   return Error::success();
 }

@@ -7,7 +7,8 @@
 
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
-  llvm::setBugReportMsg("nnc crashed. This is a bug of the compiler; please report it with the program and this trace.\n");
+  llvm::setBugReportMsg(
+      "nnc crashed. This is a bug of the compiler; please report it with the program and this trace.\n");
   nnc::driver::Options options;
   if (std::optional<nnc::driver::ExitCode> code = nnc::driver::parseOptions(argc, argv, options))
     return static_cast<int>(*code);

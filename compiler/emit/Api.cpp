@@ -93,8 +93,7 @@ private:
         rest = rest.drop_front(2);
     }
     SmallVector<Value> buffers(rest);
-    end("nnc_run", i32,
-        {arguments[0], builder.i32(index), arguments[1], pack(lengths), pack(ragged), pack(buffers)});
+    end("nnc_run", i32, {arguments[0], builder.i32(index), arguments[1], pack(lengths), pack(ragged), pack(buffers)});
   }
 
   ModuleOp module;

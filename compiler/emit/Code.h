@@ -42,9 +42,7 @@ public:
   /// The address so many bytes after another.
   mlir::Value at(mlir::Value address, mlir::Value bytes);
   mlir::Value at(mlir::Value address, int64_t bytes);
-  mlir::Value load(mlir::Type type, mlir::Value address) {
-    return mlir::LLVM::LoadOp::create(*this, type, address);
-  }
+  mlir::Value load(mlir::Type type, mlir::Value address) { return mlir::LLVM::LoadOp::create(*this, type, address); }
   void store(mlir::Value value, mlir::Value address) { mlir::LLVM::StoreOp::create(*this, value, address); }
   void copy(mlir::Value to, mlir::Value from, mlir::Value bytes) {
     mlir::LLVM::MemcpyOp::create(*this, to, from, bytes, /*isVolatile=*/false);

@@ -49,8 +49,8 @@ static void optimize(llvm::Module &module, llvm::TargetMachine &machine, unsigne
   builder.registerFunctionAnalyses(functions);
   builder.registerLoopAnalyses(loops);
   builder.crossRegisterProxies(loops, functions, cgscc, modules);
-  auto passes = optimization == 0 ? builder.buildO0DefaultPipeline(level)
-                                  : builder.buildPerModuleDefaultPipeline(level);
+  auto passes =
+      optimization == 0 ? builder.buildO0DefaultPipeline(level) : builder.buildPerModuleDefaultPipeline(level);
   passes.run(module, modules);
 }
 

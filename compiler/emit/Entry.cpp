@@ -40,9 +40,8 @@ void BodyEmitter::emit(bool hasPlan) {
   findArenas(hasPlan);
 
   unsigned operands = 0;
-  function.walk([&](nn::LaunchOp launch) {
-    operands = std::max(operands, launch->getNumOperands() + launch->getNumResults());
-  });
+  function.walk(
+      [&](nn::LaunchOp launch) { operands = std::max(operands, launch->getNumOperands() + launch->getNumResults()); });
   buffers = inEntry([&] { return builder.reserve(operands * bufferBytes); });
 
   findArguments();

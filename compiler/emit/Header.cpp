@@ -91,9 +91,7 @@ void HeaderEmitter::emitTop() {
      << "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n";
 }
 
-void HeaderEmitter::emitBottom() {
-  os << "\n#ifdef __cplusplus\n}\n#endif\n\n#endif /* " << getGuard() << " */\n";
-}
+void HeaderEmitter::emitBottom() { os << "\n#ifdef __cplusplus\n}\n#endif\n\n#endif /* " << getGuard() << " */\n"; }
 
 //===----------------------------------------------------------------------===//
 // Constants
@@ -102,8 +100,7 @@ void HeaderEmitter::emitBottom() {
 void HeaderEmitter::emitSizes() {
   for (const Argument &argument : interface.functions.front().arguments)
     if (argument.hasFixedSize())
-      emitDefine(argument.macro, Twine(nn::getFixedSize(argument.type)),
-                 "elements of one example of " + argument.name);
+      emitDefine(argument.macro, Twine(nn::getFixedSize(argument.type)), "elements of one example of " + argument.name);
   for (const FreeDim &dim : interface.freeDims)
     if (dim.bound > 0)
       emitDefine((prefix + "_MAX_" + StringRef(dim.name).upper()).str(), Twine(dim.bound), "the longest " + dim.name);
@@ -132,8 +129,9 @@ void HeaderEmitter::emitWorkSize() {
     sum += (sum.empty() ? "" : " + ") + std::to_string(count) + term;
   std::string macro = (prefix + "_FLOPS").str();
   if (!interface.freeDims.empty()) {
-    macro += "(" + llvm::join(llvm::map_range(interface.freeDims, [](const FreeDim &dim) { return dim.identifier; }),
-                              ", ") + ")";
+    macro += "(" +
+             llvm::join(llvm::map_range(interface.freeDims, [](const FreeDim &dim) { return dim.identifier; }), ", ") +
+             ")";
     sum = "(" + sum + ")";
   }
   emitDefine(macro, sum, "floating-point operations of one example");

@@ -37,6 +37,7 @@ int32_t Interface::getFreeDim(StringRef symbol) const {
 
 /// What a parameter cannot be called in C11 or C++20, or what the header's own
 /// parameters are called.
+// clang-format off
 static const llvm::StringLiteral reservedNames[] = {
     "alignas", "alignof", "and", "and_eq", "asm", "auto", "batch", "bitand", "bitor", "bool", "break", "case", "catch",
     "char", "char16_t", "char32_t", "char8_t", "class", "co_await", "co_return", "co_yield", "compl", "concept",
@@ -48,6 +49,7 @@ static const llvm::StringLiteral reservedNames[] = {
     "static_cast", "struct", "switch", "template", "this", "thread_local", "throw", "true", "try", "typedef", "typeid",
     "typename", "typeof", "union", "unix", "unsigned", "using", "virtual", "void", "volatile", "wchar_t", "while",
     "xor", "xor_eq"};
+// clang-format on
 
 namespace {
 
@@ -131,8 +133,8 @@ static std::vector<StorageDim> getStorage(RankedTensorType type) {
   std::vector<StorageDim> storage;
   auto panel = dyn_cast_or_null<nn::PanelAttr>(type.getEncoding());
   if (panel)
-    storage.push_back({panel.getDim(), panel.getWidth(),
-                       llvm::divideCeilSigned(type.getDimSize(panel.getDim()), panel.getWidth())});
+    storage.push_back(
+        {panel.getDim(), panel.getWidth(), llvm::divideCeilSigned(type.getDimSize(panel.getDim()), panel.getWidth())});
   for (int64_t dim = 0; dim < type.getRank(); ++dim)
     if (!panel || dim != panel.getDim())
       storage.push_back({dim, 1, type.getDimSize(dim)});

@@ -42,7 +42,7 @@ struct FreeDim {
 /// A function of the library: `infer`, `step`.
 struct Function {
   std::string name;
-  bool isStep = false; ///< runs one step on the context's state
+  bool isStep = false;             ///< runs one step on the context's state
   std::vector<Argument> arguments; ///< inputs, then outputs
   mlir::Operation *op = nullptr;   ///< the planned func.func
 };

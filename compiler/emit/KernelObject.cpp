@@ -30,14 +30,12 @@ static Error checkUndefined(const object::ObjectFile &object) {
 }
 
 static Error addName(objcopy::NameMatcher &matcher, StringRef name) {
-  return matcher.addMatcher(objcopy::NameOrPattern::create(name, objcopy::MatchStyle::Literal,
-                                                           [](Error error) { return error; }));
+  return matcher.addMatcher(
+      objcopy::NameOrPattern::create(name, objcopy::MatchStyle::Literal, [](Error error) { return error; }));
 }
 
 Expected<std::string> nnc::emit::renameKernel(StringRef bytes, StringRef from, StringRef to) {
-  auto open = [](StringRef bytes) {
-    return object::ObjectFile::createObjectFile(MemoryBufferRef(bytes, "kernel"));
-  };
+  auto open = [](StringRef bytes) { return object::ObjectFile::createObjectFile(MemoryBufferRef(bytes, "kernel")); };
   auto object = open(bytes);
   if (!object)
     return object.takeError();

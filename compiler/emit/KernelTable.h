@@ -20,7 +20,7 @@ struct KernelSlots {
 /// The kernels of a library. At run time they are a table of functions for each
 /// isa, one slot for each variant of each kernel.
 struct KernelTable {
-  std::vector<std::string> isas; ///< "avx2", "avx512", in the order of the tables
+  std::vector<std::string> isas;                         ///< "avx2", "avx512", in the order of the tables
   llvm::MapVector<llvm::StringRef, KernelSlots> kernels; ///< by the nn.kernel's symbol
   int64_t slotCount = 0;
 

@@ -38,8 +38,7 @@ mlir::FailureOr<std::vector<CompiledKernel>> compileKernels(mlir::ModuleOp plann
 /// The kernels as text, one after the other; an algorithm is the same for every
 /// isa and variant.
 mlir::FailureOr<std::string> printKernels(mlir::ModuleOp planned, llvm::StringRef network, const KernelTable &table,
-                                          const targets::Target &target, KernelForm form,
-                                          const KernelOptions &options);
+                                          const targets::Target &target, KernelForm form, const KernelOptions &options);
 
 } // namespace nnc::emit
 

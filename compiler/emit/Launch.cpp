@@ -123,9 +123,8 @@ void BodyEmitter::emitLaunch(nn::LaunchOp launch, const Loop *loop) {
   SmallVector<Value> operands{tasks};
   for (auto extent : launch.getExtents().getAsRange<StringAttr>())
     operands.push_back(builder.narrow(lengths->getProduct(extent.getValue())));
-  Value rows = launch.getExtents().empty()
-                   ? builder.i64(1)
-                   : lengths->getProduct(cast<StringAttr>(launch.getExtents()[0]).getValue());
+  Value rows = launch.getExtents().empty() ? builder.i64(1)
+                                           : lengths->getProduct(cast<StringAttr>(launch.getExtents()[0]).getValue());
   SmallVector<Type> kernelTypes(kernel.getBody().getArgumentTypes());
   llvm::append_range(kernelTypes, kernel.getYield().getOutputs().getTypes());
   for (auto [index, pointer] : llvm::enumerate(pointers)) {

@@ -109,8 +109,8 @@ Error nnc::emit::linkShared(StringRef path, StringRef archive, StringRef network
   std::string soname = ("-Wl,-soname," + sys::path::filename(path)).str();
   std::string version = ("-Wl,--version-script=" + script->getPath()).str();
   std::string search = ("-L" + runtimeFolder).str(), rpath = ("-Wl,-rpath," + runtimeFolder).str();
-  SmallVector<StringRef> arguments{*compiler, "-shared", "-o", output, soname, version,
-                                   "-Wl,--whole-archive", objects->getPath(), "-Wl,--no-whole-archive"};
+  SmallVector<StringRef> arguments{*compiler, "-shared", "-o", output, soname, version};
+  arguments.append({"-Wl,--whole-archive", objects->getPath(), "-Wl,--no-whole-archive"});
   if (!runtimeFolder.empty())
     arguments.append({search, rpath});
   arguments.append({"-lnnc_runtime", "-lpthread", "-lm"});

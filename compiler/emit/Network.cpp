@@ -189,12 +189,15 @@ void NetworkEmitter::addNetwork() {
     stateSize.name = emitStateSize(context).getName().str();
   }
   Symbol embeddedBytes{embedded.path.empty() ? "" : getEmbeddedName()};
-  Row network{static_cast<int32_t>(NNC_NETWORK_VERSION), isaMask, tables.addText(interface.name),
-              tables.addText("nnc " NNC_VERSION), addWeights(), static_cast<int32_t>(interface.weights.size()),
-              static_cast<int32_t>(interface.freeDims.size()), addTexts(freeDimNames),
-              tables.addArray(ArrayRef(freeDimBounds)), functions, static_cast<int32_t>(interface.functions.size()),
-              /*reserved=*/int32_t(0), interface.weightsBytes, interface.preparedBytes, prepare, prepareWorkspace,
-              stateSize, reset, embeddedBytes, embedded.size, addTexts(context.errors.getTexts())};
+  auto count = [](const auto &list) { return static_cast<int32_t>(list.size()); };
+  Row network;
+  auto add = [&](auto... fields) { (network.push_back(fields), ...); };
+  add(int32_t(NNC_NETWORK_VERSION), isaMask, tables.addText(interface.name), tables.addText("nnc " NNC_VERSION));
+  add(addWeights(), count(interface.weights));
+  add(count(interface.freeDims), addTexts(freeDimNames), tables.addArray(ArrayRef(freeDimBounds)));
+  add(functions, count(interface.functions), /*reserved=*/int32_t(0));
+  add(interface.weightsBytes, interface.preparedBytes, prepare, prepareWorkspace, stateSize, reset);
+  add(embeddedBytes, embedded.size, addTexts(context.errors.getTexts()));
   tables.add({network}, interface.name + "_network", LLVM::Linkage::External);
 }
 

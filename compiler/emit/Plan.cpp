@@ -98,8 +98,8 @@ static Value addArenas(CodeBuilder &builder, Lengths &lengths, func::FuncOp func
 LLVM::LLVMFuncOp emit::emitPlan(EntryContext &context, func::FuncOp function) {
   CodeBuilder builder(function.getLoc());
   std::string name = (context.interface.name + "_" + function.getName() + "_plan").str();
-  auto result = builder.getFunction(context.module, name, builder.voidType(),
-                                    {builder.pointerType(), builder.pointerType()});
+  auto result =
+      builder.getFunction(context.module, name, builder.voidType(), {builder.pointerType(), builder.pointerType()});
   result.setLinkage(LLVM::Linkage::Internal);
   builder.setInsertionPointToEnd(result.addEntryBlock(builder));
   Operation *end = LLVM::ReturnOp::create(builder, ValueRange());
@@ -112,8 +112,8 @@ LLVM::LLVMFuncOp emit::emitPlan(EntryContext &context, func::FuncOp function) {
   auto storeAt = [&](size_t index, Value value) { builder.store(value, builder.at(offsets, 8 * index)); };
   Value size = addArenas(builder, lengths, function, storeAt);
   if (context.interface.reset)
-    size = builder.max(size, addArenas(builder, lengths, cast<func::FuncOp>(context.interface.reset),
-                                       [](size_t, Value) {}));
+    size = builder.max(size,
+                       addArenas(builder, lengths, cast<func::FuncOp>(context.interface.reset), [](size_t, Value) {}));
   for (RankedTensorType type : getDynamicTypes(function))
     size = LLVM::SelectOp::create(builder, isTooLarge(builder, lengths, type), builder.i64(-1), size);
   storeAt(getArenas(function).size(), size);
@@ -130,8 +130,8 @@ LLVM::LLVMFuncOp emit::emitStateSize(EntryContext &context) {
   Value size = builder.i64(memoryAlignment); // for the batch that it has room for
   for (nn::StateOp state : context.interface.states) {
     auto type = cast<RankedTensorType>(state.getType());
-    size = builder.add(size, builder.align(builder.scale(nn::isBatched(type) ? batch : builder.i64(1),
-                                                         getFixedBytes(type))));
+    size = builder.add(size,
+                       builder.align(builder.scale(nn::isBatched(type) ? batch : builder.i64(1), getFixedBytes(type))));
   }
   LLVM::ReturnOp::create(builder, size);
   return result;

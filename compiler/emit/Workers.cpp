@@ -61,13 +61,15 @@ static void confine(const WorkerLimits &limits, pid_t parent) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent)
     _exit(1);
-  rlimit space{limits.addressSpace, limits.addressSpace}, core{0, 0};
-  setrlimit(RLIMIT_AS, &space);
+  rlimit core{0, 0};
   setrlimit(RLIMIT_CORE, &core);
+#ifndef __SANITIZE_ADDRESS__ // which reserves more than any limit
+  rlimit space{limits.addressSpace, limits.addressSpace};
+  setrlimit(RLIMIT_AS, &space);
+#endif
 }
 
-[[noreturn]] static void runChild(int pipe, size_t job,
-                                  llvm::function_ref<llvm::Expected<std::string>(size_t)> work) {
+[[noreturn]] static void runChild(int pipe, size_t job, llvm::function_ref<llvm::Expected<std::string>(size_t)> work) {
   llvm::Expected<std::string> result = work(job);
   if (result) {
     writeAll(pipe, llvm::StringRef("\0", 1));

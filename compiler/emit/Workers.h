@@ -25,9 +25,8 @@ struct WorkerLimits {
 ///
 /// A job that throws, crashes, or exceeds a limit becomes an error that says so.
 /// To be called while this process has one thread.
-std::vector<llvm::Expected<std::string>> runInProcesses(size_t count,
-                                                        llvm::function_ref<llvm::Expected<std::string>(size_t)> work,
-                                                        const WorkerLimits &limits);
+std::vector<llvm::Expected<std::string>>
+runInProcesses(size_t count, llvm::function_ref<llvm::Expected<std::string>(size_t)> work, const WorkerLimits &limits);
 
 } // namespace nnc::emit
 

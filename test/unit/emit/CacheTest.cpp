@@ -103,8 +103,8 @@ TEST_F(CacheTest, TrimsTheOldest) {
       ASSERT_FALSE(fs::openFileForRead(path, file));
       fs::file_status status;
       ASSERT_FALSE(fs::status(file, status));
-      ASSERT_FALSE(fs::setLastAccessAndModificationTime(file, status.getLastModificationTime() -
-                                                                  std::chrono::seconds(10)));
+      ASSERT_FALSE(
+          fs::setLastAccessAndModificationTime(file, status.getLastModificationTime() - std::chrono::seconds(10)));
       close(file);
     }
   }

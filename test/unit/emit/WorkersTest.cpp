@@ -42,9 +42,7 @@ TEST(Workers, KeepsOrder) {
 
 /// No jobs, no processes.
 TEST(Workers, NoJobs) {
-  EXPECT_TRUE(runInProcesses(
-                  0, [](size_t) -> llvm::Expected<std::string> { return "never"; }, {})
-                  .empty());
+  EXPECT_TRUE(runInProcesses(0, [](size_t) -> llvm::Expected<std::string> { return "never"; }, {}).empty());
 }
 
 /// A result may hold any bytes, more than a pipe does, or none.
@@ -59,8 +57,8 @@ TEST(Workers, AnyBytes) {
 /// What a job changes in its memory, the parent and the other jobs do not see.
 TEST(Workers, MemoryIsItsOwn) {
   int counter = 0;
-  auto results = runInProcesses(
-      3, [&](size_t) -> llvm::Expected<std::string> { return std::to_string(++counter); }, {});
+  auto results =
+      runInProcesses(3, [&](size_t) -> llvm::Expected<std::string> { return std::to_string(++counter); }, {});
   for (auto &result : results)
     EXPECT_EQ(getText(result), "1");
   EXPECT_EQ(counter, 0);
@@ -68,14 +66,13 @@ TEST(Workers, MemoryIsItsOwn) {
 
 /// An error comes back with its text, and the others' results with it.
 TEST(Workers, OneFails) {
-  auto results = runInProcesses(
-      2,
-      [](size_t job) -> llvm::Expected<std::string> {
-        if (job == 0)
-          return llvm::createStringError("no such tile");
-        return "fine";
-      },
-      {});
+  auto results = runInProcesses(2,
+                                [](size_t job) -> llvm::Expected<std::string> {
+                                  if (job == 0)
+                                    return llvm::createStringError("no such tile");
+                                  return "fine";
+                                },
+                                {});
   EXPECT_EQ(getText(results[0]), "error: no such tile");
   EXPECT_EQ(getText(results[1]), "fine");
 }
