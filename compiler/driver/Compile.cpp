@@ -47,6 +47,8 @@ public:
   ExitCode run();
 
 private:
+  ExitCode compileModule();
+  ExitCode compileProgram();
   ExitCode compileNetwork(const dsl::Network &network);
   ExitCode compilePlanned(ModuleOp module);
   ExitCode writeLibrary(ModuleOp module, const emit::Interface &interface, const emit::KernelTable &table);
@@ -91,17 +93,29 @@ static std::string toString(ModuleOp module) {
 }
 
 ExitCode Compilation::run() {
-  if (StringRef(options.input).ends_with(".mlir")) {
-    OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(sources, &context);
-    return module ? compilePlanned(*module) : ExitCode::WrongProgram;
-  }
+  if (options.input != "-")
+    filesRead.push_back(options.input);
+  ExitCode code = StringRef(options.input).ends_with(".mlir") ? compileModule() : compileProgram();
+  if (code == ExitCode::Success && options.writeDependencies)
+    return writeDependencies();
+  return code;
+}
+
+/// From the file of a module that the planner wrote, so that what comes after it
+/// can be tried by itself.
+ExitCode Compilation::compileModule() {
+  OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(sources, &context);
+  if (!module)
+    return ExitCode::WrongProgram;
+  return options.emit <= Emit::Planned ? printText(toString(*module)) : compilePlanned(*module);
+}
+
+ExitCode Compilation::compileProgram() {
   dsl::Diagnostics diagnostics;
   std::unique_ptr<dsl::Ast> ast = dsl::parse(getSource(sources), diagnostics);
   if (ast && options.emit == Emit::Ast)
     return printText(toString(*ast));
 
-  if (options.input != "-")
-    filesRead.push_back(options.input);
   auto library = openLibrary(options, filesRead);
   if (!library)
     return fail(ExitCode::InputOutput, library.takeError());
@@ -117,7 +131,7 @@ ExitCode Compilation::run() {
   for (const dsl::Network &network : model->networks)
     if (ExitCode code = compileNetwork(network); code != ExitCode::Success)
       return code;
-  return options.writeDependencies ? writeDependencies() : ExitCode::Success;
+  return ExitCode::Success;
 }
 
 /// The passes up to a station; those after it work on what these give.
