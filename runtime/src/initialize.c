@@ -96,31 +96,6 @@ static nnc_source nnc_source_of(const nnc_weight *weight, uint64_t seed) {
 
 /*--- Orthogonal matrices ---------------------------------------------------*/
 
-static double nnc_dot(const float *x, const float *y, int64_t n) {
-  double sum = 0;
-  for (int64_t i = 0; i < n; ++i)
-    sum += (double)x[i] * y[i];
-  return sum;
-}
-
-/** Makes `count` vectors of n >= count elements orthonormal (Gram & Schmidt,
- * twice, which is enough: Giraud et al. 2005). */
-static void nnc_make_orthonormal(float *vectors, int64_t count, int64_t n) {
-  for (int64_t v = 0; v < count; ++v) {
-    float *vector = vectors + v * n;
-    for (int pass = 0; pass < 2; ++pass)
-      for (int64_t u = 0; u < v; ++u) {
-        const float *other = vectors + u * n;
-        double along = nnc_dot(vector, other, n);
-        for (int64_t i = 0; i < n; ++i)
-          vector[i] -= (float)along * other[i];
-      }
-    double length = sqrt(nnc_dot(vector, vector, n));
-    for (int64_t i = 0; i < n; ++i)
-      vector[i] = length > 0 ? (float)(vector[i] / length) : 0;
-  }
-}
-
 typedef struct nnc_matrix {
   const float *vectors;
   int64_t rows, columns;
@@ -143,7 +118,7 @@ static void nnc_initialize_orthogonal(nnc_model *model, const nnc_weight *weight
   nnc_matrix matrix = {vectors, rows, elements / rows};
   bool is_wide = matrix.rows <= matrix.columns;
   nnc_fill(source, vectors, 1, 0, elements);
-  nnc_make_orthonormal(vectors, is_wide ? matrix.rows : matrix.columns, is_wide ? matrix.columns : matrix.rows);
+  nnc_make_orthonormal(model, vectors, is_wide ? matrix.rows : matrix.columns, is_wide ? matrix.columns : matrix.rows);
   nnc_weight_visit(weight, model->weights, 0, nnc_weight_rows(weight), nnc_copy_matrix, &matrix);
 }
 
@@ -179,10 +154,7 @@ static void nnc_initialize_weight(nnc_model *model, const nnc_weight *weight, ui
   tasks = tasks < 1 ? 1 : tasks > rows ? rows : tasks > INT32_MAX ? INT32_MAX : tasks;
   nnc_filling filling = {source, weight, model->weights, rows, (rows + tasks - 1) / tasks};
   tasks = (rows + filling.rows_of_task - 1) / filling.rows_of_task;
-  if (model->parallel_for && tasks > 1)
-    model->parallel_for(model->parallel_user, nnc_fill_rows, &filling, (int)tasks);
-  else
-    nnc_pool_run(nnc_fill_rows, &filling, (int)tasks, INT32_MAX);
+  nnc_model_parallel_for(model, nnc_fill_rows, &filling, (int)tasks);
 }
 
 void nnc_weights_initialize(nnc_model *model, uint64_t seed) {

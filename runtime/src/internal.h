@@ -101,6 +101,9 @@ void nnc_weights_changed(nnc_model *model);
 /** Sets every weight to its start value (initialize.c). */
 void nnc_weights_initialize(nnc_model *model, uint64_t seed);
 
+/** Makes `count` vectors of n >= count elements orthonormal (orthogonal.c). */
+void nnc_make_orthonormal(nnc_model *model, float *vectors, int64_t count, int64_t n);
+
 /*--- Numbers (numbers.c) ---------------------------------------------------*/
 
 /** Philox4x32-10 (Salmon et al. 2011): four random words of one counter. */
@@ -116,6 +119,9 @@ float nnc_float_from_bfloat(uint16_t bits);
 
 /** An nnc_parallel_for on the shared pool. `most` bounds the number of threads. */
 int nnc_pool_run(nnc_task task, void *data, int count, int most);
+
+/** Runs a loop on the model's threads. */
+int nnc_model_parallel_for(const nnc_model *model, nnc_task task, void *data, int count);
 
 /** Makes the shared pool ready, so that a later call makes no thread. */
 void nnc_pool_prepare(void);

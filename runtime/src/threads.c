@@ -337,6 +337,12 @@ int nnc_pool_run(nnc_task task, void *data, int count, int most) {
   return result;
 }
 
+int nnc_model_parallel_for(const nnc_model *model, nnc_task task, void *data, int count) {
+  if (model->parallel_for && count > 1)
+    return model->parallel_for(model->parallel_user, task, data, count);
+  return nnc_pool_run(task, data, count, NNC_MAX_THREADS);
+}
+
 /*--- Loops of kernels ------------------------------------------------------*/
 
 typedef struct nnc_kernel_loop {
