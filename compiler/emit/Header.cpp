@@ -84,8 +84,8 @@ std::string HeaderEmitter::getExpression(const nn::Length &length) const {
 }
 
 void HeaderEmitter::emitTop() {
-  os << "/* " << name << ".h - written by nnc " NNC_VERSION " from " << llvm::sys::path::filename(source)
-     << ". Link with -lnnc_runtime. */\n\n"
+  os << "/* " << name << ".h - written by nnc " NNC_VERSION " from "
+     << (source == "-" ? "standard input" : llvm::sys::path::filename(source)) << ". Link with -lnnc_runtime. */\n\n"
      << "#ifndef " << getGuard() << "\n#define " << getGuard() << "\n\n"
      << "#include <nnc/runtime.h>\n\n"
      << "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n";
@@ -175,6 +175,14 @@ void HeaderEmitter::emitModel() {
      << "NNC_API void " << name << "_context_destroy(nnc_context *context);\n";
 }
 
+static StringRef getElementType(const Argument &argument) {
+  return argument.isClass() ? "int32_t" : argument.isTruth() ? "uint8_t" : "float";
+}
+
+static StringRef describeElement(const Argument &argument) {
+  return argument.isClass() ? ", numbers of classes" : argument.isTruth() ? ", 0 or 1" : "";
+}
+
 void HeaderEmitter::emitFunction(const Function &function) {
   if (function.isStep)
     os << "\n/** Runs one step on the context's state, which " << name << "_reset sets to its start.\n *\n";
@@ -182,7 +190,7 @@ void HeaderEmitter::emitFunction(const Function &function) {
     os << "\n/** Runs the network on `batch` examples.\n *\n";
   for (const Argument &argument : function.arguments)
     os << " * " << (argument.isOutput ? "gives" : "takes") << ' ' << argument.identifier << ' '
-       << describeShape(argument.type, function.isStep) << (argument.isInteger() ? ", numbers of classes" : "") << '\n';
+       << describeShape(argument.type, function.isStep) << describeElement(argument) << '\n';
   if (!function.isStep)
     for (const FreeDim &dim : interface.freeDims)
       os << " * " << dim.lengths << " [batch]: the length of each example, at most " << dim.identifier
@@ -192,8 +200,7 @@ void HeaderEmitter::emitFunction(const Function &function) {
     for (const FreeDim &dim : interface.freeDims)
       os << ", int64_t " << dim.identifier << ", const int32_t *" << dim.lengths;
   for (const Argument &argument : function.arguments)
-    os << ", " << (argument.isOutput ? "" : "const ") << (argument.isInteger() ? "int32_t" : "float") << " *"
-       << argument.identifier;
+    os << ", " << (argument.isOutput ? "" : "const ") << getElementType(argument) << " *" << argument.identifier;
   os << ");\n";
 }
 

@@ -26,7 +26,8 @@ struct Argument {
   bool isOutput = false;
   mlir::RankedTensorType type; ///< [batch, free…, fixed…]
 
-  bool isInteger() const { return type.getElementType().isInteger(); }
+  bool isClass() const { return type.getElementType().isInteger(32); }
+  bool isTruth() const { return type.getElementType().isInteger(1); }
   /// Whether one example always has the same number of elements.
   bool hasFixedSize() const { return nn::getDynamicRank(type) == 1; }
 };

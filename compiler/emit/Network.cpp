@@ -104,9 +104,11 @@ Symbol NetworkEmitter::addWeights() {
 Row NetworkEmitter::getFunctionRow(const Function &function) {
   auto op = cast<func::FuncOp>(function.op);
   std::vector<Row> arguments;
+  auto getElement = [](const Argument &argument) -> int32_t {
+    return argument.isClass() ? 1 : argument.isTruth() ? 2 : 0;
+  };
   for (const Argument &argument : function.arguments)
-    arguments.push_back({tables.addText(argument.name), static_cast<int32_t>(argument.isOutput),
-                         static_cast<int32_t>(argument.isInteger())});
+    arguments.push_back({tables.addText(argument.name), static_cast<int32_t>(argument.isOutput), getElement(argument)});
   auto run = emitRun(context, op, /*hasPlan=*/true), plan = emitPlan(context, op);
   return {tables.addText(function.name),
           tables.add(arguments),
