@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,6 +19,9 @@
 
 /** Of each read from a file; a multiple of every type's size. */
 #define NNC_CHUNK 16384
+
+/** Characters of a shape in a message. */
+#define NNC_SHAPE_SIZE 96
 
 /** Bytes at hand, or a file. */
 typedef struct nnc_input {
@@ -99,6 +103,19 @@ static void nnc_load_run(void *data, float *storage, int64_t stride, int64_t fir
 
 /*--- Weights ---------------------------------------------------------------*/
 
+/** Says which shapes differ. */
+static nnc_status nnc_fail_shape(const nnc_tensors *tensors, const nnc_tensor *tensor, const nnc_weight *weight,
+                                 char *message) {
+  char shape[NNC_SHAPE_SIZE] = "[";
+  size_t length = 1;
+  for (int32_t dim = 0; dim < weight->rank && length < sizeof shape - 24; ++dim)
+    length += (size_t)snprintf(shape + length, 24, dim ? ",%lld" : "%lld", (long long)weight->shape[dim]);
+  const char *end = memchr(tensor->shape, ']', (size_t)(tensors->text_end - tensor->shape));
+  ptrdiff_t given = end - tensor->shape;
+  return nnc_fail(message, NNC_SHAPE_MISMATCH, "weight %s is %.*s], not %s]", weight->name,
+                  (int)(given < NNC_SHAPE_SIZE ? given : NNC_SHAPE_SIZE), tensor->shape, shape);
+}
+
 /** Checks that the file holds the network's weights, of the right types and
  * shapes, and nothing else. */
 static nnc_status nnc_check_tensors(const nnc_network *network, const nnc_tensors *tensors, char *message) {
@@ -113,8 +130,7 @@ static nnc_status nnc_check_tensors(const nnc_network *network, const nnc_tensor
     if (!tensor)
       return nnc_fail(message, NNC_MISSING_WEIGHT, "there is no weight %s", weight->name);
     if (!nnc_tensor_has_shape(tensors, tensor, weight->shape, weight->rank))
-      return nnc_fail(message, NNC_SHAPE_MISMATCH, "weight %s has another shape in network %s", weight->name,
-                      network->name);
+      return nnc_fail_shape(tensors, tensor, weight, message);
     if (!nnc_types[tensor->type].can_become_float)
       return nnc_fail(message, NNC_BAD_FILE, "weight %s is of type %s, not of F64, F32, F16 or BF16", weight->name,
                       nnc_types[tensor->type].name);

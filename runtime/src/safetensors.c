@@ -58,12 +58,12 @@ static bool nnc_take_offsets(nnc_json *json, nnc_tensor *tensor) {
          nnc_json_take_natural(json, &tensor->end) && nnc_json_take(json, ']');
 }
 
-/** Takes a tensor's object: its three fields, each once, in any order. Its place
- * is as long as its shape says. */
-static bool nnc_take_tensor(nnc_json *json, nnc_tensor *tensor) {
+/** Takes a tensor's object: its three fields, each once, in any order. Gives the
+ * bytes that its shape and type say. */
+static bool nnc_take_tensor(nnc_json *json, nnc_tensor *tensor, int64_t *out_bytes) {
   static const char *const fields[] = {"dtype", "shape", "data_offsets"};
   const char *field;
-  int64_t count = 0, bytes;
+  int64_t count = 0;
   int seen = 0;
   if (!nnc_json_take(json, '{'))
     return false;
@@ -84,8 +84,7 @@ static bool nnc_take_tensor(nnc_json *json, nnc_tensor *tensor) {
       return false;
   } while (nnc_json_take(json, ','));
   return nnc_json_take(json, '}') && seen == 7 &&
-         !__builtin_mul_overflow(count, nnc_types[tensor->type].size, &bytes) && tensor->begin <= tensor->end &&
-         tensor->end - tensor->begin == bytes;
+         !__builtin_mul_overflow(count, nnc_types[tensor->type].size, out_bytes) && tensor->begin <= tensor->end;
 }
 
 /** Takes the object of what else a file says: texts by name. */
@@ -132,8 +131,13 @@ static nnc_status nnc_take_entry(nnc_json *json, nnc_tensors *tensors, bool *has
     *has_metadata = true;
     return NNC_OK;
   }
-  if (!nnc_take_tensor(json, &tensor))
-    return nnc_fail_at(json, "a bad tensor", message);
+  int64_t bytes = 0;
+  if (!nnc_take_tensor(json, &tensor, &bytes))
+    return nnc_fail(message, NNC_BAD_FILE, "tensor %s is bad at byte %lld of the header", tensor.name,
+                    (long long)(json->at - json->begin));
+  if (tensor.end - tensor.begin != bytes)
+    return nnc_fail(message, NNC_BAD_FILE, "tensor %s has %lld bytes, its shape says %lld", tensor.name,
+                    (long long)(tensor.end - tensor.begin), (long long)bytes);
   return nnc_tensors_add(tensors, &tensor, message);
 }
 

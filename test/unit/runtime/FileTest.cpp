@@ -4,10 +4,12 @@
 
 #include <gtest/gtest.h>
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmath>
+#include <csignal>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -206,7 +208,7 @@ TEST(File, NamesAWeightOfAnotherShape) {
   for (const char *shape : {"[3]", "[3,1]", "[1,3,1]"}) {
     std::string b = std::string(R"("b":{"dtype":"F32","shape":)") + shape + R"(,"data_offsets":[8,20]})";
     expectRefused("{" + entryA + "," + b + "}", goodData, NNC_SHAPE_MISMATCH,
-                  "weight b has another shape in network small");
+                  std::string("weight b is ") + shape + ", not [1,3]");
   }
 }
 
@@ -305,6 +307,13 @@ TEST(File, IsRefusedWithMissingTwiceGivenAndUnknownFields) {
   expectBad(withField(R"("shape":[2],)", R"("shape":[2],"other":"x",)"));
   expectBad(withField("F32", "F31"));
   expectBad(withField("\"F32\"", "32"));
+}
+
+TEST(File, NamesATensorThatIsBad) {
+  expectRefused("{" + entryA + R"(,"b":{"dtype":"F32","shape":[1,3],"data_offsets":[8,24]}})", goodData + "1234",
+                NNC_BAD_FILE, "tensor b has 16 bytes, its shape says 12");
+  expectRefused(R"({"a":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}})", goodData, NNC_BAD_FILE,
+                "tensor a is bad at byte 29 of the header");
 }
 
 TEST(File, IsRefusedWithGapsOverlapsAndDoubles) {
@@ -421,4 +430,62 @@ TEST(File, InTheWorkingFolderNeedsNoSlash) {
   EXPECT_EQ(nnc_model_save(small.model.get(), "a"), NNC_OK) << small.error();
   EXPECT_EQ(nnc_model_load(small.model.get(), "a"), NNC_OK) << small.error();
   fs::current_path(before);
+}
+
+namespace {
+
+/// Limits the size of files for one test, as a full disk does.
+struct SmallDisk {
+  explicit SmallDisk(rlim_t size) {
+    EXPECT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+    rlimit limit = {size, before.rlim_max};
+    EXPECT_EQ(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    handler = std::signal(SIGXFSZ, SIG_IGN);
+  }
+  ~SmallDisk() {
+    std::signal(SIGXFSZ, handler);
+    EXPECT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
+  }
+  rlimit before;
+  void (*handler)(int);
+};
+
+} // namespace
+
+// However much of the new file the disk takes, the old one stays, and nothing
+// beside it.
+TEST(File, StaysWholeWhenTheDiskIsFull) {
+  Folder folder;
+  Small small;
+  writeFile(folder / "a", "old");
+  ASSERT_EQ(nnc_model_save(small.model.get(), (folder / "new").c_str()), NNC_OK);
+  const size_t size = readFile(folder / "new").size();
+  fs::remove(folder / "new");
+  for (size_t room = 0; room < size; ++room) {
+    SmallDisk disk(room);
+    ASSERT_EQ(nnc_model_save(small.model.get(), (folder / "a").c_str()), NNC_IO_ERROR) << room;
+    EXPECT_EQ(small.error(), (folder / "a") + ": File too large");
+  }
+  EXPECT_EQ(readFile(folder / "a"), "old");
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder.path), fs::directory_iterator()), 1);
+}
+
+// As someone to whom the folder does not belong, since root may write anywhere.
+TEST(File, StaysWholeInAFolderThatMayNotBeWritten) {
+  Folder folder;
+  Small small;
+  writeFile(folder / "a", "old");
+  fs::permissions(folder.path, fs::perms(0555));
+  const bool isRoot = geteuid() == 0;
+  if (isRoot) {
+    ASSERT_EQ(seteuid(65534), 0);
+  }
+  nnc_status status = nnc_model_save(small.model.get(), (folder / "a").c_str());
+  if (isRoot) {
+    ASSERT_EQ(seteuid(0), 0);
+  }
+  fs::permissions(folder.path, fs::perms(0755));
+  EXPECT_EQ(status, NNC_IO_ERROR);
+  EXPECT_EQ(small.error(), (folder / "a") + ": Permission denied");
+  EXPECT_EQ(readFile(folder / "a"), "old");
 }
