@@ -41,7 +41,8 @@ static bool readsShape(RankedTensorType type) {
 /// the same in every call of the launch.
 Value BodyEmitter::makeShape(RankedTensorType type, ArrayAttr extents) {
   SmallVector<Value> sizes;
-  for (const nn::Extent &extent : llvm::reverse(nn::getExtents(type)))
+  nn::Extents list = nn::getExtents(type);
+  for (const nn::Extent &extent : llvm::reverse(list))
     sizes.push_back(extent.isDynamic() ? lengths->getProduct(getCallerProduct(extent.name, extents))
                                        : inEntry([&] { return builder.i64(extent.size); }));
   return inEntry([&] {
