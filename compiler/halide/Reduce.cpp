@@ -62,16 +62,17 @@ static void buildMean(AlgorithmBuilder &builder, MeanOp op) {
   });
 }
 
-/// The largest of each row.
+/// The largest of each row. NaN is not looked for: what is made of the element
+/// itself has it.
 static Func getLargest(AlgorithmBuilder &builder, Value value) {
   Extents rows = getExtents(nn::getType(value));
   Halide::RDom k = builder.domain("k", {Expr(static_cast<int32_t>(rows.pop_back_val().size))});
   return builder.accumulate(
-      "largest", targets::Role::Reduction, rows, k, [](const Indices &) { return math::infinity(/*negative=*/true); },
+      "largest", targets::Role::Reduction, rows, k, [](const Indices &) { return Halide::Float(32).min(); },
       [&](Expr self, const Indices &indices) {
         Indices x(indices);
         x.push_back(k.x);
-        return math::maximum(self, builder.at(value, x));
+        return Halide::max(self, builder.at(value, x));
       });
 }
 

@@ -51,6 +51,14 @@ public:
       return x86::scheduleDense(group, isa, minRows);
     case Family::Conv:
       return x86::scheduleConv(group, isa);
+    case Family::Pool:
+      return x86::schedulePool(group, isa);
+    case Family::Reduce:
+    case Family::Norm:
+      return x86::scheduleReduce(group, isa);
+    case Family::Elementwise:
+    case Family::Reshape:
+      return x86::scheduleElementwise(group, isa);
     default:
       return x86::scheduleDefault(group, isa);
     }

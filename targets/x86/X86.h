@@ -13,6 +13,12 @@ namespace x86 {
 
 void scheduleDense(Group &group, const Isa &isa, int64_t minRows);
 void scheduleConv(Group &group, const Isa &isa);
+void schedulePool(Group &group, const Isa &isa);
+void scheduleElementwise(Group &group, const Isa &isa);
+void scheduleReduce(Group &group, const Isa &isa);
+
+/// Makes the loops of a result from number `first` on one parallel loop.
+void parallelizeOuter(const Stage &out, size_t first);
 
 /// Whether a spatial dimension of a padded image is known only at the call.
 bool hasFreeWindow(const Stage &padded);
