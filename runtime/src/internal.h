@@ -117,8 +117,9 @@ float nnc_float_from_bfloat(uint16_t bits);
 
 /*--- Threads (threads.c) ---------------------------------------------------*/
 
-/** An nnc_parallel_for on the shared pool. `most` bounds the number of threads. */
-int nnc_pool_run(nnc_task task, void *data, int count, int most);
+/** An nnc_parallel_for on the shared pool, of so many operations, which choose the
+ * number of threads. */
+int nnc_pool_run(nnc_task task, void *data, int count, int64_t work);
 
 /** Runs a loop on the model's threads. */
 int nnc_model_parallel_for(const nnc_model *model, nnc_task task, void *data, int count);

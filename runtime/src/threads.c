@@ -11,7 +11,8 @@
  * Measured on two cores of an EPYC (Zen 4): handing a loop to a spinning worker
  * costs 0.2 us, to a sleeping one 8 us, and it begins 25 us later. Two threads
  * gain 1.95 times on loops of 10 us that follow each other; on a loop of 300 us
- * 2.0 times, or 1.8 when the worker slept.
+ * 2.0 times, or 1.8 when the worker slept. That breaks even at 30 us, so nobody is
+ * woken for less.
  *
 \*===----------------------------------------------------------------------===*/
 
@@ -32,6 +33,9 @@
 
 /** Operations that are worth a thread of their own: a microsecond or more. */
 #define NNC_WORK_OF_THREAD 50000
+
+/** Operations, in loops that follow each other, that are worth waking threads. */
+#define NNC_WORK_TO_WAKE 1000000
 
 typedef struct nnc_worker {
   /** Odd: a share of the loop is here for who takes it; even: none is. */
@@ -55,6 +59,8 @@ static struct nnc_pool {
   int worker_count;
   bool handles_fork;
   cpu_set_t processors; /**< of the thread that started the workers */
+  int64_t missed_work;  /**< of loops that let workers sleep, one soon after the other */
+  int64_t missed_at;    /**< when the last of them came */
   nnc_loop loop;
   _Atomic bool stop;
   _Atomic bool waiting;                   /**< the caller is asleep until `running` is 0 */
@@ -203,14 +209,31 @@ static void nnc_move_away(nnc_worker *worker, int processor) {
     worker->avoided = processor;
 }
 
-/** Hands shares, or the wish to stop, to the first workers. */
-static void nnc_post(int count) {
-  for (int i = 0; i < count; ++i)
+/** Whether to wake workers for a loop: for a large one, or after many small ones
+ * that would have found them awake. */
+static bool nnc_is_worth_waking(int64_t work) {
+  int64_t now = nnc_now();
+  if (now - pool.missed_at > NNC_SPIN_NANOSECONDS)
+    pool.missed_work = 0;
+  pool.missed_at = now;
+  if (work < NNC_WORK_TO_WAKE && (pool.missed_work += work) < NNC_WORK_TO_WAKE)
+    return false;
+  pool.missed_work = 0;
+  return true;
+}
+
+/** Hands shares, or the wish to stop, to the first workers, with so much work. */
+static void nnc_post(int count, int64_t work) {
+  bool asleep = false;
+  for (int i = 0; i < count; ++i) {
     atomic_fetch_add(&workers[i].ticket, 1);
-  int here = -1;
+    asleep |= atomic_load(&workers[i].asleep);
+  }
+  if (!asleep || !nnc_is_worth_waking(work))
+    return;
+  int here = sched_getcpu();
   for (int i = 0; i < count; ++i)
     if (atomic_load(&workers[i].asleep)) {
-      here = here < 0 ? sched_getcpu() : here;
       nnc_move_away(&workers[i], here);
       nnc_wake(&workers[i].ticket);
     }
@@ -230,7 +253,7 @@ static void nnc_take_back(int count) {
 
 static void nnc_stop_workers(void) {
   atomic_store(&pool.stop, true);
-  nnc_post(pool.worker_count);
+  nnc_post(pool.worker_count, INT64_MAX);
   for (int i = 0; i < pool.worker_count; ++i)
     pthread_join(workers[i].thread, NULL);
   atomic_store(&pool.stop, false);
@@ -318,17 +341,18 @@ void nnc_pool_prepare(void) {
   atomic_flag_clear(&pool.busy);
 }
 
-int nnc_pool_run(nnc_task task, void *data, int count, int most) {
+int nnc_pool_run(nnc_task task, void *data, int count, int64_t work) {
+  int64_t most = work / NNC_WORK_OF_THREAD;
   if (count <= 1 || most <= 1 || nnc_threads() == 1 || atomic_flag_test_and_set(&pool.busy))
     return nnc_run_alone(task, data, count);
   nnc_fit_workers();
   int threads = pool.worker_count + 1;
   threads = threads < count ? threads : count;
-  threads = threads < most ? threads : most;
+  threads = threads < most ? threads : (int)most;
   pool.loop = (nnc_loop){task, data, count, threads};
   atomic_store(&pool.result, 0);
   atomic_store(&pool.running, (uint32_t)threads - 1);
-  nnc_post(threads - 1);
+  nnc_post(threads - 1, work);
   nnc_run_share(&pool.loop, 0);
   nnc_take_back(threads - 1);
   nnc_wait_for_shares();
@@ -340,7 +364,7 @@ int nnc_pool_run(nnc_task task, void *data, int count, int most) {
 int nnc_model_parallel_for(const nnc_model *model, nnc_task task, void *data, int count) {
   if (model->parallel_for && count > 1)
     return model->parallel_for(model->parallel_user, task, data, count);
-  return nnc_pool_run(task, data, count, NNC_MAX_THREADS);
+  return nnc_pool_run(task, data, count, INT64_MAX);
 }
 
 /*--- Loops of kernels ------------------------------------------------------*/
@@ -369,10 +393,7 @@ int nnc_kernel_parallel_for(void *user_context, int (*task)(void *user_context, 
                             int size, uint8_t *closure) {
   const nnc_tasks *tasks = user_context;
   nnc_kernel_loop loop = {user_context, task, min, closure};
-  int64_t most = tasks->work / NNC_WORK_OF_THREAD;
-  if (size <= 1 || most <= 1)
-    return nnc_run_alone(nnc_kernel_task, &loop, size);
-  if (tasks->parallel_for)
+  if (tasks->parallel_for && size > 1 && tasks->work >= 2 * NNC_WORK_OF_THREAD)
     return tasks->parallel_for(tasks->parallel_user, nnc_foreign_task, &loop, size);
-  return nnc_pool_run(nnc_kernel_task, &loop, size, most < NNC_MAX_THREADS ? (int)most : NNC_MAX_THREADS);
+  return nnc_pool_run(nnc_kernel_task, &loop, size, tasks->work);
 }
