@@ -125,6 +125,8 @@ void NetworkImporter::importFunction(StringRef name, bool hasOutputs, function_r
   for (auto [index, dim] : llvm::enumerate(network.freeDims)) {
     unsigned argument = function.inputs.size() + index;
     op.setArgAttr(argument, "nn.lengths", builder.getStringAttr(dim.name));
+    if (dim.bound)
+      op.setArgAttr(argument, "nn.bound", builder.getI64IntegerAttr(dim.bound));
     graph.setLengths(index, entry->getArgument(argument));
   }
 

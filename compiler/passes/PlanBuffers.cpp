@@ -236,6 +236,9 @@ void FunctionPlanner::extendLifetimes() {
         home = home->getParentOp()->getBlock();
       while (until->getBlock() != home && isa<EachOp>(until->getParentOp()))
         until = until->getParentOp();
+      // A store copies at the end of the function.
+      if (isa<StoreOp>(reader))
+        until = home->getTerminator();
       unsigned last = isa<YieldOp>(reader) && until == reader ? numbers[reader->getParentOp()].second
                                                                : numbers[until].second;
       for (unsigned buffer : getBuffers(operand))

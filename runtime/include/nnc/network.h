@@ -83,7 +83,7 @@ NNC_API int nnc_kernel_parallel_for(void *user_context, int (*task)(void *user_c
 typedef struct nnc_argument {
   const char *name;
   int32_t output;  /* 0 input, 1 output */
-  int32_t integer; /* 0 float, 1 int32 */
+  int32_t integer; /* 0 float, 1 int32, 2 truth values as uint8 */
 } nnc_argument;
 
 typedef struct nnc_function {
