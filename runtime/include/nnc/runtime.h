@@ -60,14 +60,16 @@ typedef int (*nnc_task)(void *data, int index);
 typedef int (*nnc_parallel_for)(void *user, nnc_task task, void *data, int count);
 
 /** Threads of the pool that all models without a parallel_for of their own
- * share; 0 asks for one a processor. Takes effect at the next call of a model.
- * With 1 there is no pool. */
+ * share, the caller's included; 0 asks for one a processor, and 256 are the most.
+ * Takes effect at the next call of a model. With 1 there is no pool. The pool
+ * runs one loop at a time: who finds it busy runs its own loop alone. */
 NNC_API nnc_status nnc_set_threads(int count);
 NNC_API int nnc_threads(void);
 
 /*--- Models ----------------------------------------------------------------*/
 
-/** Which kernels a model runs. AUTO takes the best that the processor has. */
+/** Which kernels a model runs. AUTO takes what NNC_ISA=avx2 or NNC_ISA=avx512 in
+ * the environment says, else the best that the processor has. */
 typedef enum nnc_isa { NNC_ISA_AUTO = 0, NNC_ISA_AVX2 = 1, NNC_ISA_AVX512 = 2 } nnc_isa;
 
 /** Zero-initialize, then set what differs: every zero means the default. */

@@ -145,6 +145,17 @@ TEST(Loop, WakesSleepingWorkers) {
   }
 }
 
+// Too little work to wake anyone for: the caller takes what it handed to sleepers.
+TEST(Loop, NeedsNoSleepers) {
+  Threads threads(3);
+  for (int i = 0; i < 20; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    Loop loop(16, /*work=*/200000);
+    EXPECT_EQ(loop.run(), 0);
+    EXPECT_TRUE(loop.visitedAllOnce());
+  }
+}
+
 // Workers are kept off the caller's processor; the caller goes where it likes.
 TEST(Loop, LeavesTheCallersProcessorsAlone) {
   Threads threads(3);
