@@ -28,12 +28,12 @@ typedef struct nnc_storage_dim {
 
 /** See Initializer in dsl/Model.h. */
 typedef enum nnc_initializer {
-  NNC_INIT_CONSTANT = 0,   /* a */
-  NNC_INIT_GLOROT = 1,     /* uniform in ±sqrt(6 / (fan_in + fan_out)) */
-  NNC_INIT_HE = 2,         /* normal, deviation sqrt(2 / fan_in) */
-  NNC_INIT_UNIFORM = 3,    /* in [a, b) */
-  NNC_INIT_NORMAL = 4,     /* deviation a */
-  NNC_INIT_ORTHOGONAL = 5  /* rows or columns orthonormal, of the matrix [shape[0], rest] */
+  NNC_INIT_CONSTANT = 0,  /* a */
+  NNC_INIT_GLOROT = 1,    /* uniform in ±sqrt(6 / (fan_in + fan_out)) */
+  NNC_INIT_HE = 2,        /* normal, deviation sqrt(2 / fan_in) */
+  NNC_INIT_UNIFORM = 3,   /* in [a, b) */
+  NNC_INIT_NORMAL = 4,    /* deviation a */
+  NNC_INIT_ORTHOGONAL = 5 /* rows or columns orthonormal, of the matrix [shape[0], rest] */
 } nnc_initializer;
 
 typedef struct nnc_weight {
@@ -55,14 +55,14 @@ typedef struct nnc_weight {
 typedef struct nnc_frame {
   char *workspace;
   char *weights;
-  char *prepared;              /* values that depend on weights alone */
-  char *state;                 /* recurrent state of the context */
-  void *const *arguments;      /* inputs, then outputs */
-  const int64_t *dims;         /* batch, then each free dimension's length */
-  const int64_t *offsets;      /* of buffers in the workspace, from `plan` */
+  char *prepared;               /* values that depend on weights alone */
+  char *state;                  /* recurrent state of the context */
+  void *const *arguments;       /* inputs, then outputs */
+  const int64_t *dims;          /* batch, then each free dimension's length */
+  const int64_t *offsets;       /* of buffers in the workspace, from `plan` */
   const int32_t *const *ragged; /* for each free dimension: length of each example; never null */
-  struct nnc_tasks *tasks;     /* passed to kernels as their user context */
-  int64_t isa;                 /* index of the kernel table: 0 AVX2, 1 AVX-512 */
+  struct nnc_tasks *tasks;      /* passed to kernels as their user context */
+  int64_t isa;                  /* index of the kernel table: 0 AVX2, 1 AVX-512 */
 } nnc_frame;
 
 /** The user context of kernels: who runs a parallel loop. Generated code sets
@@ -99,10 +99,10 @@ typedef struct nnc_function {
   int32_t (*run)(const nnc_frame *frame);
 } nnc_function;
 
-#define NNC_FUNCTION_STEP 1   /* runs one step on the context's state; every free length is 1 */
+#define NNC_FUNCTION_STEP 1 /* runs one step on the context's state; every free length is 1 */
 
 struct nnc_network {
-  int32_t version; /* NNC_NETWORK_VERSION */
+  int32_t version;  /* NNC_NETWORK_VERSION */
   int32_t isa_mask; /* bit nnc_isa is set for each set of kernels it carries */
   const char *name;
   const char *compiler; /* "nnc 1.0.0" */

@@ -83,7 +83,8 @@ typedef struct nnc_model_options {
 } nnc_model_options;
 
 /** Makes a model with initialized weights. options may be null. */
-NNC_API nnc_status nnc_model_create(const nnc_network *network, const nnc_model_options *options, nnc_model **out_model);
+NNC_API nnc_status nnc_model_create(const nnc_network *network, const nnc_model_options *options,
+                                    nnc_model **out_model);
 NNC_API void nnc_model_destroy(nnc_model *model);
 
 /** Bytes that a model of this network needs from its caller. */
