@@ -4,8 +4,8 @@
 usage: run.py --build DIR [SUITE...]
 
 Suites: lit (every station, with FileCheck), unit (GoogleTest), conformance
-(every layer against values made by PyTorch), examples (their programs). The
-last line is `N passed, N failed`; the exit status is 0 when none failed.
+(every layer against values made by PyTorch), examples (their programs),
+mutations (of programs, through the whole compiler). The last line is `N passed, N failed`; the exit status is 0 when none failed.
 """
 
 import argparse
@@ -78,7 +78,17 @@ def run_examples(build):
     return len(programs) - len(failed), len(failed) or int(not programs)
 
 
-SUITES = {"lit": run_lit, "unit": run_unit, "conformance": run_conformance, "examples": run_examples}
+def run_mutations(build):
+    return run_script([VENV / "python", TEST / "mutations.py", "--build", build])
+
+
+SUITES = {
+    "lit": run_lit,
+    "unit": run_unit,
+    "conformance": run_conformance,
+    "examples": run_examples,
+    "mutations": run_mutations,
+}
 
 
 def main():

@@ -20,6 +20,13 @@ void scheduleReduce(Group &group, const Isa &isa);
 /// Makes the loops of a result from number `first` on one parallel loop.
 void parallelizeOuter(const Stage &out, size_t first);
 
+/// Most bytes of a stage on the stack.
+constexpr int64_t maxStackBytes = 256 << 10;
+
+/// Keeps a stage on the stack: Halide puts more than 16 KB on the heap unless it
+/// is told registers, which on a processor are the stack.
+constexpr Halide::MemoryType onStack = Halide::MemoryType::Register;
+
 /// Whether a spatial dimension of a padded image is known only at the call.
 bool hasFreeWindow(const Stage &padded);
 

@@ -81,9 +81,7 @@ void scheduleConv(Group &group, const Isa &isa) {
   Var channel = padded->loops[0].var;
   for (size_t i = 0; i < 2; ++i)
     padded->func.bound_extent(padded->loops[i].var, static_cast<int>(padded->loops[i].extent));
-  // Halide puts more than 16 KB on the heap unless it is told registers, which on
-  // a processor are the stack.
-  padded->func.compute_at(out, fused).store_in(Halide::MemoryType::Register);
+  padded->func.compute_at(out, fused).store_in(onStack);
   if (padded->loops[0].extent >= isa.vector)
     padded->func.vectorize(channel, isa.vector, TailStrategy::GuardWithIf);
 }

@@ -1,8 +1,8 @@
 //===- Default.cpp - Right for any group ----------------------------------===//
 //
-// Every stage is computed where the second-innermost loop of the result is, for
-// one row of it, on the stack. The innermost loop of the result and of every
-// stage is vectorized where it is at least a vector long.
+// Every stage is computed for one row of the result, or for one element where a
+// row's length is not known or great, on the stack. The innermost loop of the
+// result and of every stage is vectorized where it is at least a vector long.
 //
 //===----------------------------------------------------------------------===//
 
@@ -24,6 +24,8 @@ void scheduleDefault(Group &group, const Isa &isa) {
   auto vectorizes = [&](const Stage &stage) { return !stage.loops.empty() && stage.loops[0].extent >= isa.vector; };
   if (vectorizes(group.out))
     group.out.func.vectorize(loops[0].var, isa.vector, TailStrategy::GuardWithIf);
+  // What lies on the stack has a fixed size: a row, or an element.
+  bool inRows = loops.size() > 1 && loops[0].extent > 0 && loops[0].extent * 4 <= maxStackBytes;
   for (Stage &stage : group.stages) {
     // A border over a length that is not known is computed where it is read.
     if (stage.role == Role::Padded && hasFreeWindow(stage))
@@ -31,8 +33,8 @@ void scheduleDefault(Group &group, const Isa &isa) {
     if (loops.empty())
       stage.func.compute_at(group.out.func, Halide::Var::outermost());
     else
-      stage.func.compute_at(group.out.func, loops.size() > 1 ? loops[1].var : loops[0].var);
-    stage.func.store_in(Halide::MemoryType::Stack);
+      stage.func.compute_at(group.out.func, inRows ? loops[1].var : loops[0].var);
+    stage.func.store_in(onStack);
     if (!vectorizes(stage))
       continue;
     stage.func.vectorize(stage.loops[0].var, isa.vector, TailStrategy::GuardWithIf);

@@ -15,14 +15,13 @@
 
 namespace nnc::targets::x86 {
 
-using Halide::MemoryType;
 using Halide::RVar;
 using Halide::TailStrategy;
 using Halide::Var;
 
 /// Sums a row by vectors: `vector` partial sums, then one across them.
 static void scheduleRow(Stage &stage, Halide::Func out, Var row, int vector) {
-  stage.func.compute_at(out, row).store_in(MemoryType::Stack);
+  stage.func.compute_at(out, row).store_in(onStack);
   int64_t extent = stage.reductions[0].extent;
   if (extent < 2 * vector)
     return;
@@ -30,7 +29,7 @@ static void scheduleRow(Stage &stage, Halide::Func out, Var row, int vector) {
   Var partial("partial");
   stage.func.update().split(k, k, lane, vector, TailStrategy::GuardWithIf);
   Halide::Func sums = stage.func.update().rfactor(lane, partial);
-  sums.compute_at(out, row).store_in(MemoryType::Stack).vectorize(partial, vector);
+  sums.compute_at(out, row).store_in(onStack).vectorize(partial, vector);
   sums.update().vectorize(partial, vector);
 }
 
@@ -55,7 +54,10 @@ static void scheduleAlongRows(Group &group, const Isa &isa) {
       scheduleRow(stage, out, row, isa.vector);
       continue;
     }
-    stage.func.compute_at(out, row).store_in(MemoryType::Stack);
+    bool isRow = stage.loops.size() == loops.size();
+    if (isRow && stage.loops[0].extent * 4 > maxStackBytes)
+      continue; // computed again where it is read
+    stage.func.compute_at(out, row).store_in(onStack);
     if (stage.loops[0].extent >= isa.vector)
       stage.func.vectorize(stage.loops[0].var, isa.vector, TailStrategy::GuardWithIf);
   }
