@@ -28,8 +28,10 @@ struct HoistWeightsPass : nnc::impl::HoistWeightsBase<HoistWeightsPass> {
     for (auto function : llvm::to_vector(module.getOps<func::FuncOp>()))
       if (function.getName() != "prepare")
         hoistFrom(function);
-    if (prepare)
-      OpBuilder::atBlockEnd(&prepare.getBody().front()).create<func::ReturnOp>(prepare.getLoc());
+    if (!prepare)
+      return;
+    OpBuilder builder = OpBuilder::atBlockEnd(&prepare.getBody().front());
+    func::ReturnOp::create(builder, prepare.getLoc());
   }
 
   /// Whether a value is known once the weights are: weights themselves,
