@@ -46,6 +46,7 @@ struct Expr {
   Location location;
   std::string text;
   double number = 0;
+  uint32_t depth = 1; ///< of the tree below; the parser bounds it
   std::vector<ExprPtr> operands;
   std::vector<Argument> arguments;
   std::vector<Subscript> subscripts;

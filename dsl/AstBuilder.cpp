@@ -2,9 +2,14 @@
 
 #include "dsl/AstBuilder.h"
 
+#include <algorithm>
+#include <cmath>
 #include <cstdlib>
 
 namespace nnc::dsl {
+
+/// Chains grow to the left, and what goes through a tree recurses.
+static constexpr uint32_t maxDepth = 1000;
 
 //===----------------------------------------------------------------------===//
 // Places in the text
@@ -32,11 +37,39 @@ ExprPtr AstBuilder::make(Expr::Kind kind, antlr4::ParserRuleContext *tree, std::
   return expr;
 }
 
+/// Knows its depth from what it is made of. What is too deep becomes a name.
+ExprPtr AstBuilder::finish(ExprPtr expr) {
+  auto include = [&](const ExprPtr &part) {
+    if (part)
+      expr->depth = std::max(expr->depth, part->depth + 1);
+  };
+  for (const ExprPtr &operand : expr->operands)
+    include(operand);
+  for (const Argument &argument : expr->arguments)
+    include(argument.value);
+  for (const Subscript &subscript : expr->subscripts) {
+    include(subscript.first);
+    include(subscript.last);
+  }
+  if (expr->depth <= maxDepth)
+    return expr;
+  if (diagnostics.empty())
+    diagnostics.push_back({Diagnostic::Severity::Error,
+                           expr->location,
+                           "an expression has more than the limit of " + std::to_string(maxDepth) +
+                               " operators and calls one after the other",
+                           {{expr->location, "give a part of it a name of its own"}}});
+  auto leaf = std::make_unique<Expr>();
+  leaf->kind = Expr::Kind::Name;
+  leaf->location = expr->location;
+  return leaf;
+}
+
 ExprPtr AstBuilder::makeBinary(std::string op, ExprPtr left, ExprPtr right, antlr4::ParserRuleContext *tree) {
   ExprPtr expr = make(Expr::Kind::Binary, tree, std::move(op));
   expr->operands.push_back(std::move(left));
   expr->operands.push_back(std::move(right));
-  return expr;
+  return finish(std::move(expr));
 }
 
 //===----------------------------------------------------------------------===//
@@ -222,7 +255,7 @@ ExprPtr AstBuilder::buildExpr(NNParser::ExprContext *tree) {
   ExprPtr choice = make(Expr::Kind::If, tree);
   for (auto *part : tree->expr())
     choice->operands.push_back(buildExpr(part));
-  return choice;
+  return finish(std::move(choice));
 }
 
 ExprPtr AstBuilder::buildChain(NNParser::ChainContext *tree) {
@@ -231,7 +264,7 @@ ExprPtr AstBuilder::buildChain(NNParser::ChainContext *tree) {
     ExprPtr pipe = make(Expr::Kind::Pipe, stage);
     pipe->operands.push_back(std::move(value));
     pipe->operands.push_back(buildPostfix(stage));
-    value = std::move(pipe);
+    value = finish(std::move(pipe));
   }
   return value;
 }
@@ -255,7 +288,7 @@ ExprPtr AstBuilder::buildNegation(NNParser::NegationContext *tree) {
     return buildComparison(tree->comparison());
   ExprPtr negation = make(Expr::Kind::Unary, tree, "not");
   negation->operands.push_back(buildNegation(tree->negation()));
-  return negation;
+  return finish(std::move(negation));
 }
 
 /// The text of the operator that is child number `index` of a tree.
@@ -296,7 +329,7 @@ ExprPtr AstBuilder::buildSign(NNParser::SignContext *tree) {
     return buildPostfix(tree->postfix());
   ExprPtr negative = make(Expr::Kind::Unary, tree, "-");
   negative->operands.push_back(buildSign(tree->sign()));
-  return negative;
+  return finish(std::move(negative));
 }
 
 ExprPtr AstBuilder::buildPostfix(NNParser::PostfixContext *tree) {
@@ -306,12 +339,12 @@ ExprPtr AstBuilder::buildPostfix(NNParser::PostfixContext *tree) {
       ExprPtr built = make(Expr::Kind::Call, tree);
       built->operands.push_back(std::move(value));
       buildArguments(call, *built);
-      value = std::move(built);
+      value = finish(std::move(built));
     } else if (auto *index = dynamic_cast<NNParser::IndexContext *>(child)) {
       ExprPtr built = make(Expr::Kind::Index, tree);
       built->operands.push_back(std::move(value));
       buildSubscripts(index, *built);
-      value = std::move(built);
+      value = finish(std::move(built));
     }
   }
   return value;
@@ -350,6 +383,8 @@ ExprPtr AstBuilder::buildPrimary(NNParser::PrimaryContext *tree) {
   if (tree->NUMBER()) {
     ExprPtr number = make(Expr::Kind::Number, tree, tree->NUMBER()->getText());
     number->number = std::strtod(number->text.c_str(), nullptr);
+    if (!std::isfinite(number->number))
+      diagnostics.push_back({Diagnostic::Severity::Error, number->location, "is too large for a number", {}});
     return number;
   }
   if (tree->SIZE()) {
@@ -360,6 +395,8 @@ ExprPtr AstBuilder::buildPrimary(NNParser::PrimaryContext *tree) {
       if (size->text.find(unit) != std::string::npos)
         break;
     }
+    if (!std::isfinite(size->number))
+      diagnostics.push_back({Diagnostic::Severity::Error, size->location, "is too large for a number", {}});
     return size;
   }
   if (tree->expr().empty()) {
@@ -372,7 +409,7 @@ ExprPtr AstBuilder::buildPrimary(NNParser::PrimaryContext *tree) {
   ExprPtr tuple = make(Expr::Kind::Tuple, tree);
   for (auto *part : tree->expr())
     tuple->operands.push_back(buildExpr(part));
-  return tuple;
+  return finish(std::move(tuple));
 }
 
 } // namespace nnc::dsl

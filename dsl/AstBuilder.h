@@ -48,6 +48,7 @@ private:
 
   ExprPtr make(Expr::Kind kind, antlr4::ParserRuleContext *tree, std::string text = {});
   ExprPtr makeBinary(std::string op, ExprPtr left, ExprPtr right, antlr4::ParserRuleContext *tree);
+  ExprPtr finish(ExprPtr expr);
   Location locate(antlr4::Token *token) const;
   Location locate(antlr4::ParserRuleContext *tree) const;
 

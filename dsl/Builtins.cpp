@@ -123,8 +123,11 @@ Item Elaborator::applyDense(const LayerValue &layer, Value x, Scope &scope, cons
 static std::optional<Dim> slide(Dim dim, int64_t span, int64_t stride, int64_t added) {
   if (!dim.isFixed()) {
     // floor((length + added - span) / stride) + 1
-    dim.offset += dim.stride * (added - span + stride);
-    dim.stride *= stride;
+    int64_t offset;
+    if (__builtin_mul_overflow(dim.stride, added - span + stride, &offset) ||
+        __builtin_add_overflow(dim.offset, offset, &dim.offset) ||
+        __builtin_mul_overflow(dim.stride, stride, &dim.stride))
+      return std::nullopt;
     return dim;
   }
   if (dim.size + added < span)
@@ -164,15 +167,15 @@ Item Elaborator::applyConv(const LayerValue &layer, Value x, Scope &scope, const
                     {location, "padding = " + std::to_string((span - type.shape[i].size + 1) / 2) +
                                    " would make it fit"}});
     type.shape[i] = *dim;
-    taps *= (*kernel)[i];
+    taps = multiplyExtents(taps, (*kernel)[i]);
   }
   std::string path = childPath(scope, layer);
   std::vector<int64_t> shape = *kernel;
   shape.push_back(channels / groups);
   shape.push_back(n);
   Initializer init;
-  init.fanIn = taps * (channels / groups);
-  init.fanOut = taps * (n / groups);
+  init.fanIn = multiplyExtents(taps, channels / groups);
+  init.fanOut = multiplyExtents(taps, n / groups);
   Value weight = readWeight(path + ".kernel", shape, init, /*trainable=*/true, location);
   type.shape.back() = Dim::fixed(n);
   Value result = emit("conv", {x, weight}, type, scope, location,
@@ -269,6 +272,9 @@ Item Elaborator::applyReduction(const LayerValue &layer, Value x, Scope &scope, 
                    {originOf(x, "the value")});
     if (name == "softmax" || name == "log_softmax")
       return tensor(emit(name, {x}, type, scope, location));
+    if (name == "predict" && numberOf(layer, "beam") > 1 && !isTraining)
+      network.pending.push_back(
+          {Diagnostic::Severity::Error, location, "beam search is checked, but not compiled yet", {}});
     type.element = Element::Class;
     type.classes = type.shape.back().size;
     type.shape.pop_back();

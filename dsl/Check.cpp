@@ -9,6 +9,8 @@
 
 namespace nnc::dsl {
 
+static constexpr size_t maxDeclarations = 256;
+
 //===----------------------------------------------------------------------===//
 // What no output needs
 //===----------------------------------------------------------------------===//
@@ -164,6 +166,9 @@ private:
   }
 
   void addNetworks(const Ast &ast) {
+    if (ast.networks.size() > maxDeclarations || ast.trains.size() > maxDeclarations)
+      return error({ast.source, 1, 1, 0}, "has more than the limit of " + std::to_string(maxDeclarations) +
+                                              " networks or train blocks");
     for (const NetworkDecl &network : ast.networks) {
       auto known = std::find_if(networks.begin(), networks.end(),
                                 [&](const NetworkDecl *other) { return other->name == network.name; });
@@ -203,6 +208,8 @@ private:
       if (network.freeDims.size() > lengths)
         error(train->location, "`" + network.freeDims.back().name + "` is no length of network `" + declaration.name + "`");
       DeadRemover(result.forward).run();
+      network.pending.push_back({Diagnostic::Severity::Warning, train->location,
+                                 "`train` is checked, but not compiled yet: the library has inference alone", {}});
       network.trains.push_back(std::move(result));
     }
     if (isGood)

@@ -4,22 +4,85 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace nnc::dsl {
 
 static constexpr int64_t maxElements = (int64_t(1) << 31) - 1;
 static constexpr size_t maxOperations = 100000;
+static constexpr size_t maxSteps = 1000000;
+static constexpr size_t maxErrors = 100;
 static constexpr size_t maxCalls = 64;
+static constexpr size_t maxRank = 16;
+static constexpr size_t maxLengths = 64;
+static constexpr size_t maxPath = 1024;
 
 //===----------------------------------------------------------------------===//
 // Values and messages
 //===----------------------------------------------------------------------===//
 
 Item Elaborator::error(const Location &location, const std::string &message, std::vector<Note> notes) {
+  if (program.isExhausted)
+    return {};
+  if (program.diagnostics.size() >= maxErrors) {
+    program.isExhausted = true;
+    program.diagnostics.push_back({Diagnostic::Severity::Error, location,
+                                   "has more than the limit of " + std::to_string(maxErrors) +
+                                       " errors; what follows is not checked", {}});
+    return {};
+  }
   if (!stack.empty() && program.standard.count(stack.back()->name) == 0)
     notes.push_back({stack.back()->location, "in layer `" + stack.back()->name + "`"});
   program.diagnostics.push_back({Diagnostic::Severity::Error, location, message, std::move(notes)});
   return {};
+}
+
+/// Says that a limit is reached, the last thing that is said.
+Item Elaborator::exhaust(const Location &location, const std::string &message, std::vector<Note> notes) {
+  error(location, message, std::move(notes));
+  program.isExhausted = true;
+  return {};
+}
+
+/// Whether there is anything left for one more step.
+bool Elaborator::spend(const Location &location) {
+  if (!program.isExhausted && ++program.steps > maxSteps)
+    exhaust(location, "the program takes more than the limit of " + std::to_string(maxSteps) + " steps to write out");
+  return !program.isExhausted;
+}
+
+void Elaborator::countOperation(const Location &location) {
+  if (++program.operations > maxOperations)
+    exhaust(location, "the program has more than the limit of " + std::to_string(maxOperations) + " operations");
+}
+
+int64_t multiplyExtents(int64_t a, int64_t b) {
+  int64_t product;
+  return __builtin_mul_overflow(a, b, &product) ? std::numeric_limits<int64_t>::max() : product;
+}
+
+Item settle(Item item) {
+  if (item.is(Item::Kind::Dim) && item.dim.isFixed()) {
+    item.kind = Item::Kind::Number;
+    item.number = static_cast<double>(item.dim.size);
+  }
+  return item;
+}
+
+bool Elaborator::checkSize(const Type &type, const Location &location) {
+  if (type.shape.size() > maxRank) {
+    exhaust(location, "gives a value of " + std::to_string(type.shape.size()) + " dimensions, more than the limit of " +
+                          std::to_string(maxRank));
+    return false;
+  }
+  int64_t elements = 1;
+  for (const Dim &dim : type.shape)
+    if (dim.isFixed() && dim.size > 0)
+      elements = multiplyExtents(elements, dim.size);
+  if (elements > maxElements)
+    error(location, "gives a value of shape " + describe(type) + ", which has more than the limit of " +
+                        std::to_string(maxElements) + " elements");
+  return elements <= maxElements;
 }
 
 Item Elaborator::tensor(Value value) const {
@@ -64,16 +127,8 @@ Value Elaborator::addValue(Type type, const Location &location, std::string name
 
 Value Elaborator::emit(const std::string &name, std::vector<Value> operands, Type type, Scope &scope,
                        const Location &location, std::vector<std::pair<std::string, Attribute>> attributes) {
-  int64_t elements = 1;
-  bool isTooLarge = false;
-  for (const Dim &dim : type.shape)
-    if (dim.isFixed() && dim.size > 0)
-      isTooLarge |= __builtin_mul_overflow(elements, dim.size, &elements) || elements > maxElements;
-  if (isTooLarge)
-    error(location, "gives a value of shape " + describe(type) + ", which has more than the limit of " +
-                        std::to_string(maxElements) + " elements");
-  if (++operations == maxOperations)
-    error(location, "the network has more than the limit of " + std::to_string(maxOperations) + " operations");
+  checkSize(type, location);
+  countOperation(location);
   bool depends = std::any_of(operands.begin(), operands.end(), [&](Value value) { return dependsOnInputs(value); });
   Value result = addValue(std::move(type), location);
   if (depends)
@@ -91,13 +146,12 @@ Value Elaborator::emit(const std::string &name, std::vector<Value> operands, Typ
 
 Value Elaborator::readWeight(const std::string &path, const std::vector<int64_t> &shape, Initializer init,
                              bool trainable, const Location &location) {
-  auto known = std::find_if(network.weights.begin(), network.weights.end(),
-                            [&](const Weight &weight) { return weight.name == path; });
-  if (known == network.weights.end())
+  auto [known, isNew] = weights.emplace(path, network.weights.size());
+  if (isNew)
     network.weights.push_back({path, shape, init, trainable, location});
-  else if (known->shape != shape)
+  else if (const Weight &weight = network.weights[known->second]; weight.shape != shape)
     error(location, "shares weight `" + path + "`, whose shape differs here",
-          {{known->location, "`" + path + "` is first used here"}});
+          {{weight.location, "`" + path + "` is first used here"}});
   if (auto read = reads.find(path); read != reads.end())
     return read->second;
   Type type;
@@ -123,6 +177,7 @@ std::string Elaborator::childPath(Scope &scope, const LayerValue &layer) {
 //===----------------------------------------------------------------------===//
 
 bool Elaborator::declare(Scope &scope, const std::string &name, Definition definition) {
+  spend(definition.location);
   auto [known, isNew] = scope.names.emplace(name, definition);
   if (!isNew)
     error(definition.location, "`" + name + "` is defined twice",
@@ -131,13 +186,9 @@ bool Elaborator::declare(Scope &scope, const std::string &name, Definition defin
 }
 
 Item Elaborator::lookup(const std::string &name, Scope &scope, const Location &location) {
-  std::vector<std::string> candidates;
-  for (Scope *at = &scope; at; at = at->parent) {
+  for (Scope *at = &scope; at; at = at->parent)
     if (auto found = at->names.find(name); found != at->names.end())
       return force(found->second, *at);
-    for (auto &[candidate, definition] : at->names)
-      candidates.push_back(candidate);
-  }
   Item item;
   item.location = location;
   if (name == "same" || name == "valid") {
@@ -156,6 +207,10 @@ Item Elaborator::lookup(const std::string &name, Scope &scope, const Location &l
       item.layer->builtin = builtin;
     return item;
   }
+  std::vector<std::string> candidates;
+  for (Scope *at = &scope; at; at = at->parent)
+    for (auto &[candidate, definition] : at->names)
+      candidates.push_back(candidate);
   for (auto &[layer, declaration] : program.layers)
     candidates.push_back(layer);
   for (const Layer &layer : builtinLayers())
@@ -222,6 +277,10 @@ std::optional<Dim> Elaborator::evaluateDim(const Expr &expr, Scope &scope, bool 
       if (known == network.freeDims.end()) {
         if (name->text == "batch")
           error(name->location, "a length may not be called `batch`, which is the number of examples");
+        if (network.freeDims.size() >= maxLengths) {
+          exhaust(name->location, "the network has more than the limit of " + std::to_string(maxLengths) + " lengths");
+          return std::nullopt;
+        }
         network.freeDims.push_back({name->text, 0, name->location});
         known = network.freeDims.end() - 1;
       }
@@ -270,7 +329,10 @@ std::optional<Type> Elaborator::evaluatePort(const PortDecl &port, Scope &scope,
 void Elaborator::declareInput(const PortDecl &port, Scope &scope) {
   Definition definition;
   definition.location = port.location;
-  if (std::optional<Type> type = evaluatePort(port, scope, /*introducesDims=*/true)) {
+  if (!spend(port.location))
+    return;
+  if (std::optional<Type> type = evaluatePort(port, scope, /*introducesDims=*/true);
+      type && checkSize(*type, port.location)) {
     Value value = addValue(*type, port.location, port.name);
     batched.insert(value);
     function.inputs.push_back({port.name, value});
@@ -286,7 +348,7 @@ std::optional<Initializer> Elaborator::evaluateInitializer(const Expr *expr, con
   init.fanOut = shape.empty() ? 1 : shape.front();
   init.fanIn = 1;
   for (size_t i = 1; i < shape.size(); ++i)
-    init.fanIn *= shape[i];
+    init.fanIn = multiplyExtents(init.fanIn, shape[i]);
   if (!expr)
     return init;
   const Expr *head = expr->kind == Expr::Kind::Call ? expr->operands[0].get() : expr;
@@ -437,11 +499,13 @@ Item Elaborator::callDeclared(const LayerValue &layer, std::vector<Item> values,
                                " values, not " + std::to_string(values.size()),
                  {{decl.location, "`" + decl.name + "` is declared here"}});
   if (stack.size() >= maxCalls)
-    return error(location, "layers call each other more than " + std::to_string(maxCalls) + " deep",
+    return exhaust(location, "layers call each other more than " + std::to_string(maxCalls) + " deep",
                  {{decl.location, "`" + decl.name + "` is declared here"}});
   Scope body;
   body.block = scope.block;
   body.path = childPath(scope, layer);
+  if (body.path.size() > maxPath)
+    return exhaust(location, "a path of layers has more than the limit of " + std::to_string(maxPath) + " characters");
   body.results = &decl.results;
   stack.push_back(&decl);
   for (auto &[name, item] : layer.arguments)

@@ -31,6 +31,7 @@ struct LayerValue {
   std::string path;    ///< of an instance with a name of its own; else empty
   int64_t times = 0;   ///< of `repeat(times, layer)`
   std::shared_ptr<LayerValue> repeated;
+  int depth = 1; ///< of layers given to layers
   std::string getName() const { return repeated ? "repeat" : builtin ? builtin->name : declared->name; }
 };
 
@@ -97,12 +98,24 @@ struct Program {
   std::map<std::string, const LayerDecl *> layers; ///< declared, imported, standard
   std::set<std::string> standard;                  ///< of these, the standard library's
   Diagnostics &diagnostics;
+  // What a program may cost, over all its networks and train blocks.
+  size_t operations = 0, steps = 0;
+  bool isExhausted = false; ///< a limit was reached and said: nothing more is evaluated
 };
+
+/// a * b of extents; what does not fit is the largest number.
+int64_t multiplyExtents(int64_t a, int64_t b);
+
+/// A fixed length of a layer's shape is a number wherever one is wanted.
+Item settle(Item item);
 
 class Elaborator {
 public:
   Elaborator(Program &program, Network &network, Function &function, const NetworkDecl &declaration)
-      : program(program), network(network), function(function), declaration(declaration) {}
+      : program(program), network(network), function(function), declaration(declaration) {
+    for (size_t i = 0; i < network.weights.size(); ++i)
+      weights.emplace(network.weights[i].name, i);
+  }
 
   /// Elaborates the network; for a train block also its labels and loss.
   void elaborateInference();
@@ -196,6 +209,10 @@ private:
   const Type &typeOf(Value value) const { return function.values[value].type; }
   Item tensor(Value value) const;
   Item error(const Location &location, const std::string &message, std::vector<Note> notes = {});
+  Item exhaust(const Location &location, const std::string &message, std::vector<Note> notes = {});
+  bool spend(const Location &location);
+  void countOperation(const Location &location);
+  bool checkSize(const Type &type, const Location &location);
   Note originOf(Value value, const std::string &what) const;
   std::string describe(const Shape &shape) const;
   std::string describe(const Type &type) const;
@@ -206,11 +223,12 @@ private:
   Network &network;
   Function &function;
   const NetworkDecl &declaration;
+  std::map<std::string, size_t> weights; ///< of the network, by name
   std::map<std::string, Value> reads;   ///< weights that were read
   std::set<Value> batched;              ///< values that differ from example to example
   std::map<std::string, Item> given;    ///< `given name = value`
   std::vector<const LayerDecl *> stack; ///< of calls, against recursion
-  size_t operations = 0;
+  int depth = 0; ///< of expressions, through definitions and layers
   bool isTraining = false;
 };
 

@@ -8,6 +8,9 @@
 namespace nnc::dsl {
 
 static constexpr int64_t maxRepeats = 10000;
+static constexpr int maxDepth = 1500;
+static constexpr int maxLayerDepth = 64;
+static constexpr size_t maxParts = 256;
 
 static Item makeNumber(double number, const Location &location) {
   Item item;
@@ -25,7 +28,7 @@ static Item makeBoolean(bool value, const Location &location) {
 
 std::optional<int64_t> Elaborator::evaluateCount(const Expr &expr, Scope &scope, const std::string &what,
                                                  int64_t least) {
-  Item item = evaluate(expr, scope);
+  Item item = settle(evaluate(expr, scope));
   if (item.isError())
     return std::nullopt;
   if (!item.is(Item::Kind::Number) || item.number != std::floor(item.number) || item.number < least ||
@@ -43,7 +46,33 @@ std::optional<int64_t> Elaborator::evaluateCount(const Expr &expr, Scope &scope,
   return static_cast<int64_t>(item.number);
 }
 
+/// How many things a tuple has in all.
+static size_t countParts(const Item &item) {
+  size_t count = 1;
+  for (const Item &part : item.parts)
+    count += countParts(part);
+  return count;
+}
+
+namespace {
+/// Counts how deep the evaluator stands.
+class DepthGuard {
+public:
+  explicit DepthGuard(int &depth) : depth(depth) { ++depth; }
+  ~DepthGuard() { --depth; }
+
+private:
+  int &depth;
+};
+} // namespace
+
 Item Elaborator::evaluate(const Expr &expr, Scope &scope) {
+  DepthGuard guard(depth);
+  if (!spend(expr.location))
+    return {};
+  if (depth > maxDepth)
+    return exhaust(expr.location, "definitions need each other more than the limit of " + std::to_string(maxDepth) +
+                                      " deep");
   switch (expr.kind) {
   case Expr::Kind::Name:
     return lookup(expr.text, scope, expr.location);
@@ -69,7 +98,8 @@ Item Elaborator::evaluate(const Expr &expr, Scope &scope) {
     tuple.kind = Item::Kind::Tuple;
     tuple.location = expr.location;
     for (const ExprPtr &part : expr.operands)
-      tuple.parts.push_back(evaluate(*part, scope));
+      if (tuple.parts.push_back(evaluate(*part, scope)); countParts(tuple) > maxParts)
+        return error(expr.location, "a tuple has more than the limit of " + std::to_string(maxParts) + " parts");
     return tuple;
   }
   }
@@ -77,7 +107,7 @@ Item Elaborator::evaluate(const Expr &expr, Scope &scope) {
 }
 
 Item Elaborator::evaluateUnary(const Expr &expr, Scope &scope) {
-  Item item = evaluate(*expr.operands[0], scope);
+  Item item = settle(evaluate(*expr.operands[0], scope));
   if (item.isError())
     return item;
   if (expr.text == "-" && item.is(Item::Kind::Number))
@@ -90,14 +120,14 @@ Item Elaborator::evaluateUnary(const Expr &expr, Scope &scope) {
 Item Elaborator::evaluateNumbers(const Expr &expr, const Item &left, const Item &right) {
   double a = left.number, b = right.number;
   const std::string &op = expr.text;
-  if (op == "+")
-    return makeNumber(a + b, expr.location);
-  if (op == "-")
-    return makeNumber(a - b, expr.location);
-  if (op == "*" || op == ".*")
-    return makeNumber(a * b, expr.location);
-  if (op == "/" || op == "./")
-    return b == 0 ? error(expr.location, "divides by 0") : makeNumber(a / b, expr.location);
+  bool isQuotient = op == "/" || op == "./", isProduct = op == "*" || op == ".*";
+  if (isQuotient && b == 0)
+    return error(expr.location, "divides by 0");
+  if (isQuotient || isProduct || op == "+" || op == "-") {
+    double result = isQuotient ? a / b : isProduct ? a * b : op == "+" ? a + b : a - b;
+    return std::isfinite(result) ? makeNumber(result, expr.location)
+                                 : error(expr.location, "gives a number that is too large");
+  }
   if (op == "and" || op == "or")
     return makeBoolean(op == "and" ? a != 0 && b != 0 : a != 0 || b != 0, expr.location);
   bool holds = op == "==" ? a == b : op == "!=" ? a != b : op == "<" ? a < b : op == "<=" ? a <= b
@@ -107,7 +137,7 @@ Item Elaborator::evaluateNumbers(const Expr &expr, const Item &left, const Item 
 }
 
 Item Elaborator::evaluateBinary(const Expr &expr, Scope &scope) {
-  Item left = evaluate(*expr.operands[0], scope), right = evaluate(*expr.operands[1], scope);
+  Item left = settle(evaluate(*expr.operands[0], scope)), right = settle(evaluate(*expr.operands[1], scope));
   if (left.isError() || right.isError())
     return {};
   auto isKnown = [](const Item &item) { return item.is(Item::Kind::Number) || item.is(Item::Kind::Boolean); };
@@ -199,11 +229,16 @@ Item Elaborator::evaluateSpecial(const Expr &expr, const std::string &name, Scop
     item.layer = std::make_shared<LayerValue>();
     item.layer->times = *times;
     item.layer->repeated = layer.layer;
+    if ((item.layer->depth = layer.layer->depth + 1) > maxLayerDepth)
+      return error(expr.location, "gives layers to layers more than the limit of " + std::to_string(maxLayerDepth) +
+                                      " deep");
     item.layer->isBound = true;
     return item;
   }
   if ((name == "sum" || name == "mean") && expr.arguments.size() == 2 && expr.arguments[0].binds)
     return reduceOver(expr, name, scope);
+  if (program.layers.count(name) == 0 && (name == "repeat" || name == "channels"))
+    return error(expr.location, name == "repeat" ? "`repeat` takes a number and a layer" : "`channels` takes one value");
   isSpecial = false;
   return {};
 }
@@ -266,9 +301,13 @@ Item Elaborator::apply(const std::shared_ptr<LayerValue> &layer, std::vector<Ite
   for (const Item &value : values)
     if (value.isError())
       return {};
+  if (!spend(location))
+    return {};
   if (layer->repeated) {
+    if (values.size() != 1)
+      return error(location, "a repeated layer takes 1 value, not " + std::to_string(values.size()));
     Item value = values.front();
-    for (int64_t i = 0; i < layer->times && !value.isError() && operations < 200000; ++i)
+    for (int64_t i = 0; i < layer->times && !value.isError(); ++i)
       value = apply(layer->repeated, {value}, scope, location);
     return value;
   }
@@ -314,7 +353,7 @@ Item Elaborator::evaluateIndex(const Expr &expr, Scope &scope) {
   if (step && step->kind == Expr::Kind::Binary && (step->text == "-" || step->text == "+") &&
       step->operands[0]->kind == Expr::Kind::Name && findLoop(scope, step->operands[0]->text)) {
     Item offset = evaluate(*step->operands[1], scope);
-    if (!offset.is(Item::Kind::Number) || offset.number != std::floor(offset.number))
+    if (!offset.is(Item::Kind::Number) || offset.number != std::floor(offset.number) || std::abs(offset.number) > 1e9)
       return offset.isError() ? offset : error(step->location, "an earlier step is a whole number of steps back");
     lag = static_cast<int64_t>(step->text == "-" ? offset.number : -offset.number);
     step = step->operands[0].get();

@@ -3,6 +3,7 @@
 #include "dsl/Elaborate.h"
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 
 namespace nnc::dsl {
@@ -94,6 +95,11 @@ std::optional<Type> Elaborator::stateType(const StartDecl &start, const Item &va
 
 std::optional<Value> Elaborator::makeStart(const StartDecl &start, const Item &value, const Type &type, Scope &scope) {
   if (value.is(Item::Kind::Number)) {
+    bool isClass = value.number == std::floor(value.number) && value.number >= 0 && value.number <= 2147483647.0;
+    if (type.element == Element::Class && !isClass) {
+      error(start.location, "`" + start.name + "` is a class, and starts with a number that is none");
+      return std::nullopt;
+    }
     Value number = constant(value.number, type.element, scope, start.location);
     function.values[number].type.classes = type.classes;
     return type.shape.empty() ? number : broadcast(number, type.shape, scope, start.location);
@@ -134,6 +140,7 @@ bool Elaborator::declareStates(const Statement &statement, LoopState &loop, Scop
     }
     starts[start.name] = *first;
     for (int64_t lag = 1; lag <= std::max<int64_t>(1, lags[start.name]); ++lag) {
+      countOperation(start.location);
       Value carried = addValue(*type, start.location, start.name);
       batched.insert(carried);
       loop.lagged[start.name].push_back(carried);
@@ -262,7 +269,7 @@ void Elaborator::runEach(const Statement &statement, Scope &scope) {
   Item trip = evaluate(*statement.value, scope);
   LoopState loop;
   loop.index = statement.index;
-  if (trip.is(Item::Kind::Number) && trip.number >= 1 && trip.number <= 1e6)
+  if (trip.is(Item::Kind::Number) && trip.number >= 1 && trip.number <= 1e6 && trip.number == std::floor(trip.number))
     loop.each.trip = Dim::fixed(static_cast<int64_t>(trip.number));
   else if (trip.is(Item::Kind::Dim))
     loop.each.trip = trip.dim;
@@ -310,6 +317,9 @@ void Elaborator::runEach(const Statement &statement, Scope &scope) {
         typeOf(until.value).shape.empty()) {
       loop.each.hasUntil = true;
       loop.each.until = until.value;
+      if (!isTraining)
+        network.pending.push_back({Diagnostic::Severity::Error, statement.until->location,
+                                 "`until` is checked, but not compiled yet", {}});
     } else if (!until.isError()) {
       error(statement.until->location, "`until` takes a truth value of a step");
     }
@@ -372,7 +382,9 @@ void Elaborator::exportLoop(const Statement &statement, LoopState &loop, Operati
 /// `mean(t in T, expression)`: over the steps of a length.
 Item Elaborator::reduceOver(const Expr &expr, const std::string &name, Scope &scope) {
   Item trip = evaluate(*expr.arguments[0].value, scope);
-  if (!trip.is(Item::Kind::Dim) && !trip.is(Item::Kind::Number))
+  bool isCount = trip.is(Item::Kind::Number) && trip.number >= 1 && trip.number <= 1e6 &&
+                 trip.number == std::floor(trip.number);
+  if (!trip.is(Item::Kind::Dim) && !isCount)
     return trip.isError() ? trip : error(expr.arguments[0].location, "`" + name + "` goes through a length");
   // A map over the steps, then the reduction of what it gives.
   LoopState loop;

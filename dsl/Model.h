@@ -13,7 +13,7 @@
 #ifndef NNC_DSL_MODEL_H
 #define NNC_DSL_MODEL_H
 
-#include "dsl/Source.h"
+#include "dsl/Diagnostic.h"
 
 #include <cstdint>
 #include <memory>
@@ -187,6 +187,9 @@ struct Network {
   std::vector<Weight> weights;
   Function infer;
   std::vector<Train> trains;
+  /// What the program says and the compiler has no code for yet. Errors keep the
+  /// network from being compiled; a model that has them can still be looked at.
+  Diagnostics pending;
   Location location;
 };
 

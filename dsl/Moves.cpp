@@ -15,7 +15,7 @@ static int64_t fixedSize(const Shape &shape) {
   int64_t size = 1;
   for (const Dim &dim : shape)
     if (dim.isFixed())
-      size *= dim.size;
+      size = multiplyExtents(size, dim.size);
   return size;
 }
 

@@ -3,6 +3,7 @@
 #include "dsl/Elaborate.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace nnc::dsl {
 
@@ -79,6 +80,8 @@ Item Elaborator::elementwise(const std::string &name, std::vector<Item> operands
   for (const Item &item : operands) {
     isConstant.push_back(item.is(Item::Kind::Number));
     if (compares && hasClass && item.is(Item::Kind::Number)) {
+      if (item.number != std::floor(item.number) || item.number < 0 || item.number > 2147483647.0)
+        return error(location, "compares a class with a number that is none");
       values.push_back(constant(item.number, Element::Class, scope, location));
       continue;
     }

@@ -8,6 +8,8 @@
 
 namespace nnc::dsl {
 
+static constexpr int maxLayerDepth = 64;
+
 static bool isWhole(const Item &item, double least) {
   return item.is(Item::Kind::Number) && item.number == std::floor(item.number) && item.number >= least &&
          item.number <= 2147483647.0;
@@ -79,7 +81,10 @@ std::shared_ptr<LayerValue> Elaborator::bind(const LayerValue &layer, const Expr
         isGood = false;
         return;
       }
+    item = settle(std::move(item));
     item.location = location;
+    if (item.layer)
+      bound->depth = std::max(bound->depth, item.layer->depth + 1);
     bound->arguments.emplace_back(name, std::move(item));
   };
   size_t position = 0;
@@ -105,6 +110,10 @@ std::shared_ptr<LayerValue> Elaborator::bind(const LayerValue &layer, const Expr
       continue;
     }
     give(argument.name, evaluate(*argument.value, scope), argument.location);
+  }
+  if (bound->depth > maxLayerDepth) {
+    error(call.location, "gives layers to layers more than the limit of " + std::to_string(maxLayerDepth) + " deep");
+    return nullptr;
   }
   // What is missing takes its default, or is missed.
   for (const auto &[name, item] : bound->arguments)

@@ -14,10 +14,13 @@
 #include "NNParser.h"
 
 #include <algorithm>
+#include <cctype>
 
 namespace nnc::dsl {
 
 static constexpr size_t maxBytes = 1 << 20;
+static constexpr size_t maxName = 128;
+static constexpr size_t maxErrors = 100; // of form; what follows from the first ones helps nobody
 static constexpr int maxNesting = 256;
 
 static void addError(Diagnostics &diagnostics, Location location, std::string message, std::vector<Note> notes = {}) {
@@ -41,7 +44,8 @@ static size_t sequenceLength(const std::string &text, size_t at) {
 }
 
 /// What makes the generated parser call itself: brackets, and the words and
-/// signs that stand before an expression.
+/// signs that stand before an expression. It may count too much, never
+/// too little.
 namespace {
 class NestingScan {
 public:
@@ -55,16 +59,17 @@ public:
         addError(diagnostics, here(), "is not UTF-8");
         return false;
       }
-      if (text.compare(at, 2, "//") == 0)
+      if (text.compare(at, 2, "//") == 0) {
         skipTo('\n');
-      else if (text[at] == '"')
+      } else if (text[at] == '"') {
         skipString();
-      else if (std::isalpha(static_cast<unsigned char>(text[at])) || text[at] == '_')
-        readWord();
-      else if (!readSign(text[at]))
-        return false;
-      else
+      } else if (std::isalpha(static_cast<unsigned char>(text[at])) || text[at] == '_') {
+        if (!readWord())
+          return false;
+      } else {
+        readSign(text[at]);
         advance(length);
+      }
       if (depth + prefixes > maxNesting) {
         addError(diagnostics, here(), "is nested more than " + std::to_string(maxNesting) + " deep");
         return false;
@@ -94,20 +99,32 @@ private:
     while (at < source->text.size() && source->text[at] != '"' && source->text[at] != '\n')
       advance(1);
     advance(1);
+    follows = Previous::Other;
   }
 
-  void readWord() {
+  bool readWord() {
+    Location location = here();
     size_t start = at;
     while (at < source->text.size() &&
            (std::isalnum(static_cast<unsigned char>(source->text[at])) || source->text[at] == '_'))
       advance(1);
     std::string word = source->text.substr(start, at - start);
-    if (word == "if" || word == "then" || word == "else" || word == "not" || word == "each")
-      ++prefixes;
+    if (word.size() > maxName) {
+      addError(diagnostics, location,
+               "is a name of " + std::to_string(word.size()) + " characters, more than the limit of " +
+                   std::to_string(maxName));
+      return false;
+    }
+    bool isPrefix = word == "if" || word == "not";
+    prefixes += isPrefix;
+    bool isJoint = isPrefix || word == "then" || word == "else" || word == "and" || word == "or" || word == "in";
+    follows = isJoint ? Previous::Other : Previous::Operand;
+    return true;
   }
 
-  /// Prefixes count until something ends the expression that they stand before.
-  bool readSign(char sign) {
+  /// Prefixes count until something ends the expression that they stand before:
+  /// a bracket, a comma, or the name of the next definition with its `=`.
+  void readSign(char sign) {
     if (sign == '(' || sign == '[' || sign == '{') {
       open.push_back(prefixes);
       depth += 1 + prefixes;
@@ -116,22 +133,26 @@ private:
       depth -= 1 + open.back();
       prefixes = sign == '}' ? 0 : open.back();
       open.pop_back();
-    } else if (sign == '-') {
+    } else if (sign == '-' && follows != Previous::Operand) {
       ++prefixes;
-    } else if (sign == ',' || sign == '=' || (sign == '\n' && !isContinued())) {
+    } else if (sign == ',' || (sign == '=' && follows == Previous::Operand && source->text.compare(at, 2, "==") != 0)) {
       prefixes = 0;
     }
-    return true;
+    if (sign == ')' || sign == ']' || std::isdigit(static_cast<unsigned char>(sign)))
+      follows = Previous::Operand;
+    else if (!std::isspace(static_cast<unsigned char>(sign)))
+      follows = Previous::Other;
   }
 
-  /// Whether the expression may go on in the next line: a run of prefixes does.
-  bool isContinued() const { return prefixes > 8; }
+  /// What stands before: after an operand `-` subtracts.
+  enum class Previous { Operand, Other };
 
   const SourcePtr &source;
   Diagnostics &diagnostics;
   size_t at = 0, lineStart = 0;
   uint32_t line = 1;
   int depth = 0, prefixes = 0;
+  Previous follows = Previous::Other;
   std::vector<int> open;
 };
 } // namespace
@@ -148,6 +169,8 @@ public:
 
   void syntaxError(antlr4::Recognizer *recognizer, antlr4::Token *token, size_t line, size_t column,
                    const std::string &, std::exception_ptr) override {
+    if (diagnostics.size() >= maxErrors)
+      return;
     Location location{source, static_cast<uint32_t>(line), static_cast<uint32_t>(column + 1), 1};
     bool isEnd = token && token->getType() == antlr4::Token::EOF;
     if (token && !isEnd)

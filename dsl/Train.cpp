@@ -143,7 +143,8 @@ private:
       result.batch = word == "online" ? Train::Batch::Online : Train::Batch::Full;
       return;
     }
-    if (expr.kind == Expr::Kind::Number && expr.number >= 1 && expr.number == std::floor(expr.number)) {
+    if (expr.kind == Expr::Kind::Number && expr.number >= 1 && expr.number <= 2147483647.0 &&
+        expr.number == std::floor(expr.number)) {
       result.batchSize = static_cast<int64_t>(expr.number);
       return;
     }
@@ -160,7 +161,7 @@ private:
       else
         numbers.push_back(number(*argument.value).value_or(1));
     }
-    auto count = [&](size_t i) { return std::max<int64_t>(1, static_cast<int64_t>(numbers[i])); };
+    auto count = [&](size_t i) { return std::max<int64_t>(1, static_cast<int64_t>(std::min(numbers[i], 1e15))); };
     Bptt &bptt = result.bptt;
     if (head == "full" && numbers.empty()) {
       bptt.kind = Bptt::Full;

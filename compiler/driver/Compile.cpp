@@ -164,6 +164,11 @@ ExitCode Compilation::compileNetwork(const dsl::Network &network) {
 
   if (options.emit <= Emit::Planned)
     return printText(toString(*module));
+  report(network.pending, context, sources);
+  if (llvm::any_of(network.pending, [](const dsl::Diagnostic &diagnostic) {
+        return diagnostic.severity == dsl::Diagnostic::Severity::Error;
+      }))
+    return ExitCode::WrongProgram;
   return compilePlanned(*module);
 }
 
