@@ -6,8 +6,11 @@ include(CMakePackageConfigHelpers)
 
 set(NNC_CMAKE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/nnc)
 
-# The compiler finds the libraries that it was linked with.
-set_target_properties(nnc nnc-opt PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON)
+# The compiler finds the libraries that it was linked with. Halide's folder is
+# named, as CMake leaves out what lies in the source tree's Python environment.
+set_target_properties(nnc nnc-opt PROPERTIES
+  INSTALL_RPATH_USE_LINK_PATH ON
+  INSTALL_RPATH "$<TARGET_FILE_DIR:Halide::Halide>")
 install(TARGETS nnc nnc-opt RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/dsl/std DESTINATION ${CMAKE_INSTALL_DATADIR}/nnc FILES_MATCHING PATTERN "*.nn")
 
