@@ -29,8 +29,7 @@ llvm::LogicalResult verifyInferredType(mlir::Operation *op);
 
 namespace OpTrait {
 /// One element of the result from the elements at its place in the operands.
-template <typename ConcreteType>
-class Elementwise : public mlir::OpTrait::TraitBase<ConcreteType, Elementwise> {};
+template <typename ConcreteType> class Elementwise : public mlir::OpTrait::TraitBase<ConcreteType, Elementwise> {};
 } // namespace OpTrait
 
 } // namespace nnc::nn
@@ -54,9 +53,7 @@ OpTy createInferred(mlir::OpBuilder &builder, mlir::Location location, mlir::Val
 }
 
 /// A weight's or result's type, which is ranked after InferShapes.
-inline mlir::RankedTensorType getType(mlir::Value value) {
-  return llvm::cast<mlir::RankedTensorType>(value.getType());
-}
+inline mlir::RankedTensorType getType(mlir::Value value) { return llvm::cast<mlir::RankedTensorType>(value.getType()); }
 
 } // namespace nnc::nn
 

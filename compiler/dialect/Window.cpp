@@ -59,9 +59,9 @@ FailureOr<Extents> inferWindow(Operation *op, RankedTensorType image, const Wind
     }
     int64_t size = extent.size + added;
     if (size < window.strides[i])
-      return op->emitOpError("has a window of ") << window.span(i) << " over an extent of " << extent.size
-                                                 << " with padding " << window.padding[2 * i] << " and "
-                                                 << window.padding[2 * i + 1];
+      return op->emitOpError("has a window of ")
+             << window.span(i) << " over an extent of " << extent.size << " with padding " << window.padding[2 * i]
+             << " and " << window.padding[2 * i + 1];
     extent = size / window.strides[i];
   }
   return extents;

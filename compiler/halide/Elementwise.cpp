@@ -16,12 +16,8 @@ namespace nnc {
 static float toFloat(llvm::APFloat number) { return static_cast<float>(number.convertToDouble()); }
 
 /// max(a, b) that keeps NaN, which Halide's does not.
-static Expr maximum(Expr a, Expr b) {
-  return a.type().is_float() ? math::maximum(a, b) : Halide::max(a, b);
-}
-static Expr minimum(Expr a, Expr b) {
-  return a.type().is_float() ? math::minimum(a, b) : Halide::min(a, b);
-}
+static Expr maximum(Expr a, Expr b) { return a.type().is_float() ? math::maximum(a, b) : Halide::max(a, b); }
+static Expr minimum(Expr a, Expr b) { return a.type().is_float() ? math::minimum(a, b) : Halide::min(a, b); }
 
 /// A comparison that does not hold where either side is NaN.
 static Expr ordered(Expr comparison, const Expr &a, const Expr &b) {

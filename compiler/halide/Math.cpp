@@ -45,8 +45,8 @@ static Expr expInRange(const Expr &x) {
   Expr clamped = Halide::clamp(x, -86.9f, 88.7228394f);
   Expr k = Halide::round(clamped * 1.44269504f);
   Expr r = clamped - k * 0.693359375f - k * -2.12194440e-4f;
-  Expr p = polynomial(r, {1.9875691500e-4f, 1.3981999507e-3f, 8.3334519073e-3f, 4.1665795894e-2f, 1.6666665459e-1f,
-                          5.0000001201e-1f});
+  Expr p = polynomial(
+      r, {1.9875691500e-4f, 1.3981999507e-3f, 8.3334519073e-3f, 4.1665795894e-2f, 1.6666665459e-1f, 5.0000001201e-1f});
   Expr y = p * (r * r) + r + 1.0f;
   return (y + y) * fromBits((Halide::cast<int32_t>(k) + 126) << 23);
 }

@@ -31,8 +31,7 @@ static Func accumulateWindow(AlgorithmBuilder &builder, PoolOp op, Expr initial,
       [&](Expr self, const Indices &indices) {
         Indices x(indices);
         for (unsigned i = 0; i < rank; ++i)
-          x[image.spatial[i]] =
-              indices[image.spatial[i]] * static_cast<int32_t>(window.strides[i]) + r[rank - 1 - i];
+          x[image.spatial[i]] = indices[image.spatial[i]] * static_cast<int32_t>(window.strides[i]) + r[rank - 1 - i];
         return combine(self, image.element(x));
       });
 }

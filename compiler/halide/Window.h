@@ -10,8 +10,8 @@ namespace nnc {
 
 /// The image of a convolution or pool as its windows see it.
 struct WindowedImage {
-  Element element;                       ///< of the padded image; indices count the padding
-  llvm::SmallVector<unsigned> spatial;   ///< the spatial dimensions of the type
+  Element element;                     ///< of the padded image; indices count the padding
+  llvm::SmallVector<unsigned> spatial; ///< the spatial dimensions of the type
 };
 
 /// Pads an image with `fill` where the window reaches over its edge, as a stage

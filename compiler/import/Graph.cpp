@@ -385,8 +385,8 @@ void GraphImporter::importEach(const dsl::Operation &operation) {
     YieldOp::create(builder, loopLocation, next, outputs, until);
   }
 
-  for (auto [result, value] : llvm::zip_equal(ArrayRef(operation.results).take_front(each.outputs.size()),
-                                              loop.getOutputs()))
+  for (auto [result, value] :
+       llvm::zip_equal(ArrayRef(operation.results).take_front(each.outputs.size()), loop.getOutputs()))
     set(result, fixed ? build("nn.batch_major", value, steps) : Value(value));
   for (auto [index, result, value] :
        llvm::enumerate(ArrayRef(operation.results).drop_front(each.outputs.size()), loop.getFinals())) {

@@ -52,9 +52,9 @@ public:
 
 private:
   void importWeight(const dsl::Weight &weight) {
-    auto init = InitializerAttr::get(builder.getContext(), getKind(weight.init.kind),
-                                     builder.getF64FloatAttr(weight.init.a), builder.getF64FloatAttr(weight.init.b),
-                                     weight.init.fanIn, weight.init.fanOut);
+    auto init =
+        InitializerAttr::get(builder.getContext(), getKind(weight.init.kind), builder.getF64FloatAttr(weight.init.a),
+                             builder.getF64FloatAttr(weight.init.b), weight.init.fanIn, weight.init.fanOut);
     auto type = RankedTensorType::get(weight.shape, builder.getF32Type());
     WeightOp::create(builder, locate(weight.location), weight.name, type, init, !weight.trainable);
   }
@@ -68,9 +68,8 @@ private:
   /// The type at the library's boundary, where the batch comes first.
   static RankedTensorType getBoundaryType(GraphImporter &graph, const dsl::Type &type) {
     Extents extents = getExtents(graph.getType(type, /*batched=*/true));
-    auto batch = llvm::find_if(extents, [](const Extent &extent) {
-      return extent.isDynamic() && extent.name.getValue() == batchName;
-    });
+    auto batch = llvm::find_if(
+        extents, [](const Extent &extent) { return extent.isDynamic() && extent.name.getValue() == batchName; });
     std::rotate(extents.begin(), batch, batch + 1);
     return getTensorType(graph.getType(type, true).getElementType(), extents);
   }

@@ -49,9 +49,8 @@ struct HoistWeightsPass : nnc::impl::HoistWeightsBase<HoistWeightsPass> {
   void hoistFrom(func::FuncOp function) {
     SmallVector<Operation *> hoisted;
     function.walk<WalkOrder::PreOrder>([&](Operation *op) {
-      if (!isa<ComputeOp, BroadcastOp, ReshapeOp>(op) || !llvm::all_of(op->getOperands(), [&](Value operand) {
-            return isFixed(operand);
-          }))
+      if (!isa<ComputeOp, BroadcastOp, ReshapeOp>(op) ||
+          !llvm::all_of(op->getOperands(), [&](Value operand) { return isFixed(operand); }))
         return;
       fixed.insert(op->getResult(0));
       hoisted.push_back(op);

@@ -61,8 +61,8 @@ struct LayWeightsPass : nnc::impl::LayWeightsBase<LayWeightsPass> {
     int64_t chosen = panelWidth(family, type.getDimSize(dim));
     if (chosen == 0)
       return;
-    auto laid = RankedTensorType::get(type.getShape(), type.getElementType(),
-                                      PanelAttr::get(&getContext(), dim, chosen));
+    auto laid =
+        RankedTensorType::get(type.getShape(), type.getElementType(), PanelAttr::get(&getContext(), dim, chosen));
     weight.setType(laid);
     for (ReadOp read : reads)
       read.getResult().setType(laid);

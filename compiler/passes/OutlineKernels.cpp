@@ -61,8 +61,9 @@ public:
     collapsed = lists.size() == 1 && llvm::all_of(group.getBody().front().without_terminator(),
                                                   [](Operation &op) { return ignoresRows(&op); });
     if (collapsed) {
-      extents.push_back(StringAttr::get(group.getContext(), llvm::join(llvm::map_range(lists.front(),
-                                                                [](StringAttr name) { return name.str(); }), "*")));
+      extents.push_back(
+          StringAttr::get(group.getContext(),
+                          llvm::join(llvm::map_range(lists.front(), [](StringAttr name) { return name.str(); }), "*")));
       return;
     }
     // The order in which KernelOp::getExtents finds them.
@@ -93,9 +94,11 @@ public:
         SmallVector<Length> product = parseProduct(name);
         for (Length &length : product)
           if (!getNumber(length.symbol))
-            length.symbol = "d" + std::to_string(llvm::find_if(extents, [&](StringAttr extent) {
-                                                 return extent.getValue() == length.symbol;
-                                               }) - extents.begin());
+            length.symbol =
+                "d" +
+                std::to_string(
+                    llvm::find_if(extents, [&](StringAttr extent) { return extent.getValue() == length.symbol; }) -
+                    extents.begin());
         renamed.push_back(StringAttr::get(type.getContext(), printProduct(product)));
       }
     }

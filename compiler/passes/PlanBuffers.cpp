@@ -35,11 +35,11 @@ namespace {
 
 /// A stretch of the workspace.
 struct Buffer {
-  std::string unit;      ///< the product of lengths that its size is proportional to
-  int64_t bytes = 0;     ///< for one unit
-  unsigned first = ~0u;  ///< the op before which it is free
-  unsigned last = 0;     ///< the op after which it is free
-  int64_t offset = -1;   ///< for one unit, once packed
+  std::string unit;     ///< the product of lengths that its size is proportional to
+  int64_t bytes = 0;    ///< for one unit
+  unsigned first = ~0u; ///< the op before which it is free
+  unsigned last = 0;    ///< the op after which it is free
+  int64_t offset = -1;  ///< for one unit, once packed
 };
 
 class FunctionPlanner {
@@ -168,8 +168,7 @@ void FunctionPlanner::chooseLoop(EachOp loop) {
   for (auto [index, value] : llvm::enumerate(yield.getNext())) {
     Value root = getRoot(value);
     // A state that is stacked is read where it lies in the stack.
-    if (isFromLaunchIn(root, body) && choices.contains(root) &&
-        choices[root].place.getKind() == PlaceKind::Stack)
+    if (isFromLaunchIn(root, body) && choices.contains(root) && choices[root].place.getKind() == PlaceKind::Stack)
       continue;
     carries[{loop, static_cast<unsigned>(index)}] = makeBuffer(getType(loop.getStarts()[index]), loop, /*copies=*/2);
     if (isFromLaunchIn(root, body) && !choices.contains(root))
@@ -239,8 +238,8 @@ void FunctionPlanner::extendLifetimes() {
       // A store copies at the end of the function.
       if (isa<StoreOp>(reader))
         until = home->getTerminator();
-      unsigned last = isa<YieldOp>(reader) && until == reader ? numbers[reader->getParentOp()].second
-                                                               : numbers[until].second;
+      unsigned last =
+          isa<YieldOp>(reader) && until == reader ? numbers[reader->getParentOp()].second : numbers[until].second;
       for (unsigned buffer : getBuffers(operand))
         buffers[buffer].last = std::max(buffers[buffer].last, last);
     }

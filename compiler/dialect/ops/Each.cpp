@@ -67,8 +67,7 @@ void EachOp::print(OpAsmPrinter &printer) {
   };
   printList("sequences", getSequences());
   printList("start", getStarts());
-  printer.printOptionalAttrDictWithKeyword(
-      (*this)->getAttrs(), {"trip", "operandSegmentSizes", "resultSegmentSizes"});
+  printer.printOptionalAttrDictWithKeyword((*this)->getAttrs(), {"trip", "operandSegmentSizes", "resultSegmentSizes"});
   printer << ' ';
   printer.printRegion(getBody());
   printer << " : ";
@@ -104,8 +103,7 @@ LogicalResult EachOp::verifyRegions() {
     if (stacked && step && getStackedType(step) != stacked)
       return emitOpError("steps through ") << stacked << ", whose steps are not " << step;
   }
-  for (auto [start, carried, next, final] :
-       llvm::zip_equal(getStarts(), getCarried(), yield.getNext(), getFinals()))
+  for (auto [start, carried, next, final] : llvm::zip_equal(getStarts(), getCarried(), yield.getNext(), getFinals()))
     if (!agree(start.getType(), carried.getType()) || !agree(start.getType(), next.getType()) ||
         !agree(start.getType(), final.getType()))
       return emitOpError("carries a state that starts as ")

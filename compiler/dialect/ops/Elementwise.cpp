@@ -43,7 +43,7 @@ static FailureOr<RankedTensorType> inferSameElement(Operation *op, ValueRange va
   FailureOr<RankedTensorType> OP::inferType() { return inferSameElement(*this, (*this)->getOperands()); }
 #define NN_INFER_BOOL(OP)                                                                                              \
   FailureOr<RankedTensorType> OP::inferType() {                                                                        \
-    if (failed(inferSameElement(*this, (*this)->getOperands())))                                                                \
+    if (failed(inferSameElement(*this, (*this)->getOperands())))                                                       \
       return failure();                                                                                                \
     return inferElementwise(*this, IntegerType::get(getContext(), 1));                                                 \
   }

@@ -18,7 +18,7 @@ static FailureOr<RankedTensorType> inferLoss(Operation *op, Value y, Value targe
 }
 
 #define NN_INFER_LOSS(OP, IS_LABEL)                                                                                    \
-  FailureOr<RankedTensorType> OP::inferType() { return inferLoss(*this, getY(), getTarget(), IS_LABEL); }             \
+  FailureOr<RankedTensorType> OP::inferType() { return inferLoss(*this, getY(), getTarget(), IS_LABEL); }              \
   int64_t OP::getReductionSize() { return nn::getType(getY()).getShape().back(); }
 
 NN_INFER_LOSS(CrossEntropyOp, true)

@@ -117,9 +117,7 @@ FailureOr<RankedTensorType> TransposeOp::inferType() {
   return getTensorType(type.getElementType(), to);
 }
 
-OpFoldResult TransposeOp::fold(FoldAdaptor) {
-  return llvm::is_sorted(getPermutation()) ? getX() : OpFoldResult();
-}
+OpFoldResult TransposeOp::fold(FoldAdaptor) { return llvm::is_sorted(getPermutation()) ? getX() : OpFoldResult(); }
 
 FailureOr<RankedTensorType> ConcatOp::inferType() {
   if (getInputs().empty())
@@ -157,14 +155,13 @@ FailureOr<RankedTensorType> SliceOp::inferType() {
   return getTensorType(type.getElementType(), extents);
 }
 
-OpFoldResult SliceOp::fold(FoldAdaptor) {
-  return getX().getType() == getResult().getType() ? getX() : OpFoldResult();
-}
+OpFoldResult SliceOp::fold(FoldAdaptor) { return getX().getType() == getResult().getType() ? getX() : OpFoldResult(); }
 
 FailureOr<RankedTensorType> ReverseOp::inferType() {
   RankedTensorType type = nn::getType(getX());
-  if (getAxis() < 0 || getAxis() >= type.getRank())
-    return emitOpError("has axis ") << getAxis() << ", which is no dimension of " << describe(type);
+  int64_t axis = getAxis();
+  if (axis < 0 || axis >= type.getRank())
+    return emitOpError("has axis ") << axis << ", which is no dimension of " << describe(type);
   return type;
 }
 

@@ -41,7 +41,8 @@ void scheduleConv(Group &group, const Isa &isa) {
   for (Stage &stage : group.stages)
     (stage.role == Role::Padded ? padded : sums) = &stage;
   bool inPanels = sums && sums->role == Role::Contraction && sums->loops.size() == loops.size() + 1;
-  if (!inPanels || group.stages.size() > 2 || loops.size() < 3 || !loops[1].extent || (padded && hasFreeWindow(*padded)))
+  if (!inPanels || group.stages.size() > 2 || loops.size() < 3 || !loops[1].extent ||
+      (padded && hasFreeWindow(*padded)))
     return scheduleDefault(group, isa);
 
   int64_t width = sums->loops[0].extent;

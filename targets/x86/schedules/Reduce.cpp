@@ -37,9 +37,8 @@ static void scheduleRow(Stage &stage, Halide::Func out, Var row, int vector) {
 /// one more dimension.
 static bool isAlongRows(const Group &group) {
   return std::all_of(group.stages.begin(), group.stages.end(), [&](const Stage &stage) {
-    return stage.role != Role::Reduction ||
-           (stage.loops.size() + 1 == group.out.loops.size() && stage.reductions.size() == 1 &&
-            stage.reductions[0].extent > 0);
+    return stage.role != Role::Reduction || (stage.loops.size() + 1 == group.out.loops.size() &&
+                                             stage.reductions.size() == 1 && stage.reductions[0].extent > 0);
   });
 }
 
@@ -80,7 +79,8 @@ void scheduleReduce(Group &group, const Isa &isa) {
   Stage &sums = group.stages[0];
   group.out.func.vectorize(loops[0].var, isa.vector, TailStrategy::GuardWithIf);
   parallelizeOuter(group.out, 1);
-  sums.func.compute_at(group.out.func, loops[0].var).vectorize(sums.loops[0].var, isa.vector, TailStrategy::GuardWithIf);
+  sums.func.compute_at(group.out.func, loops[0].var)
+      .vectorize(sums.loops[0].var, isa.vector, TailStrategy::GuardWithIf);
   sums.func.update().vectorize(sums.loops[0].var, isa.vector, TailStrategy::GuardWithIf);
 }
 
