@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Sends mutated programs through the whole compiler.
+"""Sends mutated programs through the whole compiler, and mutated modules through its passes.
 
-usage: mutations.py --build DIR [--count N]
+usage: mutations.py --build DIR [--programs N] [--modules N]
 
 Each is one of the examples or tests with tokens deleted, doubled, swapped or
 replaced. A result or a diagnostic is right (exit status 0 or 1); a crash, an
 internal error, more than 10 seconds or more than 2 GiB is not. The same seed
-gives the same programs. The last line is `N passed, N failed`.
+gives the same texts. The last line is `N passed, N failed`.
 """
 
 import argparse
@@ -23,12 +23,15 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 SECONDS = 10
 BYTES = 2 << 30
-TOKEN = re.compile(r"\s+|//[^\n]*|\d+(?:\.\d+)?|\w+|\|>|[<>=!.]=?|.", re.DOTALL)
+PROGRAM = re.compile(r"\s+|//[^\n]*|\d+(?:\.\d+)?|\w+|\|>|[<>=!.]=?|.", re.DOTALL)
+MODULE = re.compile(r"\s+|//[^\n]*|%[\w#]+|@[\w.\"]+|![\w]+|#[\w.]+|\"[^\"]*\"|\d+|\w+|.", re.DOTALL)
+PASSES = ("builtin.module(nn-infer-shapes,canonicalize,nn-split-time,nn-simplify,cse,nn-hoist-weights,nn-lay-weights,"
+          "nn-form-groups,nn-outline-kernels,nn-plan-buffers)")
 
 
-def mutate(text, words, generator):
-    """A program with one to four changes of its tokens."""
-    tokens = TOKEN.findall(text)
+def mutate(text, token, words, generator):
+    """A text with one to four changes of its tokens."""
+    tokens = token.findall(text)
     for _ in range(generator.randint(1, 4)):
         at, other = generator.randrange(len(tokens)), generator.randrange(len(tokens))
         change = generator.randrange(5)
@@ -43,20 +46,24 @@ def mutate(text, words, generator):
         else:
             numbers = [i for i, token in enumerate(tokens) if token.isdigit()]
             if numbers:
-                tokens[generator.choice(numbers)] = str(generator.choice([0, 1, 2, 3, 7, 64, 1000, 10**6, 2**31, 2**63]))
+                tokens[generator.choice(numbers)] = str(generator.choice([0, 1, 2, 3, 7, 64, 1000, 10**6, 2**31, 2**62]))
         if len(tokens) < 2:
             break
     return "".join(tokens)
 
 
-def compile_program(nnc, text, folder, cache):
+def mutations(texts, token, count):
+    """`count` mutated texts, the same at every call."""
+    words = sorted({word for text in texts for word in token.findall(text) if not word.isspace()})
+    generator = random.Random(1)
+    return [mutate(generator.choice(texts), token, words, generator) for _ in range(count)]
+
+
+def run(command, text=None):
     """What went wrong, or ''."""
-    source = folder / "program.nn"
-    source.write_text(text, errors="replace")
-    command = [nnc, source, "-o", folder, f"-cache-dir={cache}", "-j", "1"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:
-        message = process.communicate(timeout=SECONDS)[1]
+        message = process.communicate(text and text.encode(errors="replace"), timeout=SECONDS)[1]
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
@@ -66,33 +73,51 @@ def compile_program(nnc, text, folder, cache):
     return ""
 
 
+def compile_program(build, text, folder):
+    """Runs nnc, whose cache the programs share."""
+    with tempfile.TemporaryDirectory(dir=folder) as own:
+        source = pathlib.Path(own) / "program.nn"
+        source.write_text(text, errors="replace")
+        return run([build / "bin" / "nnc", source, "-o", own, f"-cache-dir={folder / 'cache'}", "-j", "1"])
+
+
+def run_passes(build, text, _):
+    return run([build / "bin" / "nnc-opt", f"--pass-pipeline={PASSES}", "-", "-o", os.devnull], text)
+
+
+def check(check_one, build, texts, folder):
+    """How many went wrong."""
+    failed = 0
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for text, problem in zip(texts, pool.map(lambda text: check_one(build, text, folder), texts)):
+            if problem:
+                failed += 1
+                print(f"FAIL {problem}\n{text}")
+    return failed
+
+
+def read(*patterns):
+    return [path.read_text(errors="replace") for pattern in patterns for path in sorted(ROOT.glob(pattern))]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", type=pathlib.Path, required=True)
-    parser.add_argument("--count", type=int, default=200)
+    parser.add_argument("--programs", type=int, default=200)
+    parser.add_argument("--modules", type=int, default=1000)
     arguments = parser.parse_args()
-    seeds = sorted([*ROOT.glob("examples/*/*.nn"), *ROOT.glob("test/import/*.nn"), *ROOT.glob("test/dsl/*.nn")])
-    texts = [seed.read_text(errors="replace") for seed in seeds]
-    words = sorted({token for text in texts for token in TOKEN.findall(text) if not token.isspace()})
-    generator = random.Random(1)
-    programs = [mutate(generator.choice(texts), words, generator) for _ in range(arguments.count)]
-    failed = 0
-    with tempfile.TemporaryDirectory() as folder, concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        def run(item):
-            number, text = item
-            own = pathlib.Path(folder) / str(number)
-            own.mkdir()
-            return compile_program(arguments.build / "bin" / "nnc", text, own, pathlib.Path(folder) / "cache")
-
-        for number, problem in enumerate(pool.map(run, enumerate(programs))):
-            if problem:
-                failed += 1
-                print(f"FAIL program {number}: {problem}\n{programs[number]}")
+    # Without resnet.nn, which a change of one number makes thousands of layers: more than 10 seconds of work.
+    programs = mutations(read("examples/*/*.nn", "test/import/*.nn", "test/dsl/[!r]*.nn"), PROGRAM, arguments.programs)
+    files = read("test/dialect/[!i]*.mlir", "test/passes/*.mlir")
+    modules = mutations([text for file in files for text in file.split("// -----")], MODULE, arguments.modules)
+    with tempfile.TemporaryDirectory() as folder:
+        failed = check(compile_program, arguments.build, programs, pathlib.Path(folder))
+        failed += check(run_passes, arguments.build, modules, pathlib.Path(folder))
     # The most that any of them used.
     if resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 > BYTES:
         failed += 1
-        print(f"FAIL a program took more than {BYTES >> 30} GiB")
-    print(f"{len(programs) - failed} passed, {failed} failed")
+        print(f"FAIL one took more than {BYTES >> 30} GiB")
+    print(f"{len(programs) + len(modules) - failed} passed, {failed} failed")
     return failed != 0
 
 

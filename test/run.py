@@ -5,7 +5,9 @@ usage: run.py --build DIR [SUITE...]
 
 Suites: lit (every station, with FileCheck), unit (GoogleTest), conformance
 (every layer against values made by PyTorch), examples (their programs),
-mutations (of programs, through the whole compiler). The last line is `N passed, N failed`; the exit status is 0 when none failed.
+mutations (of programs through the whole compiler, of modules through the
+passes). The last line is `N passed, N failed`; the exit status is 0 when none
+failed.
 """
 
 import argparse
