@@ -7,6 +7,10 @@
 // each other. Sums take the element-wise cluster that only they read. Then each
 // cluster becomes a group.
 //
+// Whether one cluster waits for another is asked for every op. Each cluster has a
+// level above those of all that it waits for, so that the search for one leaves
+// out what is not above it: in a chain of layers that is everything.
+//
 //===----------------------------------------------------------------------===//
 
 #include "compiler/passes/Passes.h"
@@ -44,12 +48,17 @@ static bool isComputed(Operation *op) { return isa<ComputeOp, BroadcastOp, Const
 
 namespace {
 
-/// Ops that will be one group.
+/// Ops that are computed at once: they will be one group. Any other op of the
+/// block is a cluster by itself, which is no group.
 struct Cluster {
-  Family family;
+  bool isGroup = false;
+  Family family = Family::Elementwise;
   Extents shape; ///< of every result
   SmallVector<Operation *> ops;
   unsigned contractions = 0;
+
+  unsigned level = 0; ///< above that of every cluster in `needs`
+  llvm::SmallSetVector<Cluster *, 4> needs, neededBy;
 };
 
 /// Groups the ops of one block.
@@ -58,40 +67,50 @@ public:
   explicit BlockGrouper(Block &block) : block(block) {}
 
   void run() {
-    for (Operation &op : block)
+    for (Operation &op : block) {
       if (isa<ComputeOp>(op) && !isCheap(&op))
         place(&op);
+      else
+        add(&op, makeCluster());
+    }
     materializeCheap();
     for (auto &cluster : clusters)
-      if (!cluster->ops.empty())
+      if (cluster->isGroup && !cluster->ops.empty())
         makeGroup(*cluster);
     eraseDead();
     sortTopologically(&block);
   }
 
 private:
+  Cluster &makeCluster() { return *clusters.emplace_back(std::make_unique<Cluster>()); }
+  Cluster &makeGroupCluster(Operation *op, Family family);
   void place(Operation *op);
   Cluster *findElementwiseHome(Operation *op);
-  Cluster *findContractionHome(Operation *op);
+  Cluster *findContractionHome(DenseOp op);
   void takePrologue(Operation *op, Cluster &cluster);
-  void add(Operation *op, Cluster &cluster) {
-    cluster.ops.push_back(op);
-    homes[op] = &cluster;
-  }
+  void add(Operation *op, Cluster &cluster);
+  void raise(Cluster &cluster);
   bool waitsFor(Operation *op, Cluster &cluster);
   void materializeCheap();
   void makeGroup(Cluster &cluster);
   void eraseDead();
 
-  /// The op of this block that computes a value, or holds the op that does.
-  Operation *getDefiner(Value value) {
+  /// The cluster of the op of this block that computes a value, or holds the op
+  /// that does; null for what is no group unless `any` asks for it.
+  Cluster *getHome(Value value, bool any = false) {
     Operation *op = value.getDefiningOp();
-    return op && op->getBlock() == &block ? op : nullptr;
+    Cluster *home = op && op->getBlock() == &block ? homes.lookup(op) : nullptr;
+    return home && (home->isGroup || any) ? home : nullptr;
   }
+
+  /// What contractions must have in common to share a cluster: operand and
+  /// weight's type.
+  static std::pair<Value, Type> getContractionKey(DenseOp op) { return {op.getX(), op.getWeight().getType()}; }
 
   Block &block;
   std::vector<std::unique_ptr<Cluster>> clusters;
   DenseMap<Operation *, Cluster *> homes;
+  DenseMap<std::pair<Value, Type>, SmallVector<Cluster *>> contractionHomes; ///< those with room for more
 };
 
 } // namespace
@@ -100,17 +119,25 @@ private:
 // Clusters
 //===----------------------------------------------------------------------===//
 
+Cluster &BlockGrouper::makeGroupCluster(Operation *op, Family family) {
+  Cluster &cluster = makeCluster();
+  cluster.isGroup = true;
+  cluster.family = family;
+  cluster.shape = getExtents(getType(op->getResult(0)));
+  return cluster;
+}
+
 void BlockGrouper::place(Operation *op) {
-  Cluster *home = isElementwise(op) ? findElementwiseHome(op) : findContractionHome(op);
+  auto dense = dyn_cast<DenseOp>(op);
+  Cluster *home = isElementwise(op) ? findElementwiseHome(op) : dense ? findContractionHome(dense) : nullptr;
   if (!home) {
-    clusters.push_back(std::make_unique<Cluster>());
-    home = clusters.back().get();
-    home->family = cast<ComputeOp>(op).getFamily();
-    home->shape = getExtents(getType(op->getResult(0)));
+    home = &makeGroupCluster(op, cast<ComputeOp>(op).getFamily());
     takePrologue(op, *home);
+    if (dense)
+      contractionHomes[getContractionKey(dense)].push_back(home);
   }
-  if (isa<DenseOp>(op))
-    ++home->contractions;
+  if (dense && ++home->contractions == maxContractions)
+    llvm::erase(contractionHomes[getContractionKey(dense)], home);
   add(op, *home);
 }
 
@@ -119,67 +146,71 @@ static void forEachOperand(Operation *op, function_ref<void(Value)> visit) {
   op->walk([&](Operation *nested) { llvm::for_each(nested->getOperands(), visit); });
 }
 
+void BlockGrouper::add(Operation *op, Cluster &cluster) {
+  cluster.ops.push_back(op);
+  homes[op] = &cluster;
+  forEachOperand(op, [&](Value value) {
+    Cluster *needed = getHome(value, /*any=*/true);
+    if (!needed || needed == &cluster || !cluster.needs.insert(needed))
+      return;
+    needed->neededBy.insert(&cluster);
+    cluster.level = std::max(cluster.level, needed->level + 1);
+  });
+  raise(cluster);
+}
+
+/// Lifts what waits for a cluster above it.
+void BlockGrouper::raise(Cluster &cluster) {
+  SmallVector<Cluster *> worklist{&cluster};
+  while (!worklist.empty()) {
+    Cluster *lower = worklist.pop_back_val();
+    for (Cluster *upper : lower->neededBy)
+      if (upper->level <= lower->level) {
+        upper->level = lower->level + 1;
+        worklist.push_back(upper);
+      }
+  }
+}
+
 /// Whether `op` needs a result of the cluster by way of something outside it.
 bool BlockGrouper::waitsFor(Operation *op, Cluster &cluster) {
-  DenseSet<Operation *> seen;
-  SmallVector<Operation *> worklist;
-  auto visitOperands = [&](Operation *reader, bool direct) {
-    bool found = false;
-    forEachOperand(reader, [&](Value value) {
-      Operation *definer = getDefiner(value);
-      if (!definer)
-        return;
-      if (homes.lookup(definer) == &cluster)
-        found |= !direct;
-      else if (seen.insert(definer).second)
-        worklist.push_back(definer);
-    });
-    return found;
+  llvm::SmallPtrSet<Cluster *, 8> seen;
+  SmallVector<Cluster *> worklist;
+  auto visit = [&](Cluster *needed) {
+    if (needed->level > cluster.level && seen.insert(needed).second)
+      worklist.push_back(needed);
   };
-  visitOperands(op, /*direct=*/true);
+  forEachOperand(op, [&](Value value) {
+    if (Cluster *needed = getHome(value, /*any=*/true); needed && needed != &cluster)
+      visit(needed);
+  });
   while (!worklist.empty()) {
-    Operation *next = worklist.pop_back_val();
-    // A cluster is computed at once: it waits for what any of its ops needs.
-    if (Cluster *home = homes.lookup(next)) {
-      for (Operation *member : home->ops)
-        if (visitOperands(member, /*direct=*/false))
-          return true;
-    } else if (visitOperands(next, /*direct=*/false)) {
+    Cluster *next = worklist.pop_back_val();
+    if (next->needs.contains(&cluster))
       return true;
-    }
+    llvm::for_each(next->needs, visit);
   }
   return false;
 }
 
+/// The latest cluster that computes an operand at the shape of the result.
 Cluster *BlockGrouper::findElementwiseHome(Operation *op) {
   Extents shape = getExtents(getType(op->getResult(0)));
-  Cluster *latest = nullptr;
-  for (Value operand : op->getOperands()) {
-    Operation *definer = getDefiner(operand);
-    Cluster *home = definer ? homes.lookup(definer) : nullptr;
-    if (!home || home->shape != shape || home == latest || home->family == Family::Reshape)
-      continue;
-    if (latest && latest->ops.back()->isBeforeInBlock(home->ops.back()) == false)
-      continue;
-    if (!waitsFor(op, *home))
-      latest = home;
-  }
-  return latest;
+  llvm::SmallSetVector<Cluster *, 4> candidates;
+  for (Value operand : op->getOperands())
+    if (Cluster *home = getHome(operand); home && home->shape == shape && home->family != Family::Reshape)
+      candidates.insert(home);
+  SmallVector<Cluster *> latestFirst = candidates.takeVector();
+  llvm::sort(latestFirst, [](Cluster *a, Cluster *b) { return b->ops.back()->isBeforeInBlock(a->ops.back()); });
+  auto home = llvm::find_if(latestFirst, [&](Cluster *candidate) { return !waitsFor(op, *candidate); });
+  return home == latestFirst.end() ? nullptr : *home;
 }
 
 /// Another contraction of the same operand by a weight of the same shape.
-Cluster *BlockGrouper::findContractionHome(Operation *op) {
-  auto dense = dyn_cast<DenseOp>(op);
-  if (!dense)
-    return nullptr;
-  for (auto &cluster : llvm::reverse(clusters)) {
-    if (cluster->contractions == 0 || cluster->contractions >= maxContractions)
-      continue;
-    auto first = cast<DenseOp>(*llvm::find_if(cluster->ops, llvm::IsaPred<DenseOp>));
-    if (first.getX() == dense.getX() && first.getWeight().getType() == dense.getWeight().getType() &&
-        !waitsFor(op, *cluster))
-      return cluster.get();
-  }
+Cluster *BlockGrouper::findContractionHome(DenseOp op) {
+  for (Cluster *home : llvm::reverse(contractionHomes[getContractionKey(op)]))
+    if (!waitsFor(op, *home))
+      return home;
   return nullptr;
 }
 
@@ -188,33 +219,33 @@ Cluster *BlockGrouper::findContractionHome(Operation *op) {
 void BlockGrouper::takePrologue(Operation *op, Cluster &cluster) {
   if (!isa<SumOp, MeanOp, ReduceMaxOp, ReduceMinOp>(op))
     return;
-  Operation *definer = getDefiner(op->getOperand(0));
-  Cluster *home = definer ? homes.lookup(definer) : nullptr;
+  Cluster *home = getHome(op->getOperand(0));
   if (!home || home->family != Family::Elementwise)
     return;
   for (Operation *member : home->ops)
     for (Operation *user : member->getUsers())
       if (user != op && homes.lookup(user) != home)
         return;
-  for (Operation *member : home->ops)
-    add(member, cluster);
+  SmallVector<Operation *> members = std::move(home->ops);
   home->ops.clear();
+  for (Operation *member : members)
+    homes.erase(member);
+  for (Operation *member : members)
+    add(member, cluster);
 }
 
 /// A cheap value that something other than a group needs is computed after all.
 void BlockGrouper::materializeCheap() {
+  auto isInGroup = [&](Operation *op) { return homes.lookup(op) && homes.lookup(op)->isGroup; };
   for (Operation &op : block) {
     if (!isComputed(&op) || !isCheap(&op))
       continue;
     bool escapes = llvm::any_of(op.getUsers(), [&](Operation *user) {
-      return user->getBlock() != &block || !(homes.contains(user) || (isComputed(user) && isCheap(user)));
+      return user->getBlock() != &block || !(isInGroup(user) || (isComputed(user) && isCheap(user)));
     });
-    if (!escapes)
-      continue;
-    clusters.push_back(std::make_unique<Cluster>());
-    clusters.back()->family = Family::Elementwise;
-    clusters.back()->shape = getExtents(getType(op.getResult(0)));
-    clusters.back()->ops.push_back(&op); // no home: groups still copy it
+    // Without a home in it: groups still copy it.
+    if (escapes)
+      makeGroupCluster(&op, Family::Elementwise).ops.push_back(&op);
   }
 }
 
