@@ -22,9 +22,27 @@ using namespace nnc::nn;
 
 namespace {
 
-struct HoistWeightsPass : nnc::impl::HoistWeightsBase<HoistWeightsPass> {
-  void runOnOperation() override {
-    ModuleOp module = getOperation();
+/// Ops are the same where they compute the same from the same values.
+struct ByMeaning : DenseMapInfo<Operation *> {
+  static unsigned getHashValue(const Operation *op) {
+    return OperationEquivalence::computeHash(const_cast<Operation *>(op), OperationEquivalence::directHashValue,
+                                             OperationEquivalence::ignoreHashValue,
+                                             OperationEquivalence::IgnoreLocations);
+  }
+  static bool isEqual(const Operation *a, const Operation *b) {
+    auto isMarker = [](const Operation *op) { return op == getEmptyKey() || op == getTombstoneKey(); };
+    return a == b || (!isMarker(a) && !isMarker(b) &&
+                      OperationEquivalence::isEquivalentTo(const_cast<Operation *>(a), const_cast<Operation *>(b),
+                                                           OperationEquivalence::IgnoreLocations));
+  }
+};
+
+/// Hoists from every function of one module.
+class WeightHoister {
+public:
+  explicit WeightHoister(ModuleOp module) : module(module) {}
+
+  void run() {
     for (auto function : llvm::to_vector(module.getOps<func::FuncOp>()))
       if (function.getName() != "prepare")
         hoistFrom(function);
@@ -34,13 +52,14 @@ struct HoistWeightsPass : nnc::impl::HoistWeightsBase<HoistWeightsPass> {
     func::ReturnOp::create(builder, prepare.getLoc());
   }
 
+private:
   /// Whether a value is known once the weights are: weights themselves,
   /// constants, and what is computed from them.
   bool isFixed(Value value) {
     if (fixed.contains(value))
       return true;
     if (auto read = value.getDefiningOp<ReadOp>())
-      return !isa<StateOp>(SymbolTable::lookupNearestSymbolFrom(read, read.getSymbolAttr()));
+      return !isa_and_nonnull<StateOp>(declarations.lookupNearestSymbolFrom(read, read.getSymbolAttr()));
     return value.getDefiningOp<ConstantOp>() != nullptr;
   }
 
@@ -78,8 +97,7 @@ struct HoistWeightsPass : nnc::impl::HoistWeightsBase<HoistWeightsPass> {
     auto &symbol = symbols[value];
     if (symbol)
       return symbol;
-    ModuleOp module = getOperation();
-    auto name = StringAttr::get(&getContext(), "prepared" + std::to_string(symbols.size() - 1));
+    auto name = StringAttr::get(module.getContext(), "prepared" + std::to_string(symbols.size() - 1));
     OpBuilder builder = OpBuilder::atBlockBegin(module.getBody());
     PreparedOp::create(builder, op->getLoc(), name, TypeAttr::get(value.getType()));
     symbol = FlatSymbolRefAttr::get(name);
@@ -91,8 +109,8 @@ struct HoistWeightsPass : nnc::impl::HoistWeightsBase<HoistWeightsPass> {
   /// The value of an op in `@prepare`, with what it is computed from.
   Value clone(Operation *op) {
     if (!prepare) {
-      OpBuilder builder = OpBuilder::atBlockEnd(getOperation().getBody());
-      prepare = func::FuncOp::create(builder, getOperation().getLoc(), "prepare", builder.getFunctionType({}, {}));
+      OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
+      prepare = func::FuncOp::create(builder, module.getLoc(), "prepare", builder.getFunctionType({}, {}));
       prepare.addEntryBlock();
     }
     IRMapping mapping;
@@ -100,19 +118,22 @@ struct HoistWeightsPass : nnc::impl::HoistWeightsBase<HoistWeightsPass> {
       mapping.map(operand, clone(operand.getDefiningOp()));
     OpBuilder builder = OpBuilder::atBlockEnd(&prepare.getBody().front());
     Operation *copy = builder.clone(*op, mapping);
-    for (Operation *earlier : clones[op->getName().getAsOpaquePointer()])
-      if (OperationEquivalence::isEquivalentTo(earlier, copy, OperationEquivalence::IgnoreLocations)) {
-        copy->erase();
-        return earlier->getResult(0);
-      }
-    clones[op->getName().getAsOpaquePointer()].push_back(copy);
-    return copy->getResult(0);
+    auto [earlier, isNew] = clones.insert(copy);
+    if (!isNew)
+      copy->erase();
+    return (*earlier)->getResult(0);
   }
 
+  ModuleOp module;
   func::FuncOp prepare;
+  SymbolTableCollection declarations;
   DenseSet<Value> fixed;
   DenseMap<Value, FlatSymbolRefAttr> symbols;
-  DenseMap<const void *, SmallVector<Operation *>> clones;
+  DenseSet<Operation *, ByMeaning> clones; ///< the ops of `@prepare`
+};
+
+struct HoistWeightsPass : nnc::impl::HoistWeightsBase<HoistWeightsPass> {
+  void runOnOperation() override { WeightHoister(getOperation()).run(); }
 };
 
 } // namespace

@@ -112,14 +112,19 @@ private:
   SmallVector<StringAttr> extents;
 };
 
-struct OutlineKernelsPass : nnc::impl::OutlineKernelsBase<OutlineKernelsPass> {
-  void runOnOperation() override {
+/// Outlines every group of one module, whose functions begin with `first`.
+class Outliner {
+public:
+  Outliner(ModuleOp module, func::FuncOp first) : module(module), firstFunction(first) {}
+
+  void run() {
     SmallVector<GroupOp> groups;
-    getOperation().walk([&](GroupOp group) { groups.push_back(group); });
+    module.walk([&](GroupOp group) { groups.push_back(group); });
     for (GroupOp group : groups)
       outline(group);
   }
 
+private:
   void outline(GroupOp group) {
     ExtentNames names(group);
     KernelOp kernel = makeKernel(group, names);
@@ -142,9 +147,8 @@ struct OutlineKernelsPass : nnc::impl::OutlineKernelsBase<OutlineKernelsPass> {
 
   /// The group as a kernel without a name of its own yet.
   KernelOp makeKernel(GroupOp group, const ExtentNames &names) {
-    ModuleOp module = getOperation();
     OpBuilder builder(module.getContext());
-    builder.setInsertionPoint(*module.getOps<func::FuncOp>().begin());
+    builder.setInsertionPoint(firstFunction);
     auto kernel = KernelOp::create(builder, group.getLoc(), group.getFamily(), "kernel");
     IRMapping mapping;
     group.getBody().cloneInto(&kernel.getBody(), mapping);
@@ -157,8 +161,18 @@ struct OutlineKernelsPass : nnc::impl::OutlineKernelsBase<OutlineKernelsPass> {
     return kernel;
   }
 
+  ModuleOp module;
+  func::FuncOp firstFunction; ///< kernels stand before it
   llvm::StringMap<KernelOp> kernels;
   std::map<Family, unsigned> counts;
+};
+
+struct OutlineKernelsPass : nnc::impl::OutlineKernelsBase<OutlineKernelsPass> {
+  void runOnOperation() override {
+    auto functions = getOperation().getOps<func::FuncOp>();
+    if (!functions.empty())
+      Outliner(getOperation(), *functions.begin()).run();
+  }
 };
 
 } // namespace
