@@ -93,7 +93,9 @@ def NN_PlaceKind : I32EnumAttr<"PlaceKind", "where a result lies", [
     I32EnumAttrCase<"Workspace", 0, "workspace">,
     I32EnumAttrCase<"Output", 1, "output">,
     I32EnumAttrCase<"Stack", 2, "stack">,
-    I32EnumAttrCase<"Carry", 3, "carry">]> {
+    I32EnumAttrCase<"Carry", 3, "carry">,
+    I32EnumAttrCase<"Gradient", 4, "gradient">,
+    I32EnumAttrCase<"Flat", 5, "flat">]> {
   let cppNamespace = "::nnc::nn";
   let genSpecializedAttr = 0;
 }
@@ -106,10 +108,24 @@ def NN_PlaceAttr : NN_Attr<"Place", "place"> {
     function. In the body of a loop, `stack`: this step's slot in output number
     `index` of the loop; `carry`: the loop's buffer for state number `index`,
     which has two slots that take turns, the first written by the first step.
+    `gradient`: the context's gradient of weight number `index` of the module.
+    `flat`: the memory of that number (`FlatMemory`), in place.
   }];
   let parameters = (ins EnumParameter<NN_PlaceKind>:$kind, "int64_t":$index,
     DefaultValuedParameter<"int64_t", "0">:$offset);
   let assemblyFormat = "`<` $kind $index (`at` $offset^)? `>`";
+}
+
+def NN_FlatMemoryKind : I32EnumAttr<"FlatMemory", "what holds a number for each trained weight's element", [
+    I32EnumAttrCase<"Weights", 0, "weights">,
+    I32EnumAttrCase<"Gradients", 1, "gradients">,
+    I32EnumAttrCase<"Slot0", 2, "slot0">,
+    I32EnumAttrCase<"Slot1", 3, "slot1">]> {
+  let cppNamespace = "::nnc::nn";
+  let genSpecializedAttr = 0;
+}
+def NN_FlatMemoryAttr : EnumAttr<NN_Dialect, NN_FlatMemoryKind, "memory"> {
+  let assemblyFormat = "$value";
 }
 
 //===----------------------------------------------------------------------===//
@@ -143,6 +159,12 @@ def NN_FamilyKind : I32EnumAttr<"Family", "the files that compute and schedule a
 }
 def NN_FamilyAttr : EnumAttr<NN_Dialect, NN_FamilyKind, "family"> {
   let assemblyFormat = "$value";
+}
+
+/// Sums over all rows, time and batch: with time as one more outermost dimension
+/// of its operands it gives the sum of what it gives for each step.
+def NN_SumsRowsTrait : NativeOpTrait<"SumsRows"> {
+  let cppNamespace = "::nnc::nn::OpTrait";
 }
 
 class NN_Op<string mnemonic, list<Trait> traits = []> : Op<NN_Dialect, mnemonic, traits>;

@@ -59,6 +59,19 @@ LogicalResult PanelAttr::verifyEncoding(ArrayRef<int64_t> shape, Type,
 // Inferred types
 //===----------------------------------------------------------------------===//
 
+FailureOr<RankedTensorType> nnc::nn::getDeclaredType(Operation *op) {
+  auto declared = dyn_cast<RankedTensorType>(op->getResult(0).getType());
+  if (!declared)
+    return op->emitOpError("must declare the shape of its result");
+  return declared;
+}
+
+RankedTensorType nnc::nn::inDeclaredPanels(Operation *op, RankedTensorType type) {
+  auto declared = dyn_cast<RankedTensorType>(op->getResult(0).getType());
+  auto panel = declared ? dyn_cast_or_null<PanelAttr>(declared.getEncoding()) : PanelAttr();
+  return panel ? RankedTensorType::get(type.getShape(), type.getElementType(), panel) : type;
+}
+
 LogicalResult nnc::nn::verifyInferredType(Operation *op) {
   auto isRanked = [](Type type) {
     auto ranked = dyn_cast<RankedTensorType>(type);

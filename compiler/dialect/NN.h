@@ -27,9 +27,19 @@ namespace nnc::nn {
 /// The check behind every ComputeOp: its type is the one that its operands give.
 llvm::LogicalResult verifyInferredType(mlir::Operation *op);
 
+/// The shape that an op's result declares, which its operands alone do not give;
+/// says so at the op when it declares none.
+llvm::FailureOr<mlir::RankedTensorType> getDeclaredType(mlir::Operation *op);
+
+/// The type, in the panels that the op's result declares.
+mlir::RankedTensorType inDeclaredPanels(mlir::Operation *op, mlir::RankedTensorType type);
+
 namespace OpTrait {
 /// One element of the result from the elements at its place in the operands.
 template <typename ConcreteType> class Elementwise : public mlir::OpTrait::TraitBase<ConcreteType, Elementwise> {};
+
+/// Sums over all rows of its operands.
+template <typename ConcreteType> class SumsRows : public mlir::OpTrait::TraitBase<ConcreteType, SumsRows> {};
 } // namespace OpTrait
 
 } // namespace nnc::nn

@@ -101,6 +101,15 @@ ArrayRef<int64_t> getFixedShape(RankedTensorType type) { return type.getShape().
 
 int64_t getFixedSize(RankedTensorType type) { return ShapedType::getNumElements(getFixedShape(type)); }
 
+int64_t getStoredSize(RankedTensorType type) {
+  int64_t size = type.getNumElements();
+  auto panel = dyn_cast_or_null<PanelAttr>(type.getEncoding());
+  if (!panel)
+    return size;
+  int64_t extent = type.getDimSize(panel.getDim());
+  return size / extent * llvm::alignTo(extent, panel.getWidth());
+}
+
 bool isBatched(RankedTensorType type) {
   auto dims = dyn_cast_or_null<DimsAttr>(type.getEncoding());
   return dims && llvm::any_of(dims.getNames(), [](StringAttr name) {

@@ -143,6 +143,8 @@ static Station getStation(Emit emit) {
     return Station::Typed;
   case Emit::Split:
     return Station::Split;
+  case Emit::Differentiated:
+    return Station::Differentiated;
   case Emit::Optimized:
     return Station::Optimized;
   case Emit::Grouped:

@@ -28,6 +28,7 @@ static cl::opt<Emit>
                            clEnumValN(Emit::Imported, "nn", "the nn dialect"),
                            clEnumValN(Emit::Typed, "nn-typed", "with every shape"),
                            clEnumValN(Emit::Split, "nn-split", "with time loops split"),
+                           clEnumValN(Emit::Differentiated, "nn-grad", "with the gradients of losses"),
                            clEnumValN(Emit::Optimized, "nn-opt", "simplified, weights hoisted and laid out"),
                            clEnumValN(Emit::Grouped, "nn-groups", "with ops in groups"),
                            clEnumValN(Emit::Planned, "nn-planned", "with kernels and places in memory"),

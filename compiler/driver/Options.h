@@ -25,6 +25,7 @@ enum class Emit {
   Imported,
   Typed,
   Split,
+  Differentiated,
   Optimized,
   Grouped,
   Planned,

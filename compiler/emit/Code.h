@@ -28,6 +28,7 @@ public:
   mlir::Value null() { return mlir::LLVM::ZeroOp::create(*this, pointerType()); }
 
   mlir::Value add(mlir::Value a, mlir::Value b) { return mlir::LLVM::AddOp::create(*this, a, b); }
+  mlir::Value sub(mlir::Value a, mlir::Value b) { return mlir::LLVM::SubOp::create(*this, a, b); }
   mlir::Value mul(mlir::Value a, mlir::Value b) { return mlir::LLVM::MulOp::create(*this, a, b); }
   mlir::Value max(mlir::Value a, mlir::Value b) { return mlir::LLVM::SMaxOp::create(*this, a, b); }
   /// value * factor, without code when the factor is 1.

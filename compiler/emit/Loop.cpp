@@ -1,6 +1,6 @@
 //===- Loop.cpp - Loops over time -----------------------------------------===//
 //
-// The loop carries the number of the step and the address of each state.
+// The loop carries the number of steps done and the address of each state.
 //
 //===----------------------------------------------------------------------===//
 
@@ -29,14 +29,15 @@ void BodyEmitter::emitEach(nn::EachOp each, const Loop *outer) {
   for (Value start : starts)
     head->addArgument(start.getType(), each.getLoc());
   builder.setInsertionPointToEnd(head);
-  loop.step = head->getArgument(0);
-  LLVM::CondBrOp::create(builder, builder.compare(LLVM::ICmpPredicate::slt, loop.step, trip), body, next);
+  Value done = head->getArgument(0);
+  LLVM::CondBrOp::create(builder, builder.compare(LLVM::ICmpPredicate::slt, done, trip), body, next);
 
   builder.setInsertionPointToEnd(body);
+  loop.step = each.getBackward() ? builder.sub(builder.sub(trip, builder.i64(1)), done) : done;
   for (auto [carried, pointer] : llvm::zip_equal(each.getCarried(), head->getArguments().drop_front()))
     addresses[carried] = pointer;
   SmallVector<Value> ends = emitStep(loop);
-  ends.insert(ends.begin(), builder.add(loop.step, builder.i64(1)));
+  ends.insert(ends.begin(), builder.add(done, builder.i64(1)));
   LLVM::BrOp::create(builder, ends, head);
 
   builder.setInsertionPointToEnd(next);

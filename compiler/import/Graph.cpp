@@ -169,6 +169,10 @@ Value GraphImporter::import(const dsl::Operation &operation) {
     return importBroadcast(operation);
   if (name == "last")
     return importLast(operation);
+  if (name == "dropout")
+    return importDropout(operation);
+  if (name == "batch_norm" && seed)
+    return importBatchStatistics(operation);
 
   SmallVector<Value> operands;
   for (dsl::Value operand : operation.operands)
@@ -369,7 +373,9 @@ void GraphImporter::importEach(const dsl::Operation &operation) {
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPointToEnd(body);
     ++depth;
+    Value outerStep = std::exchange(step, get(each.index));
     importOperations(each.body);
+    step = outerStep;
     --depth;
     location = loopLocation;
     SmallVector<Value> next, outputs;
@@ -381,7 +387,8 @@ void GraphImporter::importEach(const dsl::Operation &operation) {
     }
     for (dsl::Value output : each.outputs)
       outputs.push_back(makeBatched(get(output), typeOf(output)));
-    Value until = each.hasUntil ? makeBatched(get(each.until), typeOf(each.until)) : Value();
+    // In training the labels say how long an example is.
+    Value until = each.hasUntil && !seed ? makeBatched(get(each.until), typeOf(each.until)) : Value();
     YieldOp::create(builder, loopLocation, next, outputs, until);
   }
 

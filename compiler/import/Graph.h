@@ -35,6 +35,10 @@ public:
   std::function<mlir::Value(unsigned state, mlir::Value start)> loadStart;
   std::function<void(unsigned state, mlir::Value final)> storeFinal;
 
+  /// When set, the function is one that trains: dropout drops by this seed, batch norm
+  /// takes the batch's own statistics and moves the running ones.
+  mlir::Value seed;
+
   void importOperations(llvm::ArrayRef<dsl::Operation> operations);
 
   /// The type of a value in the network's layout.
@@ -58,6 +62,8 @@ private:
   mlir::Value importReduction(const dsl::Operation &operation);
   mlir::Value importAveragePool(const dsl::Operation &operation);
   mlir::Value importLast(const dsl::Operation &operation);
+  mlir::Value importDropout(const dsl::Operation &operation);
+  mlir::Value importBatchStatistics(const dsl::Operation &operation);
   void importEach(const dsl::Operation &operation);
 
   mlir::Value hold(mlir::Value newest, mlir::Value before, const dsl::Each &each);
@@ -74,6 +80,8 @@ private:
   mlir::Location location = builder.getUnknownLoc();
   unsigned states = 0;
   unsigned depth = 0;
+  mlir::Value step;       ///< of the innermost loop
+  int64_t dropouts = 0;
 };
 
 } // namespace nnc

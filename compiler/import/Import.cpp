@@ -47,6 +47,8 @@ public:
     importInfer();
     if (canStep())
       importStep();
+    for (const dsl::Train &train : network.trains)
+      importTrain(train);
     return std::move(module);
   }
 
@@ -80,10 +82,13 @@ private:
 
   /// Creates a function with the network's inputs, lengths and, unless it is
   /// `@reset`, outputs; `build` fills its body.
-  void importFunction(StringRef name, bool hasOutputs, function_ref<void(GraphImporter &)> prepare);
+  func::FuncOp importFunction(StringRef name, const dsl::Function &function, bool hasOutputs,
+                              function_ref<void(GraphImporter &)> prepare, bool isTraining = false);
   void importInfer() {
-    importFunction("infer", /*hasOutputs=*/true, [](GraphImporter &) {});
+    importFunction("infer", network.infer, /*hasOutputs=*/true, [](GraphImporter &) {});
   }
+  void importTrain(const dsl::Train &train);
+  DictionaryAttr describe(const dsl::Train &train);
   void importStep();
   bool canStep() const;
 
@@ -94,8 +99,8 @@ private:
 
 } // namespace
 
-void NetworkImporter::importFunction(StringRef name, bool hasOutputs, function_ref<void(GraphImporter &)> prepare) {
-  const dsl::Function &function = network.infer;
+func::FuncOp NetworkImporter::importFunction(StringRef name, const dsl::Function &function, bool hasOutputs,
+                                             function_ref<void(GraphImporter &)> prepare, bool isTraining) {
   GraphImporter graph(builder, network, function);
   Location location = locate(network.location);
   auto typeOf = [&](const dsl::Port &port) -> const dsl::Type & { return function.values[port.value].type; };
@@ -105,6 +110,8 @@ void NetworkImporter::importFunction(StringRef name, bool hasOutputs, function_r
     inputs.push_back(getBoundaryType(graph, typeOf(port)));
   auto lengthsType = getTensorType(builder.getI32Type(), {Extent(builder.getStringAttr(batchName))});
   inputs.append(network.freeDims.size(), lengthsType);
+  if (isTraining)
+    inputs.push_back(RankedTensorType::get(2, builder.getI32Type()));
   if (hasOutputs)
     for (const dsl::Port &port : function.outputs)
       outputs.push_back(getBoundaryType(graph, typeOf(port)));
@@ -115,6 +122,8 @@ void NetworkImporter::importFunction(StringRef name, bool hasOutputs, function_r
   builder.setInsertionPointToEnd(entry);
   for (auto [index, port] : llvm::enumerate(function.inputs)) {
     op.setArgAttr(index, "nn.name", builder.getStringAttr(port.name));
+    if (int64_t classes = typeOf(port).classes)
+      op.setArgAttr(index, "nn.classes", builder.getI64IntegerAttr(classes));
     Value value = entry->getArgument(index);
     if (int64_t steps = countFree(typeOf(port)))
       value = createInferred<TimeMajorOp>(builder, location, value,
@@ -127,6 +136,16 @@ void NetworkImporter::importFunction(StringRef name, bool hasOutputs, function_r
     if (dim.bound)
       op.setArgAttr(argument, "nn.bound", builder.getI64IntegerAttr(dim.bound));
     graph.setLengths(index, entry->getArgument(argument));
+  }
+  if (isTraining) {
+    unsigned last = entry->getNumArguments() - 1;
+    op.setArgAttr(last, "nn.seed", builder.getUnitAttr());
+    graph.seed = entry->getArgument(last);
+    // What a caller leaves past an example's end may be no number, and 0 * NaN would
+    // reach the weights' gradients.
+    for (const dsl::Port &port : function.inputs)
+      if (typeOf(port).element == dsl::Element::Float)
+        graph.set(port.value, graph.mask(graph.get(port.value), typeOf(port), 0));
   }
 
   prepare(graph);
@@ -143,6 +162,7 @@ void NetworkImporter::importFunction(StringRef name, bool hasOutputs, function_r
       results.push_back(value);
     }
   func::ReturnOp::create(builder, location, results);
+  return op;
 }
 
 //===----------------------------------------------------------------------===//
@@ -209,7 +229,7 @@ bool NetworkImporter::canStep() const {
 /// these to the start values.
 void NetworkImporter::importStep() {
   SmallVector<std::string> names;
-  importFunction("step", /*hasOutputs=*/true, [&](GraphImporter &graph) {
+  importFunction("step", network.infer, /*hasOutputs=*/true, [&](GraphImporter &graph) {
     graph.loadStart = [&](unsigned state, Value start) -> Value {
       names.push_back("state" + std::to_string(state));
       OpBuilder atModule(builder.getContext());
@@ -221,12 +241,62 @@ void NetworkImporter::importStep() {
       StoreOp::create(builder, final.getLoc(), names[state], final);
     };
   });
-  importFunction("reset", /*hasOutputs=*/false, [&](GraphImporter &graph) {
+  importFunction("reset", network.infer, /*hasOutputs=*/false, [&](GraphImporter &graph) {
     graph.loadStart = [&](unsigned state, Value start) -> Value {
       StoreOp::create(builder, start.getLoc(), names[state], start);
       return start;
     };
   });
+}
+
+//===----------------------------------------------------------------------===//
+// Training
+//===----------------------------------------------------------------------===//
+
+/// The loss of each example, with what the optimizer is to make of it.
+void NetworkImporter::importTrain(const dsl::Train &train) {
+  func::FuncOp op =
+      importFunction(train.name, train.forward, /*hasOutputs=*/true, [](GraphImporter &) {}, /*isTraining=*/true);
+  op->setAttr("nn.train", describe(train));
+}
+
+static Attribute convert(Builder &builder, const dsl::RateExpression::Term &term) {
+  using Term = dsl::RateExpression::Term;
+  static const std::pair<Term::Kind, StringRef> names[] = {
+      {Term::Step, "step"}, {Term::Epoch, "epoch"}, {Term::Add, "add"},   {Term::Sub, "sub"},
+      {Term::Mul, "mul"},   {Term::Div, "div"},     {Term::Neg, "neg"},   {Term::Less, "less"},
+      {Term::LessEqual, "less_equal"},              {Term::Equal, "equal"}, {Term::Select, "select"}};
+  for (auto &[kind, name] : names)
+    if (term.kind == kind)
+      return builder.getStringAttr(name);
+  return builder.getF64FloatAttr(term.number);
+}
+
+/// The settings of a train block, by name; the optimizer's parameters among them.
+DictionaryAttr NetworkImporter::describe(const dsl::Train &train) {
+  NamedAttrList list;
+  auto number = [&](StringRef name, double value) { list.set(name, builder.getF64FloatAttr(value)); };
+  SmallVector<Attribute> rate, betas;
+  for (const auto &term : train.rate.postfix)
+    rate.push_back(convert(builder, term));
+  for (const auto &[name, value] : train.hyperparameters) {
+    number(name, value);
+    if (StringRef(name).starts_with("beta"))
+      betas.push_back(builder.getF64FloatAttr(value));
+  }
+  number("clip_norm", train.clipNorm);
+  number("clip_value", train.clipValue);
+  number("weight_decay", train.weightDecay);
+  bool isOnline = train.batch == dsl::Train::Batch::Online, isFull = train.batch == dsl::Train::Batch::Full;
+  list.set("name", builder.getStringAttr(train.name));
+  list.set("optimizer", builder.getStringAttr(train.optimizer));
+  list.set("rate", builder.getArrayAttr(rate));
+  list.set("betas", builder.getArrayAttr(betas));
+  list.set("slots", builder.getI64IntegerAttr(train.optimizer == "sgd" ? 0 : betas.empty() ? 1 : 2));
+  list.set("reduce_sum", builder.getBoolAttr(train.reduceSum));
+  list.set("batch", builder.getStringAttr(isOnline ? "online" : isFull ? "full" : "mini"));
+  list.set("batch_size", builder.getI64IntegerAttr(train.batchSize));
+  return list.getDictionary(builder.getContext());
 }
 
 OwningOpRef<ModuleOp> importNetwork(const dsl::Network &network, MLIRContext &context) {

@@ -38,7 +38,7 @@ static bool isElementwise(Operation *op) { return op->hasTrait<nn::OpTrait::Elem
 /// What is copied into every group that reads it rather than stored: it costs
 /// nothing beside reading it.
 static bool isCheap(Operation *op) {
-  if (isa<ConstantOp, BroadcastOp>(op))
+  if (isa<ConstantOp, BroadcastOp, CountOp>(op))
     return true;
   return isElementwise(op) && !getType(op->getResult(0)).getElementType().isF32() &&
          getFixedShape(getType(op->getResult(0))).empty();

@@ -44,7 +44,7 @@ public:
 
   void run() {
     for (auto function : llvm::to_vector(module.getOps<func::FuncOp>()))
-      if (function.getName() != "prepare")
+      if (function.getName() != "prepare" && !function->hasAttr("nn.train")) // weights change in every step
         hoistFrom(function);
     if (!prepare)
       return;

@@ -22,10 +22,13 @@ using PanelUse = std::pair<Family, int64_t>;
 
 /// None for uses that are no contraction of the weight.
 static std::optional<PanelUse> getPanelUse(OpOperand &use) {
-  if (auto dense = dyn_cast<DenseOp>(use.getOwner()); dense && use.getOperandNumber() == 1)
+  Operation *op = use.getOwner();
+  if (use.getOperandNumber() != 1)
+    return std::nullopt;
+  if (isa<DenseOp, DenseInputGradientOp>(op))
     return PanelUse(Family::Dense, 0);
-  if (auto conv = dyn_cast<ConvOp>(use.getOwner()); conv && use.getOperandNumber() == 1 && conv.getGroups() == 1)
-    return PanelUse(Family::Conv, getType(conv.getKernel()).getRank() - 1);
+  if (isa<ConvOp, ConvInputGradientOp>(op) && op->getAttrOfType<IntegerAttr>("groups").getInt() == 1)
+    return PanelUse(Family::Conv, getType(use.get()).getRank() - 1);
   return std::nullopt;
 }
 
@@ -40,12 +43,14 @@ struct LayWeightsPass : nnc::impl::LayWeightsBase<LayWeightsPass> {
     if (!panelWidth)
       panelWidth = [this](Family, int64_t) { return width.getValue(); };
     DenseMap<StringAttr, SmallVector<ReadOp>> readers;
+    DenseMap<StringAttr, SmallVector<StoreGradientOp>> gradients;
     module.walk([&](ReadOp read) { readers[read.getSymbolAttr().getAttr()].push_back(read); });
+    module.walk([&](StoreGradientOp store) { gradients[store.getSymbolAttr().getAttr()].push_back(store); });
     for (auto weight : module.getOps<WeightOp>())
-      lay(weight, readers[weight.getSymNameAttr()]);
+      lay(weight, readers[weight.getSymNameAttr()], gradients[weight.getSymNameAttr()]);
   }
 
-  void lay(WeightOp weight, ArrayRef<ReadOp> reads) {
+  void lay(WeightOp weight, ArrayRef<ReadOp> reads, ArrayRef<StoreGradientOp> gradients) {
     std::optional<PanelUse> panels;
     for (ReadOp read : reads)
       for (OpOperand &use : read->getUses()) {
@@ -66,6 +71,19 @@ struct LayWeightsPass : nnc::impl::LayWeightsBase<LayWeightsPass> {
     weight.setType(laid);
     for (ReadOp read : reads)
       read.getResult().setType(laid);
+    for (StoreGradientOp gradient : gradients)
+      layGradient(gradient, laid);
+  }
+
+  /// A gradient lies as its weight does: the contraction that makes it writes it so,
+  /// other values are copied.
+  static void layGradient(StoreGradientOp gradient, RankedTensorType laid) {
+    Value value = gradient.getValue();
+    if (value.getDefiningOp() && isa<DenseWeightGradientOp, ConvKernelGradientOp>(value.getDefiningOp()) &&
+        value.hasOneUse())
+      return value.setType(laid);
+    OpBuilder builder(gradient);
+    gradient.getValueMutable().assign(PackOp::create(builder, gradient.getLoc(), laid, value));
   }
 
   PanelWidth panelWidth;

@@ -26,9 +26,9 @@ std::unique_ptr<mlir::Pass> createLayWeights(PanelWidth panelWidth);
 #include "compiler/passes/Passes.h.inc"
 
 /// Where the pipeline may stop: the module as it leaves a station.
-enum class Station { Imported, Typed, Split, Optimized, Grouped, Planned };
+enum class Station { Imported, Typed, Split, Differentiated, Optimized, Grouped, Planned };
 
-/// Adds the passes of inference up to and with `last`.
+/// Adds the passes up to and with `last`.
 void buildPipeline(mlir::OpPassManager &manager, Station last, PanelWidth panelWidth);
 
 } // namespace nnc

@@ -35,6 +35,43 @@ def SplitTime : Pass<"nn-split-time", "mlir::ModuleOp"> {
   }];
 }
 
+def LowerLosses : Pass<"nn-lower-losses", "mlir::ModuleOp"> {
+  let summary = "Write losses as sums of element-wise values";
+  let description = [{
+    A loss of probabilities becomes one of the logits that they come from: the
+    cross entropy of a softmax is minus the log-softmax at the label.
+
+    ```mlir
+    %l = nn.cross_entropy %y, %label   // %y = nn.softmax %x
+    // becomes
+    %p = nn.log_softmax %x
+    %l = nn.neg (nn.sum (%p where one_hot(%label)))
+    ```
+
+    Postcondition: no op of the loss family is left.
+  }];
+}
+
+def Differentiate : Pass<"nn-differentiate", "mlir::ModuleOp"> {
+  let summary = "Build the gradients of losses with respect to weights";
+  let description = [{
+    A function with `nn.train`, which gives the loss of each example, becomes
+    `@<name>_gradients`: it gives their mean (or sum) and sets the gradient of each
+    trained weight, summed over the examples. The derivative of a loop is a loop
+    backwards over what the forward loop stacks; contractions that make weights'
+    gradients are taken after it, over all steps at once.
+
+    ```mlir
+    func.func @train(%x, %label) -> %losses
+    // becomes
+    func.func @train_gradients(%x, %label) -> tensor<f32> { … nn.store_gradient @W, %g … }
+    ```
+
+    Postcondition: every trained weight has one `nn.store_gradient` in each such
+    function.
+  }];
+}
+
 def Simplify : Pass<"nn-simplify", "mlir::ModuleOp"> {
   let summary = "Fold, drop what no output needs, turn batch norm into a scale and a shift";
   let description = [{
@@ -54,6 +91,27 @@ def LayWeights : Pass<"nn-lay-weights", "mlir::ModuleOp"> {
     the target's choice when the pass runs alone.
   }];
   let options = [Option<"width", "width", "int64_t", "16", "Width of a panel">];
+}
+
+def ApplyOptimizer : Pass<"nn-apply-optimizer", "mlir::ModuleOp"> {
+  let summary = "Make a function that updates the weights by their gradients";
+  let description = [{
+    For each function with `nn.train` a function `@<name>_update`: clipping, weight
+    decay and the optimizer's equations on all trained weights as one vector. Its
+    arguments are scalars that the runtime gives: the rate, the scale of the
+    gradients (1 / examples), and 1 - beta^step for each beta of the optimizer.
+
+    ```mlir
+    func.func @train_update(%rate: tensor<f32>, %scale: tensor<f32>) {
+      %w = nn.flat weights : tensor<60464xf32>
+      %g = nn.flat gradients : tensor<60464xf32>
+      …
+      nn.store_flat weights, %new : tensor<60464xf32>
+    }
+    ```
+
+    Postcondition: each function with `nn.train` has its update behind it.
+  }];
 }
 
 def HoistWeights : Pass<"nn-hoist-weights", "mlir::ModuleOp"> {

@@ -16,11 +16,18 @@ void nnc::buildPipeline(OpPassManager &manager, Station last, PanelWidth panelWi
     manager.addPass(createSplitTime());
   }
 
+  if (last >= Station::Differentiated) {
+    manager.addPass(createLowerLosses());
+    manager.addPass(createDifferentiate());
+  }
+
   if (last >= Station::Optimized) {
     manager.addPass(createSimplify());
     manager.addPass(createCSEPass());
     manager.addPass(createHoistWeights());
     manager.addPass(createLayWeights(panelWidth));
+    // The vector of all weights is as long as their layouts make it.
+    manager.addPass(createApplyOptimizer());
   }
 
   if (last >= Station::Grouped)

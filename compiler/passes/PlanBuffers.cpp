@@ -49,6 +49,7 @@ public:
   LogicalResult run() {
     numberOps();
     chooseOutputs();
+    chooseStores();
     function.walk<WalkOrder::PreOrder>([&](Operation *op) {
       if (auto loop = dyn_cast<EachOp>(op))
         chooseLoop(loop);
@@ -64,6 +65,7 @@ public:
 private:
   void numberOps();
   void chooseOutputs();
+  void chooseStores();
   void chooseLoop(EachOp loop);
   void chooseLaunch(LaunchOp launch);
   void extendLifetimes();
@@ -147,6 +149,36 @@ void FunctionPlanner::chooseOutputs() {
     if (direct && !choices.contains(root))
       choices[root] = {std::nullopt, getPlace(PlaceKind::Output, index)};
   }
+}
+
+/// Whether nothing after a launch reads what the memory held before.
+static bool isLastReader(LaunchOp launch, FlatMemory memory) {
+  bool last = true;
+  for (auto flat : launch->getBlock()->getOps<FlatOp>())
+    if (flat.getMemory() == memory)
+      for (Operation *user : flat->getUsers())
+        last &= !launch->isBeforeInBlock(user);
+  return last;
+}
+
+/// Gradients, and what an update changes in place.
+void FunctionPlanner::chooseStores() {
+  Block &body = function.getBody().front();
+  auto choose = [&](Value value, PlaceAttr place) {
+    Value root = getRoot(value);
+    if (isFromLaunchIn(root, &body) && !choices.contains(root))
+      choices[root] = {std::nullopt, place};
+  };
+  auto weights = cast<ModuleOp>(function->getParentOp()).getOps<WeightOp>();
+  DenseMap<StringAttr, int64_t> numbers;
+  for (auto [index, weight] : llvm::enumerate(weights))
+    numbers[weight.getSymNameAttr()] = index;
+  for (auto store : body.getOps<StoreGradientOp>())
+    choose(store.getValue(), getPlace(PlaceKind::Gradient, numbers.lookup(store.getSymbolAttr().getAttr())));
+  for (auto store : body.getOps<StoreFlatOp>())
+    if (auto launch = getRoot(store.getValue()).getDefiningOp<LaunchOp>();
+        launch && isLastReader(launch, store.getMemory()))
+      choose(store.getValue(), getPlace(PlaceKind::Flat, static_cast<int64_t>(store.getMemory())));
 }
 
 /// Stacks for a loop's outputs, slots for its states, and with them the places

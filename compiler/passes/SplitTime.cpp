@@ -29,7 +29,8 @@ static bool isContraction(Operation *op) { return isa<DenseOp, ConvOp, MatmulOp>
 
 /// Whether an op means the same with one more outermost dimension.
 static bool canLift(Operation *op) {
-  if (isa<MaskOp, LastOp, ReverseOp, TimeMajorOp, BatchMajorOp>(op))
+  if (isa<MaskOp, LastOp, ReverseOp, TimeMajorOp, BatchMajorOp, DelayOp, CountOp>(op) ||
+      op->hasTrait<nn::OpTrait::SumsRows>())
     return false;
   return isa<ComputeOp, ReshapeOp>(op);
 }
@@ -92,42 +93,14 @@ private:
   llvm::SetVector<Operation *> findSunk();
   void dropUnused();
 
-  /// The loop with other sequences and outputs, which keeps its body. `results`
-  /// says for each old output its place among the new ones, or -1.
-  void replaceLoop(ValueRange sequences, ValueRange outputs, ArrayRef<int> results);
+  void replaceLoop(ValueRange sequences, ValueRange outputs, ArrayRef<int> results) {
+    loop = loop.replaceWith(sequences, outputs, results);
+  }
 
   EachOp loop;
 };
 
 } // namespace
-
-void LoopSplitter::replaceLoop(ValueRange sequences, ValueRange outputs, ArrayRef<int> results) {
-  OpBuilder builder(loop);
-  YieldOp yield = loop.getYield();
-  SmallVector<Type> types;
-  for (Value output : outputs)
-    types.push_back(loop.getStackedType(getType(output)));
-  llvm::append_range(types, loop.getFinals().getTypes());
-  OperationState state(loop.getLoc(), EachOp::getOperationName());
-  state.addOperands(sequences);
-  state.addOperands(loop.getStarts());
-  state.addTypes(types);
-  state.addAttribute("trip", loop.getTripAttr());
-  int32_t starts = loop.getStarts().size();
-  auto &properties = state.getOrAddProperties<EachOp::Properties>();
-  properties.operandSegmentSizes = {static_cast<int32_t>(sequences.size()), starts};
-  properties.resultSegmentSizes = {static_cast<int32_t>(outputs.size()), starts};
-  state.addRegion();
-  auto replacement = cast<EachOp>(builder.create(state));
-  replacement.getBody().takeBody(loop.getBody());
-  yield.getOutputsMutable().assign(outputs);
-  for (auto [index, result] : llvm::enumerate(loop.getOutputs()))
-    if (results[index] >= 0)
-      result.replaceAllUsesWith(replacement.getOutputs()[results[index]]);
-  loop.getFinals().replaceAllUsesWith(replacement.getFinals());
-  loop.erase();
-  loop = replacement;
-}
 
 //===----------------------------------------------------------------------===//
 // Before the loop

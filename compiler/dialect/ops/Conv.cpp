@@ -25,3 +25,48 @@ FailureOr<RankedTensorType> ConvOp::inferType() {
 int64_t ConvOp::getReductionSize() {
   return ShapedType::getNumElements(nn::getType(getKernel()).getShape().drop_back(1));
 }
+
+/// Checks that a convolution of these takes `image` to `result`.
+template <typename GradientOp>
+static LogicalResult checkConv(GradientOp op, RankedTensorType image, RankedTensorType kernel,
+                               RankedTensorType result) {
+  if (kernel.getRank() < 3 || !kernel.hasStaticShape())
+    return op.emitOpError("needs a kernel [k…, ci / groups, co], not ") << describe(kernel);
+  ArrayRef<int64_t> shape = kernel.getShape();
+  Window window{shape.drop_back(2), op.getStrides(), op.getDilations(), op.getPadding(), {}};
+  FailureOr<Extents> extents = inferWindow(op, image, window);
+  if (failed(extents))
+    return failure();
+  extents->back() = shape.back();
+  int64_t groups = op.getGroups();
+  if (*extents != getExtents(result) || groups < 1 || image.getShape().back() != groups * shape[shape.size() - 2] ||
+      shape.back() % groups != 0)
+    return op.emitOpError("has an image ") << describe(image) << ", a kernel " << describe(kernel) << " and a result "
+                                           << describe(result) << ", which do not fit";
+  return success();
+}
+
+FailureOr<RankedTensorType> ConvInputGradientOp::inferType() {
+  FailureOr<RankedTensorType> image = getDeclaredType(*this);
+  if (failed(image) || failed(checkConv(*this, *image, nn::getType(getKernel()), nn::getType(getDy()))))
+    return failure();
+  return image;
+}
+
+/// Of a stride of 1; each stride leaves its share of them.
+int64_t ConvInputGradientOp::getReductionSize() {
+  ArrayRef<int64_t> shape = nn::getType(getKernel()).getShape();
+  int64_t size = ShapedType::getNumElements(shape.drop_back(2)) * shape.back() / getGroups();
+  return std::max<int64_t>(1, size / ShapedType::getNumElements(getStrides()));
+}
+
+FailureOr<RankedTensorType> ConvKernelGradientOp::inferType() {
+  FailureOr<RankedTensorType> kernel = getDeclaredType(*this);
+  if (failed(kernel) || failed(checkConv(*this, nn::getType(getX()), *kernel, nn::getType(getDy()))))
+    return failure();
+  return kernel;
+}
+
+int64_t ConvKernelGradientOp::getReductionSize() {
+  return ShapedType::getNumElements(getFixedShape(nn::getType(getDy())).drop_back());
+}

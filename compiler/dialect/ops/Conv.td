@@ -20,4 +20,29 @@ def NN_ConvOp : NN_ComputeOp<"conv", "Conv"> {
   let extraClassDeclaration = familyDeclaration # "int64_t getReductionSize();";
 }
 
+def NN_ConvInputGradientOp : NN_ComputeOp<"conv_input_gradient", "Conv"> {
+  let summary = "the cotangent of a convolution's image: the transposed convolution";
+  let description = [{
+    `dy[spatial…, co]` and the convolution's kernel give the image's shape, which
+    the result type declares; the attributes are the convolution's.
+  }];
+  let arguments = (ins NN_Float:$dy, NN_Float:$kernel, DenseI64ArrayAttr:$strides, DenseI64ArrayAttr:$dilations,
+    DenseI64ArrayAttr:$padding, DefaultValuedAttr<I64Attr, "1">:$groups, DefaultValuedAttr<BoolAttr, "false">:$flip);
+  let results = (outs NN_Float:$result);
+  let extraClassDeclaration = familyDeclaration # "int64_t getReductionSize();";
+}
+
+def NN_ConvKernelGradientOp : NN_ComputeOp<"conv_kernel_gradient", "Conv", [NN_SumsRowsTrait]> {
+  let summary = "the cotangent of a convolution's kernel, summed over all examples";
+  let description = [{
+    The image `x` and the result's cotangent `dy` give the kernel's shape, which
+    the result type declares; the attributes are the convolution's. The result
+    may lie in `#nn.panel`s, as the kernel does.
+  }];
+  let arguments = (ins NN_Float:$x, NN_Float:$dy, DenseI64ArrayAttr:$strides, DenseI64ArrayAttr:$dilations,
+    DenseI64ArrayAttr:$padding, DefaultValuedAttr<I64Attr, "1">:$groups, DefaultValuedAttr<BoolAttr, "false">:$flip);
+  let results = (outs NN_Float:$result);
+  let extraClassDeclaration = familyDeclaration # "int64_t getReductionSize();";
+}
+
 #endif // NN_CONV_TD

@@ -33,3 +33,30 @@ FailureOr<RankedTensorType> MatmulOp::inferType() {
 }
 
 int64_t MatmulOp::getReductionSize() { return nn::getType(getA()).getShape().back(); }
+
+FailureOr<RankedTensorType> DenseInputGradientOp::inferType() {
+  RankedTensorType dy = nn::getType(getDy()), weight = nn::getType(getWeight());
+  if (dy.getRank() < 1 || weight.getRank() != 2 || dy.getShape().back() != weight.getDimSize(0) ||
+      !weight.hasStaticShape())
+    return emitOpError("needs dy[…, n] and weight[n, k], not ") << describe(dy) << " and " << describe(weight);
+  Extents extents = getExtents(dy);
+  extents.back() = weight.getDimSize(1);
+  return getTensorType(dy.getElementType(), extents);
+}
+
+int64_t DenseInputGradientOp::getReductionSize() { return nn::getType(getWeight()).getDimSize(0); }
+
+FailureOr<RankedTensorType> DenseWeightGradientOp::inferType() {
+  RankedTensorType x = nn::getType(getX()), dy = nn::getType(getDy());
+  Extents left = getExtents(x), right = getExtents(dy);
+  if (getFixedShape(x).empty() || getFixedShape(dy).empty() ||
+      ArrayRef(left).drop_back() != ArrayRef(right).drop_back())
+    return emitOpError("needs x[…, k] and dy[…, n], not ") << describe(x) << " and " << describe(dy);
+  Extents extents{right.back(), left.back()};
+  return inDeclaredPanels(*this, getTensorType(x.getElementType(), extents));
+}
+
+/// Rows that are fixed; those of time and batch count once.
+int64_t DenseWeightGradientOp::getReductionSize() {
+  return ShapedType::getNumElements(getFixedShape(nn::getType(getX())).drop_back());
+}

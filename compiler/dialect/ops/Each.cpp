@@ -21,8 +21,43 @@ RankedTensorType EachOp::getStackedType(RankedTensorType element) {
   return getTensorType(element.getElementType(), extents);
 }
 
+EachOp EachOp::make(OpBuilder &builder, Location location, StringAttr trip, bool backward, ValueRange sequences,
+                    ValueRange starts, Region &body) {
+  auto yield = cast<YieldOp>(body.front().getTerminator());
+  OperationState state(location, EachOp::getOperationName());
+  state.addOperands(sequences);
+  state.addOperands(starts);
+  for (Value output : yield.getOutputs()) {
+    Extents extents = getExtents(nn::getType(output));
+    extents.insert(extents.begin(), trip);
+    state.addTypes(getTensorType(nn::getType(output).getElementType(), extents));
+  }
+  state.addTypes(starts.getTypes());
+  state.addAttribute("trip", trip);
+  if (backward)
+    state.addAttribute("backward", builder.getUnitAttr());
+  auto count = [](ValueRange values) { return static_cast<int32_t>(values.size()); };
+  auto &properties = state.getOrAddProperties<EachOp::Properties>();
+  properties.operandSegmentSizes = {count(sequences), count(starts)};
+  properties.resultSegmentSizes = {count(yield.getOutputs()), count(starts)};
+  state.addRegion()->takeBody(body);
+  return cast<EachOp>(builder.create(state));
+}
+
+EachOp EachOp::replaceWith(ValueRange sequences, ValueRange outputs, ArrayRef<int> results) {
+  OpBuilder builder(*this);
+  getYield().getOutputsMutable().assign(outputs);
+  EachOp replacement = make(builder, getLoc(), getTripAttr(), getBackward(), sequences, getStarts(), getBody());
+  for (auto [index, result] : llvm::enumerate(getOutputs()))
+    if (results[index] >= 0)
+      result.replaceAllUsesWith(replacement.getOutputs()[results[index]]);
+  getFinals().replaceAllUsesWith(replacement.getFinals());
+  erase();
+  return replacement;
+}
+
 //===----------------------------------------------------------------------===//
-// Syntax: trip sequences(…) start(…) { body } : (operands) -> (results)
+// Syntax: [backward] trip sequences(…) start(…) { body } : (operands) -> (results)
 //===----------------------------------------------------------------------===//
 
 static ParseResult parseList(OpAsmParser &parser, StringRef keyword,
@@ -38,6 +73,8 @@ ParseResult EachOp::parse(OpAsmParser &parser, OperationState &result) {
   FunctionType type;
   Region *body = result.addRegion();
   SMLoc operandsLocation = parser.getCurrentLocation();
+  if (succeeded(parser.parseOptionalKeyword("backward")))
+    result.addAttribute("backward", parser.getBuilder().getUnitAttr());
   if (parser.parseAttribute(trip) || parseList(parser, "sequences", sequences) || parseList(parser, "start", starts) ||
       parser.parseOptionalAttrDictWithKeyword(result.attributes) || parser.parseRegion(*body) ||
       parser.parseColonType(type))
@@ -59,6 +96,8 @@ ParseResult EachOp::parse(OpAsmParser &parser, OperationState &result) {
 }
 
 void EachOp::print(OpAsmPrinter &printer) {
+  if (getBackward())
+    printer << " backward";
   printer << ' ';
   printer.printAttributeWithoutType(getTripAttr());
   auto printList = [&](StringRef keyword, ValueRange values) {
@@ -67,7 +106,7 @@ void EachOp::print(OpAsmPrinter &printer) {
   };
   printList("sequences", getSequences());
   printList("start", getStarts());
-  printer.printOptionalAttrDictWithKeyword((*this)->getAttrs(), {"trip", "operandSegmentSizes", "resultSegmentSizes"});
+  printer.printOptionalAttrDictWithKeyword((*this)->getAttrs(), {"trip", "backward", "operandSegmentSizes", "resultSegmentSizes"});
   printer << ' ';
   printer.printRegion(getBody());
   printer << " : ";

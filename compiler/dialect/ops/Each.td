@@ -21,6 +21,9 @@ def NN_EachOp : NN_Op<"each", [AttrSizedOperandSegments, AttrSizedResultSegments
     A state with slots is copied into the step's slot unless the launch that
     yields it is placed there (`carry`).
 
+    With `backward` the steps are walked from the last to the first, each with its
+    own index and its own slots of the stacks.
+
     The body may read what is defined outside. Ragged batches are masks in the
     body: the op itself runs all examples for all steps.
 
@@ -33,7 +36,7 @@ def NN_EachOp : NN_Op<"each", [AttrSizedOperandSegments, AttrSizedResultSegments
     ```
   }];
   let arguments = (ins StrAttr:$trip, Variadic<NN_Any>:$sequences, Variadic<NN_Any>:$starts,
-    OptionalAttr<ArrayAttr>:$places);
+    UnitAttr:$backward, OptionalAttr<ArrayAttr>:$places);
   let results = (outs Variadic<NN_Any>:$outputs, Variadic<NN_Any>:$finals);
   let regions = (region SizedRegion<1>:$body);
   let hasCustomAssemblyFormat = 1;
@@ -50,6 +53,13 @@ def NN_EachOp : NN_Op<"each", [AttrSizedOperandSegments, AttrSizedResultSegments
     static mlir::RankedTensorType getElementType(mlir::RankedTensorType stacked);
     /// The type of a value stacked over this loop's steps.
     mlir::RankedTensorType getStackedType(mlir::RankedTensorType element);
+    /// Makes a loop of a body that ends in its yield, from which the results follow.
+    static EachOp make(mlir::OpBuilder &builder, mlir::Location location, mlir::StringAttr trip, bool backward,
+                       mlir::ValueRange sequences, mlir::ValueRange starts, mlir::Region &body);
+    /// Replaces the loop by one with other sequences and outputs, which takes its
+    /// body over, with an argument for each sequence already. `results` says for each
+    /// old output its place among the new ones, or -1.
+    EachOp replaceWith(mlir::ValueRange sequences, mlir::ValueRange outputs, llvm::ArrayRef<int> results);
   }];
 }
 

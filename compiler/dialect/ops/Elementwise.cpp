@@ -61,7 +61,6 @@ NN_INFER_FLOAT(SoftplusOp)
 NN_INFER_FLOAT(GeluOp)
 NN_INFER_FLOAT(LeakyReluOp)
 NN_INFER_FLOAT(EluOp)
-NN_INFER_FLOAT(DropoutOp)
 NN_INFER_FLOAT(ToFloatOp)
 NN_INFER_SAME(AddOp)
 NN_INFER_SAME(SubOp)
@@ -86,6 +85,21 @@ FailureOr<RankedTensorType> SelectOp::inferType() {
   if (nn::getType(getB()).getElementType() != element)
     return emitOpError("chooses between ") << element << " and " << nn::getType(getB()).getElementType();
   return inferElementwise(*this, element);
+}
+
+FailureOr<RankedTensorType> CountOp::inferType() {
+  int64_t rank = nn::getType(getX()).getRank();
+  for (int64_t axis : getAxes())
+    if (axis < 0 || axis >= rank)
+      return emitOpError("counts along axis ") << axis << " of " << describe(nn::getType(getX()));
+  return RankedTensorType::get({}, Float32Type::get(getContext()));
+}
+
+FailureOr<RankedTensorType> DropoutOp::inferType() {
+  Extents two{2};
+  if (getExtents(nn::getType(getSeed())) != two || (getStep() && nn::getType(getStep()).getRank() != 0))
+    return emitOpError("needs a seed of two words, and one number for the step");
+  return nn::getType(getX());
 }
 
 FailureOr<RankedTensorType> MaskOp::inferType() {

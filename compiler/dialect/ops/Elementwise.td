@@ -87,7 +87,12 @@ def NN_ToFloatOp : NN_ElementwiseOp<"to_float"> {
 
 def NN_DropoutOp : NN_ElementwiseOp<"dropout"> {
   let summary = "zeroes a share of the elements and scales the others (Srivastava et al. 2014)";
-  let arguments = (ins NN_Float:$x, F64Attr:$rate);
+  let description = [{
+    Which elements stay follows from a counter (Salmon et al. 2011): the element's
+    place, the `site` in the network, `seed` (two words that differ in every call)
+    and, in a loop, the `step`. So its derivative is the same op on the cotangent.
+  }];
+  let arguments = (ins NN_Float:$x, NN_Class:$seed, Optional<NN_Class>:$step, F64Attr:$rate, I64Attr:$site);
   let results = (outs NN_Float:$result);
 }
 
@@ -99,6 +104,13 @@ def NN_MaskOp : NN_ElementwiseOp<"mask"> {
   }];
   let arguments = (ins NN_Any:$x, NN_Lengths:$lengths, I64Attr:$axis, F64Attr:$fill);
   let results = (outs NN_Any:$result);
+}
+
+def NN_CountOp : NN_ComputeOp<"count", "Elementwise"> {
+  let summary = "how many elements lie along these dimensions, as a number";
+  let description = [{ Reads no element of `x`. }];
+  let arguments = (ins NN_Any:$x, DenseI64ArrayAttr:$axes);
+  let results = (outs NN_Float:$result);
 }
 
 def NN_LengthsOp : NN_ElementwiseOp<"lengths"> {

@@ -26,3 +26,12 @@ FailureOr<RankedTensorType> LocalResponseNormOp::inferType() {
   return inferNorm(*this, getX(), {});
 }
 int64_t LocalResponseNormOp::getReductionSize() { return getSize(); }
+
+FailureOr<RankedTensorType> LocalResponseNormGradientOp::inferType() {
+  if (getSize() < 1)
+    return emitOpError("sums over ") << getSize() << " channels, which must be at least 1";
+  if (nn::getType(getX()) != nn::getType(getDy()))
+    return emitOpError("has a cotangent of another shape than ") << describe(nn::getType(getX()));
+  return nn::getType(getX());
+}
+int64_t LocalResponseNormGradientOp::getReductionSize() { return getSize(); }

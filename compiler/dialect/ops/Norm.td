@@ -33,4 +33,16 @@ def NN_LocalResponseNormOp : NN_ComputeOp<"local_response_norm", "Norm"> {
   let extraClassDeclaration = familyDeclaration # "int64_t getReductionSize();";
 }
 
+def NN_LocalResponseNormGradientOp : NN_ComputeOp<"local_response_norm_gradient", "Norm"> {
+  let summary = "the cotangent of what local_response_norm was given";
+  let description = [{
+    With s = k + alpha / size * sum of squares over the window of a channel:
+    dy s^-beta - 2 alpha beta / size x * sum over the windows that hold this
+    channel of dy x s^(-beta - 1).
+  }];
+  let arguments = (ins NN_Float:$x, NN_Float:$dy, I64Attr:$size, F64Attr:$alpha, F64Attr:$beta, F64Attr:$k);
+  let results = (outs NN_Float:$result);
+  let extraClassDeclaration = familyDeclaration # "int64_t getReductionSize();";
+}
+
 #endif // NN_NORM_TD

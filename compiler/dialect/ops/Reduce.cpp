@@ -14,12 +14,9 @@ template <typename ReduceOp> static FailureOr<RankedTensorType> inferReduce(Redu
       return op.emitOpError("needs ascending axes below ") << type.getRank() << ", not " << axis;
     previous = axis;
   }
-  for (auto [dim, extent] : llvm::enumerate(extents)) {
+  for (auto [dim, extent] : llvm::enumerate(extents))
     if (!llvm::is_contained(op.getAxes(), static_cast<int64_t>(dim)))
       kept.push_back(extent);
-    else if (extent.isDynamic() && extent.name.getValue() == batchName)
-      return op.emitOpError("must not reduce over the batch");
-  }
   return getTensorType(type.getElementType(), kept);
 }
 

@@ -188,3 +188,41 @@ FailureOr<RankedTensorType> OneHotOp::inferType() {
   extents.push_back(static_cast<int64_t>(getClasses()));
   return getTensorType(Float32Type::get(getContext()), extents);
 }
+
+FailureOr<RankedTensorType> PadOp::inferType() {
+  RankedTensorType type = nn::getType(getX());
+  ArrayRef<int64_t> part = getFixedShape(type);
+  if (getStarts().size() != part.size() || getShape().size() != part.size())
+    return emitOpError("needs a start and an extent for each of ") << part.size() << " fixed dimensions";
+  Extents extents = getExtents(type);
+  for (auto [i, size] : llvm::enumerate(part)) {
+    int64_t start = getStarts()[i], extent = getShape()[i];
+    if (start < 0 || start > extent - size)
+      return emitOpError("puts ") << size << " at " << start << " of an extent of " << extent;
+    extents[getDynamicRank(type) + i] = extent;
+  }
+  return getTensorType(type.getElementType(), extents);
+}
+
+FailureOr<RankedTensorType> DelayOp::inferType() {
+  RankedTensorType type = nn::getType(getX()), start = nn::getType(getStart());
+  Extents extents = getExtents(type);
+  if (getDynamicRank(type) < 1 || getTensorType(type.getElementType(), ArrayRef(extents).drop_front()) != start)
+    return emitOpError("needs a start of the shape of one step of ") << describe(type) << ", not " << describe(start);
+  return type;
+}
+
+FailureOr<RankedTensorType> EmbedGradientOp::inferType() {
+  RankedTensorType ids = nn::getType(getIds()), dy = nn::getType(getDy());
+  Extents rows = getExtents(ids), extents = getExtents(dy);
+  if (getClasses() < 1 || getFixedShape(dy).empty() || ArrayRef(extents).drop_back() != ArrayRef(rows))
+    return emitOpError("needs ids[…] and dy[…, n], not ") << describe(ids) << " and " << describe(dy);
+  return RankedTensorType::get({static_cast<int64_t>(getClasses()), extents.back().size}, dy.getElementType());
+}
+
+FailureOr<RankedTensorType> PackOp::inferType() {
+  RankedTensorType type = nn::getType(getX()), packed = inDeclaredPanels(*this, type);
+  if (packed == type)
+    return emitOpError("must declare the panels of its result");
+  return packed;
+}

@@ -103,4 +103,42 @@ def NN_OneHotOp : NN_ComputeOp<"one_hot", "Reshape"> {
   let results = (outs NN_Float:$result);
 }
 
+def NN_PadOp : NN_ComputeOp<"pad", "Reshape"> {
+  let summary = "zeros around a part: the cotangent of a slice";
+  let description = [{
+    The fixed dimensions become `shape`, of which `x` is the part that begins at
+    `starts`.
+  }];
+  let arguments = (ins NN_Any:$x, DenseI64ArrayAttr:$starts, DenseI64ArrayAttr:$shape);
+  let results = (outs NN_Any:$result);
+}
+
+def NN_DelayOp : NN_ComputeOp<"delay", "Reshape"> {
+  let summary = "each step's predecessor";
+  let description = [{
+    Step t of the outermost dimension is step t - 1 of `x`, and `start` at t = 0:
+    what a loop's state was before each step.
+  }];
+  let arguments = (ins NN_Any:$x, NN_Any:$start);
+  let results = (outs NN_Any:$result);
+}
+
+def NN_EmbedGradientOp : NN_ComputeOp<"embed_gradient", "Reshape", [NN_SumsRowsTrait]> {
+  let summary = "the cotangent of an embedding's table";
+  let description = [{
+    Row c is the sum of `dy[…, n]` over the rows whose class is c; classes outside
+    the table count nowhere.
+  }];
+  let arguments = (ins NN_Class:$ids, NN_Float:$dy, I64Attr:$classes);
+  let results = (outs NN_Float:$result);
+  let extraClassDeclaration = familyDeclaration # "int64_t getReductionSize() { return 1; }";
+}
+
+def NN_PackOp : NN_ComputeOp<"pack", "Reshape"> {
+  let summary = "the same elements in panels";
+  let description = [{ The result type declares the `#nn.panel`; what pads the last panel is 0. }];
+  let arguments = (ins NN_Float:$x);
+  let results = (outs NN_Float:$result);
+}
+
 #endif // NN_RESHAPE_TD

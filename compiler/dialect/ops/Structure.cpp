@@ -15,7 +15,7 @@ LogicalResult WeightOp::verify() {
 }
 
 /// The declared type of a weight, prepared value or state; null for other symbols.
-static Type getDeclaredType(Operation *declaration) {
+static Type getSymbolType(Operation *declaration) {
   if (auto weight = dyn_cast_or_null<WeightOp>(declaration))
     return weight.getType();
   if (auto prepared = dyn_cast_or_null<PreparedOp>(declaration))
@@ -26,7 +26,7 @@ static Type getDeclaredType(Operation *declaration) {
 }
 
 LogicalResult ReadOp::verifySymbolUses(SymbolTableCollection &symbols) {
-  Type declared = getDeclaredType(symbols.lookupNearestSymbolFrom(*this, getSymbolAttr()));
+  Type declared = getSymbolType(symbols.lookupNearestSymbolFrom(*this, getSymbolAttr()));
   if (!declared)
     return emitOpError("reads ") << getSymbolAttr() << ", which no nn.weight, nn.prepared or nn.state declares";
   if (declared != getResult().getType())
@@ -36,11 +36,21 @@ LogicalResult ReadOp::verifySymbolUses(SymbolTableCollection &symbols) {
 
 LogicalResult StoreOp::verifySymbolUses(SymbolTableCollection &symbols) {
   Operation *declaration = symbols.lookupNearestSymbolFrom(*this, getSymbolAttr());
-  if (!isa_and_nonnull<PreparedOp, StateOp>(declaration))
-    return emitOpError("sets ") << getSymbolAttr() << ", which no nn.prepared or nn.state declares";
-  if (getDeclaredType(declaration) != getValue().getType())
+  auto weight = dyn_cast_or_null<WeightOp>(declaration);
+  if (weight ? !weight.getFrozen() : !isa_and_nonnull<PreparedOp, StateOp>(declaration))
+    return emitOpError("sets ") << getSymbolAttr() << ", which no nn.prepared, nn.state or frozen nn.weight declares";
+  if (getSymbolType(declaration) != getValue().getType())
     return emitOpError("stores ") << getValue().getType() << ", but " << getSymbolAttr() << " is "
-                                  << getDeclaredType(declaration);
+                                  << getSymbolType(declaration);
+  return success();
+}
+
+LogicalResult StoreGradientOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  auto weight = symbols.lookupNearestSymbolFrom<WeightOp>(*this, getSymbolAttr());
+  if (!weight || weight.getFrozen())
+    return emitOpError("sets the gradient of ") << getSymbolAttr() << ", which is no trained nn.weight";
+  if (weight.getType() != getValue().getType())
+    return emitOpError("stores ") << getValue().getType() << ", but " << getSymbolAttr() << " is " << weight.getType();
   return success();
 }
 

@@ -43,8 +43,33 @@ def NN_ReadOp : NN_Op<"read", [Pure, DeclareOpInterfaceMethods<SymbolUserOpInter
   let assemblyFormat = "$symbol attr-dict `:` type($result)";
 }
 
+def NN_StoreGradientOp : NN_Op<"store_gradient", [DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "sets the gradient of a weight";
+  let description = [{ The context keeps it, in the layout of the weight, until it is updated by it. }];
+  let arguments = (ins FlatSymbolRefAttr:$symbol, NN_Float:$value);
+  let assemblyFormat = "$symbol `,` $value attr-dict `:` type($value)";
+}
+
+def NN_FlatOp : NN_Op<"flat", [Pure]> {
+  let summary = "all trained weights as one vector, or what belongs to each of their elements";
+  let description = [{
+    Weights that are trained lie first in a model's memory, padding included. Their
+    gradients and what an optimizer keeps of each (momentum, say) lie the same way.
+  }];
+  let arguments = (ins NN_FlatMemoryAttr:$memory);
+  let results = (outs NN_Float:$result);
+  let assemblyFormat = "$memory attr-dict `:` type($result)";
+}
+
+def NN_StoreFlatOp : NN_Op<"store_flat"> {
+  let summary = "sets such a vector, in place";
+  let arguments = (ins NN_FlatMemoryAttr:$memory, NN_Float:$value);
+  let assemblyFormat = "$memory `,` $value attr-dict `:` type($value)";
+}
+
 def NN_StoreOp : NN_Op<"store", [DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
-  let summary = "sets a prepared value or a state at the end of the function";
+  let summary = "sets a prepared value, a state or a running statistic at the end of the function";
+  let description = [{ A running statistic is a weight that is `frozen`: no gradient trains it. }];
   let arguments = (ins FlatSymbolRefAttr:$symbol, NN_Any:$value);
   let assemblyFormat = "$symbol `,` $value attr-dict `:` type($value)";
 }

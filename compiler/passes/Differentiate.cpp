@@ -1,0 +1,104 @@
+//===- Differentiate.cpp - Losses -> gradients ----------------------------===//
+//
+// Each function that gives the losses of its examples (`nn.train`) becomes one
+// that gives their mean and sets the gradient of every trained weight. The
+// derivative of an op is in compiler/autodiff; here the losses are seeded with
+// ones, and what reached the reads of a weight is its gradient: the sum over the
+// examples, so that calls can be added up before they are divided.
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/autodiff/Autodiff.h"
+#include "compiler/passes/Passes.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+namespace nnc {
+#define GEN_PASS_DEF_DIFFERENTIATE
+#include "compiler/passes/Passes.h.inc"
+} // namespace nnc
+
+using namespace mlir;
+using namespace nnc;
+using namespace nnc::nn;
+
+namespace {
+
+/// Differentiates one function.
+class FunctionDifferentiator {
+public:
+  explicit FunctionDifferentiator(func::FuncOp function)
+      : function(function), symbols(function->getParentOfType<ModuleOp>()), builder(function.getContext()) {}
+
+  LogicalResult run() {
+    Block &body = function.getBody().front();
+    auto end = cast<func::ReturnOp>(body.getTerminator());
+    Value losses = end.getOperand(0);
+    ActiveValues active = findActive(body, [&](Operation *op) { return getTrained(op) != nullptr; });
+    builder.setInsertionPoint(end);
+    Adjoints adjoints(builder, active);
+    adjoints.location = end.getLoc();
+    adjoints.add(losses, adjoints.fill(1, getType(losses)));
+    if (failed(differentiateBlock(body, adjoints)))
+      return failure();
+    storeGradients(body, adjoints);
+    returnLoss(end, losses, adjoints);
+    return success();
+  }
+
+private:
+  /// The weight that an op reads and training changes; null for other ops.
+  WeightOp getTrained(Operation *op) {
+    auto read = dyn_cast<ReadOp>(op);
+    auto weight = read ? symbols.lookup<WeightOp>(read.getSymbol()) : WeightOp();
+    return weight && !weight.getFrozen() ? weight : WeightOp();
+  }
+
+  void storeGradients(Block &body, Adjoints &adjoints) {
+    DenseMap<Operation *, Value> gradients;
+    for (Operation &op : body)
+      if (WeightOp weight = getTrained(&op))
+        if (Value part = adjoints.get(op.getResult(0))) {
+          Value &sum = gradients[weight];
+          sum = sum ? adjoints.plus(sum, part) : part;
+        }
+    for (auto weight : cast<ModuleOp>(function->getParentOp()).getOps<WeightOp>()) {
+      if (weight.getFrozen())
+        continue;
+      adjoints.location = weight.getLoc();
+      Value gradient = gradients.lookup(weight);
+      if (!gradient) {
+        weight.emitWarning("no loss of `") << function.getName() << "` reaches weight `" << weight.getSymName()
+                                           << "`: its gradient is 0";
+        gradient = adjoints.fill(0, cast<RankedTensorType>(weight.getType()));
+      }
+      StoreGradientOp::create(builder, weight.getLoc(), weight.getSymName(), gradient);
+    }
+  }
+
+  /// One number for the batch, as its reader wants it: the mean, or the sum.
+  void returnLoss(func::ReturnOp end, Value losses, Adjoints &adjoints) {
+    auto train = function->getAttrOfType<DictionaryAttr>("nn.train");
+    bool isSum = cast<BoolAttr>(train.get("reduce_sum")).getValue();
+    adjoints.location = end.getLoc();
+    Value loss = isSum ? adjoints.sum(losses, 0) : adjoints.make<MeanOp>(losses, adjoints.axes(0));
+    end.getOperandsMutable().assign(loss);
+    function.setFunctionType(
+        builder.getFunctionType(function.getArgumentTypes(), TypeRange(end.getOperands())));
+    function.setName((function.getName() + "_gradients").str());
+  }
+
+  func::FuncOp function;
+  SymbolTable symbols;
+  OpBuilder builder;
+};
+
+struct DifferentiatePass : nnc::impl::DifferentiateBase<DifferentiatePass> {
+  void runOnOperation() override {
+    for (auto function : llvm::to_vector(getOperation().getOps<func::FuncOp>()))
+      if (function->hasAttr("nn.train") && failed(FunctionDifferentiator(function).run()))
+        return signalPassFailure();
+  }
+};
+
+} // namespace
