@@ -208,8 +208,6 @@ private:
       if (network.freeDims.size() > lengths)
         error(train->location, "`" + network.freeDims.back().name + "` is no length of network `" + declaration.name + "`");
       DeadRemover(result.forward).run();
-      network.pending.push_back({Diagnostic::Severity::Warning, train->location,
-                                 "`train` is checked, but not compiled yet: the library has inference alone", {}});
       network.trains.push_back(std::move(result));
     }
     if (isGood)

@@ -5,7 +5,8 @@
 // for all steps at once and become sequences themselves. After it: contractions
 // that only outputs need, with what follows them, are computed from states that
 // the loop stacks. An op over all steps is the op of one step with the steps as
-// one more outermost dimension.
+// one more outermost dimension. Of a loop that carries no state nothing needs to
+// stay: it vanishes where every op of it can be computed for all steps.
 //
 //===----------------------------------------------------------------------===//
 
@@ -32,7 +33,7 @@ static bool canLift(Operation *op) {
   if (isa<MaskOp, LastOp, ReverseOp, TimeMajorOp, BatchMajorOp, DelayOp, CountOp>(op) ||
       op->hasTrait<nn::OpTrait::SumsRows>())
     return false;
-  return isa<ComputeOp, ReshapeOp>(op);
+  return isa<ComputeOp, ReshapeOp, BroadcastOp>(op);
 }
 
 /// Adds a dimension to those that an attribute numbers.
@@ -56,6 +57,12 @@ static void shiftAxes(Operation *op) {
   }
   if (auto concat = dyn_cast<ConcatOp>(op))
     concat.setAxis(concat.getAxis() + 1);
+  if (auto broadcast = dyn_cast<BroadcastOp>(op)) {
+    shift("dims");
+    SmallVector<int64_t> dims(broadcast.getDims());
+    dims.insert(dims.begin(), 0);
+    broadcast.setDims(dims);
+  }
 }
 
 namespace {
@@ -65,9 +72,13 @@ public:
   explicit LoopSplitter(EachOp loop) : loop(loop) {}
 
   void run() {
+    hoistInvariants();
     hoist();
     sink();
+    forwardSequences();
     dropUnused();
+    if (loop.getOutputs().empty() && loop.getStarts().empty())
+      loop.erase();
   }
 
 private:
@@ -87,10 +98,12 @@ private:
     return op->hasTrait<nn::OpTrait::Elementwise>() || !isBatched(getType(operand));
   }
 
+  void hoistInvariants();
   void hoist();
   llvm::SetVector<Operation *> findHoisted();
   void sink();
   llvm::SetVector<Operation *> findSunk();
+  void forwardSequences();
   void dropUnused();
 
   void replaceLoop(ValueRange sequences, ValueRange outputs, ArrayRef<int> results) {
@@ -106,7 +119,16 @@ private:
 // Before the loop
 //===----------------------------------------------------------------------===//
 
-/// Contractions of the sequences alone, and what leads to them.
+/// What is the same in every step.
+void LoopSplitter::hoistInvariants() {
+  for (Operation &op : llvm::make_early_inc_range(loop.getBody().front().without_terminator()))
+    if (isa<ComputeOp, ReshapeOp, BroadcastOp, ConstantOp>(op) &&
+        llvm::none_of(op.getOperands(), [&](Value operand) { return isInside(operand); }))
+      op.moveBefore(loop);
+}
+
+/// Contractions of the sequences alone, and what leads to them; of a loop without
+/// states everything.
 llvm::SetVector<Operation *> LoopSplitter::findHoisted() {
   llvm::SetVector<Operation *> liftable, hoisted;
   auto isSteps = [&](Value value) { return isElement(value) || liftable.contains(value.getDefiningOp()); };
@@ -116,7 +138,7 @@ llvm::SetVector<Operation *> LoopSplitter::findHoisted() {
         }))
       liftable.insert(&op);
   for (Operation *op : llvm::reverse(liftable.getArrayRef()))
-    if (isContraction(op) || llvm::any_of(op->getUsers(), [&](Operation *user) { return hoisted.contains(user); }))
+    if (loop.getStarts().empty() || isContraction(op) || llvm::any_of(op->getUsers(), [&](Operation *user) { return hoisted.contains(user); }))
       hoisted.insert(op);
   return hoisted;
 }
@@ -212,6 +234,13 @@ void LoopSplitter::sink() {
   for (auto [output, stacked] : llvm::zip_equal(outputs, loop.getOutputs()))
     if (sunk.contains(output.getDefiningOp()))
       stacked.replaceAllUsesWith(mapping.lookup(output));
+}
+
+/// An output that is a sequence's step is that sequence.
+void LoopSplitter::forwardSequences() {
+  for (auto [output, stacked] : llvm::zip_equal(loop.getYield().getOutputs(), loop.getOutputs()))
+    if (isElement(output))
+      stacked.replaceAllUsesWith(loop.getSequences()[cast<BlockArgument>(output).getArgNumber() - 1]);
 }
 
 /// Outputs that nothing reads any more, then ops and sequences.
