@@ -4,8 +4,9 @@
 // anchor opens one; an element-wise op joins the latest cluster that computes
 // one of its operands at the same shape, unless that would make two clusters
 // wait for each other. Contractions of one operand by weights of one shape join
-// each other. Sums take the element-wise cluster that only they read. Then each
-// cluster becomes a group.
+// each other. Sums take the element-wise cluster that only they read, and clusters
+// of element-wise ops that meet in one become one. Then each cluster becomes a
+// group.
 //
 // Whether one cluster waits for another is asked for every op. Each cluster has a
 // level above those of all that it waits for, so that the search for one leaves
@@ -88,9 +89,12 @@ private:
   Cluster *findElementwiseHome(Operation *op);
   Cluster *findContractionHome(DenseOp op);
   void takePrologue(Operation *op, Cluster &cluster);
+  void takeMet(Operation *op, Cluster &cluster);
+  void merge(Cluster &from, Cluster &into);
   void add(Operation *op, Cluster &cluster);
   void raise(Cluster &cluster);
   bool waitsFor(Operation *op, Cluster &cluster);
+  bool reaches(ArrayRef<Cluster *> from, Cluster &cluster);
   void materializeCheap();
   void makeGroup(Cluster &cluster);
   void eraseDead();
@@ -139,6 +143,8 @@ void BlockGrouper::place(Operation *op) {
   if (dense && ++home->contractions == maxContractions)
     llvm::erase(contractionHomes[getContractionKey(dense)], home);
   add(op, *home);
+  if (isElementwise(op))
+    takeMet(op, *home);
 }
 
 /// The values outside its block that an op's nested regions read count too.
@@ -174,16 +180,23 @@ void BlockGrouper::raise(Cluster &cluster) {
 
 /// Whether `op` needs a result of the cluster by way of something outside it.
 bool BlockGrouper::waitsFor(Operation *op, Cluster &cluster) {
+  SmallVector<Cluster *> needs;
+  forEachOperand(op, [&](Value value) {
+    if (Cluster *needed = getHome(value, /*any=*/true); needed && needed != &cluster)
+      needs.push_back(needed);
+  });
+  return reaches(needs, cluster);
+}
+
+/// Whether one of these clusters needs `cluster`, itself or by way of others.
+bool BlockGrouper::reaches(ArrayRef<Cluster *> from, Cluster &cluster) {
   llvm::SmallPtrSet<Cluster *, 8> seen;
   SmallVector<Cluster *> worklist;
   auto visit = [&](Cluster *needed) {
     if (needed->level > cluster.level && seen.insert(needed).second)
       worklist.push_back(needed);
   };
-  forEachOperand(op, [&](Value value) {
-    if (Cluster *needed = getHome(value, /*any=*/true); needed && needed != &cluster)
-      visit(needed);
-  });
+  llvm::for_each(from, visit);
   while (!worklist.empty()) {
     Cluster *next = worklist.pop_back_val();
     if (next->needs.contains(&cluster))
@@ -232,6 +245,49 @@ void BlockGrouper::takePrologue(Operation *op, Cluster &cluster) {
     homes.erase(member);
   for (Operation *member : members)
     add(member, cluster);
+}
+
+/// Element-wise clusters whose results an op of `cluster` brings together are
+/// computed with it, unless its anchor sums over them or something between them
+/// has to wait.
+void BlockGrouper::takeMet(Operation *op, Cluster &cluster) {
+  auto waitsByOthers = [&](Cluster &waiting, Cluster &for_) {
+    SmallVector<Cluster *> others;
+    llvm::copy_if(waiting.needs, std::back_inserter(others), [&](Cluster *needed) { return needed != &for_; });
+    return reaches(others, for_);
+  };
+  for (Value operand : op->getOperands()) {
+    Cluster *met = getHome(operand);
+    if (!met || met == &cluster || met->family != Family::Elementwise || met->shape != cluster.shape)
+      continue;
+    bool isSummed = cluster.family != Family::Elementwise && llvm::any_of(cluster.ops, [&](Operation *member) {
+      return !isElementwise(member) &&
+             llvm::any_of(member->getOperands(), [&](Value value) { return getHome(value) == met; });
+    });
+    if (!isSummed && !waitsByOthers(cluster, *met) && !waitsByOthers(*met, cluster))
+      merge(*met, cluster);
+  }
+}
+
+void BlockGrouper::merge(Cluster &from, Cluster &into) {
+  for (Operation *op : from.ops)
+    homes[op] = &into;
+  into.ops.append(from.ops);
+  for (Cluster *needed : from.needs) {
+    needed->neededBy.remove(&from);
+    if (needed != &into && into.needs.insert(needed))
+      needed->neededBy.insert(&into);
+  }
+  for (Cluster *upper : from.neededBy) {
+    upper->needs.remove(&from);
+    if (upper != &into && upper->needs.insert(&into))
+      into.neededBy.insert(upper);
+  }
+  from = Cluster();
+  into.level = 0;
+  for (Cluster *needed : into.needs)
+    into.level = std::max(into.level, needed->level + 1);
+  raise(into);
 }
 
 /// A cheap value that something other than a group needs is computed after all.
