@@ -32,6 +32,8 @@ private:
 
   bool isReadLater(nn::StoreOp store);
   void emitStore(nn::StoreOp store);
+  void emitStoreGradient(nn::StoreGradientOp store);
+  void emitStoreFlat(nn::StoreFlatOp store);
   void emitLateStores();
 
   // Launch.cpp
@@ -48,6 +50,8 @@ private:
   void findArguments();
   void findArenas(bool hasPlan);
   mlir::Value getStateAddress(nn::StateOp state);
+  mlir::Value getGradientAddress(const Weight &weight);
+  mlir::Value getFlatAddress(nn::FlatMemory memory);
   mlir::Value getPlace(nn::PlaceAttr place, const Loop *loop);
   nn::PlaceAttr getPlaceOf(mlir::Value root);
 

@@ -53,6 +53,11 @@ void BodyEmitter::emit(bool hasPlan) {
 void BodyEmitter::findArguments() {
   for (BlockArgument argument : function.getArguments()) {
     unsigned index = argument.getArgNumber();
+    if (function.getArgAttr(index, "nn.seed")) {
+      if (!argument.use_empty())
+        addresses[argument] = getField(FrameField::Seed);
+      continue;
+    }
     bool isLengths = static_cast<bool>(function.getArgAttr(index, "nn.lengths"));
     FrameField list = isLengths ? FrameField::Ragged : FrameField::Arguments;
     unsigned position = isLengths ? index - inputCount : inputCount++;
@@ -104,6 +109,9 @@ void BodyEmitter::emitBlock(Block &block, const Loop *loop) {
         .Case([&](nn::EachOp each) { emitEach(each, loop); })
         .Case([&](func::ReturnOp op) { emitReturn(op); })
         .Case([&](nn::StoreOp store) { isReadLater(store) ? late.push_back(store) : emitStore(store); })
+        .Case([&](nn::StoreGradientOp store) { emitStoreGradient(store); })
+        .Case([&](nn::FlatOp flat) { addresses[flat.getResult()] = getFlatAddress(flat.getMemory()); })
+        .Case([&](nn::StoreFlatOp store) { emitStoreFlat(store); })
         .Case([](nn::YieldOp) {}) // emitStep
         .Default([](Operation *op) { llvm_unreachable("planned functions hold calls, loops and aliases alone"); });
   }
@@ -141,6 +149,26 @@ Value BodyEmitter::getStateAddress(nn::StateOp state) {
   return builder.at(memory, offset);
 }
 
+/// A weight's gradient lies as the weight does; so does what training makes of a
+/// running statistic.
+Value BodyEmitter::getGradientAddress(const Weight &weight) {
+  return inEntry([&] { return builder.at(getField(FrameField::Gradients), weight.offset); });
+}
+
+Value BodyEmitter::getFlatAddress(nn::FlatMemory memory) {
+  switch (memory) {
+  case nn::FlatMemory::Weights:
+    return getField(FrameField::Weights);
+  case nn::FlatMemory::Gradients:
+    return getField(FrameField::Gradients);
+  case nn::FlatMemory::Slot0:
+    return getField(FrameField::Slots);
+  case nn::FlatMemory::Slot1:
+    return inEntry([&] { return builder.at(getField(FrameField::Slots), context.interface.trainableBytes); });
+  }
+  llvm_unreachable("every memory has an address");
+}
+
 //===----------------------------------------------------------------------===//
 // Places
 //===----------------------------------------------------------------------===//
@@ -157,6 +185,10 @@ Value BodyEmitter::getPlace(nn::PlaceAttr place, const Loop *loop) {
     Value pointers = getField(FrameField::Arguments);
     return inEntry([&] { return builder.load(builder.pointerType(), builder.at(pointers, 8 * (inputCount + index))); });
   }
+  case nn::PlaceKind::Gradient:
+    return getGradientAddress(context.interface.weights[index]);
+  case nn::PlaceKind::Flat:
+    return getFlatAddress(static_cast<nn::FlatMemory>(index));
   case nn::PlaceKind::Stack: {
     Value bytes = lengths->getBytes(nn::EachOp::getElementType(nn::getType(each.getOutputs()[index])));
     return builder.at(loop->stacks[index], builder.mul(loop->step, bytes));
@@ -227,14 +259,33 @@ bool BodyEmitter::isReadLater(nn::StoreOp store) {
 
 void BodyEmitter::emitStore(nn::StoreOp store) {
   Value to;
+  auto weight = llvm::find_if(context.interface.weights, [&](auto &entry) { return entry.name == store.getSymbol(); });
   if (auto state = lookup<nn::StateOp>(store.getSymbolAttr())) {
     to = getStateAddress(state);
+  } else if (weight != context.interface.weights.end()) {
+    to = getGradientAddress(*weight);
   } else {
     auto &list = context.interface.prepared;
     auto prepared = llvm::find_if(list, [&](auto &entry) { return entry.name == store.getSymbol(); });
     to = builder.at(getField(FrameField::Prepared), prepared->offset);
   }
   builder.copy(to, addresses.lookup(store.getValue()), lengths->getBytes(nn::getType(store.getValue())));
+}
+
+void BodyEmitter::emitStoreGradient(nn::StoreGradientOp store) {
+  const std::vector<Weight> &weights = context.interface.weights;
+  auto weight = llvm::find_if(weights, [&](auto &entry) { return entry.name == store.getSymbol(); });
+  nn::PlaceAttr place = getPlaceOf(getRoot(store.getValue()));
+  if (!place || place.getKind() != nn::PlaceKind::Gradient || place.getIndex() != weight - weights.begin())
+    builder.copy(getGradientAddress(*weight), addresses.lookup(store.getValue()), builder.i64(weight->bytes));
+}
+
+void BodyEmitter::emitStoreFlat(nn::StoreFlatOp store) {
+  int64_t memory = static_cast<int64_t>(store.getMemory());
+  nn::PlaceAttr place = getPlaceOf(getRoot(store.getValue()));
+  if (!place || place.getKind() != nn::PlaceKind::Flat || place.getIndex() != memory)
+    builder.copy(getFlatAddress(store.getMemory()), addresses.lookup(store.getValue()),
+                 lengths->getBytes(nn::getType(store.getValue())));
 }
 
 /// Sets what could not be set earlier. A state whose old value another one takes

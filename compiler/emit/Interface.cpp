@@ -166,8 +166,15 @@ static void describeMemory(ModuleOp module, Interface &interface) {
     weight.isTrainable = !op.getFrozen();
     weight.storage = getStorage(weight.type);
     weight.bytes = getStorageBytes(weight.type);
-    weight.offset = append(interface.weightsBytes, weight.bytes);
     interface.weights.push_back(std::move(weight));
+  }
+  // Those that are trained first: an update takes them as one vector.
+  for (bool isTrainable : {true, false}) {
+    for (Weight &weight : interface.weights)
+      if (weight.isTrainable == isTrainable)
+        weight.offset = append(interface.weightsBytes, weight.bytes);
+    if (isTrainable)
+      interface.trainableBytes = interface.weightsBytes;
   }
   for (auto op : module.getOps<nn::PreparedOp>()) {
     int64_t bytes = getStorageBytes(cast<RankedTensorType>(op.getType()));

@@ -80,6 +80,7 @@ struct Interface {
   std::vector<Prepared> prepared;
   std::vector<nn::StateOp> states;
   int64_t weightsBytes = 0;
+  int64_t trainableBytes = 0; ///< of the weights that are trained, which lie first
   int64_t preparedBytes = 0;
   mlir::Operation *prepare = nullptr; ///< the planned `@prepare`, or null
   mlir::Operation *reset = nullptr;   ///< the planned `@reset`, or null
