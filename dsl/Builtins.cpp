@@ -256,7 +256,10 @@ Item Elaborator::applyNorm(const LayerValue &layer, Value x, Scope &scope, const
     operands.push_back(read("mean", 0, false));
     operands.push_back(read("variance", 1, false));
   }
-  return tensor(emit(name, operands, type, scope, location, {{"epsilon", numberOf(layer, "epsilon")}}));
+  std::vector<std::pair<std::string, Attribute>> attributes{{"epsilon", numberOf(layer, "epsilon")}};
+  if (name == "batch_norm" && isTraining)
+    attributes.emplace_back("momentum", numberOf(layer, "momentum"));
+  return tensor(emit(name, operands, type, scope, location, std::move(attributes)));
 }
 
 //===----------------------------------------------------------------------===//

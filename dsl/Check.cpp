@@ -89,6 +89,39 @@ static void findReads(const std::vector<Operation> &operations, std::set<std::st
   }
 }
 
+/// What a train block asks for and the compiler has no code for yet.
+static void addPending(const Train &train, Network &network) {
+  auto add = [&](Diagnostic::Severity severity, const Location &location, const std::string &message) {
+    network.pending.push_back({severity, location, message, {}});
+  };
+  switch (train.bptt.kind) {
+  case Bptt::Full:
+    break;
+  case Bptt::Truncated:
+    add(Diagnostic::Severity::Error, train.location, "`bptt = truncated` is checked, but not compiled yet");
+    break;
+  case Bptt::Unroll:
+    add(Diagnostic::Severity::Warning, train.location, "`bptt = unroll` changes nothing yet: the loop stays a loop");
+    break;
+  case Bptt::CheckpointSqrt:
+  case Bptt::CheckpointBytes:
+    add(Diagnostic::Severity::Warning, train.location,
+        "`bptt = checkpoint` changes nothing yet: every step is kept for the way back");
+  }
+  std::function<void(const std::vector<Operation> &)> visitBody = [&](const std::vector<Operation> &operations) {
+    for (const Operation &operation : operations) {
+      if (operation.name == "batch_norm")
+        add(Diagnostic::Severity::Error, operation.location,
+            "`batch_norm` in a loop is checked, but not compiled for training yet");
+      if (operation.each)
+        visitBody(operation.each->body);
+    }
+  };
+  for (const Operation &operation : train.forward.operations)
+    if (operation.each)
+      visitBody(operation.each->body);
+}
+
 static void removeUnreadWeights(Network &network) {
   std::set<std::string> read;
   findReads(network.infer.operations, read);
@@ -202,12 +235,16 @@ private:
         if (other.name == result.name)
           error(train->location, "network `" + declaration.name + "` has two train blocks called `" + result.name + "`",
                 {{other.location, "the other is here"}, {train->location, "write `train " + declaration.name + " as …`"}});
+      for (const char *taken : {"infer", "step", "reset", "prepare"})
+        if (result.name == taken)
+          error(train->location, "a train block cannot be called `" + result.name + "`: so is a function of every library");
       result.forward.name = result.name;
       size_t lengths = network.freeDims.size();
       Elaborator(program, network, result.forward, declaration).elaborateTraining(*train, result);
       if (network.freeDims.size() > lengths)
         error(train->location, "`" + network.freeDims.back().name + "` is no length of network `" + declaration.name + "`");
       DeadRemover(result.forward).run();
+      addPending(result, network);
       network.trains.push_back(std::move(result));
     }
     if (isGood)

@@ -322,6 +322,12 @@ void LoopDifferentiator::spread(EachOp backward) {
   for (const Lifted &contribution : lifted)
     if (contribution.op->use_empty())
       contribution.op->erase();
+  // What only they read of a step is not walked through.
+  for (unsigned index = backward.getSequences().size(); index-- > 0;)
+    if (backward.getElements()[index].use_empty()) {
+      backward.getBody().front().eraseArgument(index + 1);
+      backward.getSequencesMutable().erase(index);
+    }
 }
 
 LogicalResult LoopDifferentiator::run() {

@@ -7,9 +7,6 @@ using namespace nnc::nn;
 
 namespace nnc {
 
-/// The share of a new batch in the running statistics, as in PyTorch.
-static constexpr double momentum = 0.1;
-
 template <typename T> static T getAttribute(const dsl::Operation &operation, StringRef name) {
   for (const auto &[key, value] : operation.attributes)
     if (key == name)
@@ -64,6 +61,7 @@ Value GraphImporter::importBatchStatistics(const dsl::Operation &operation) {
   Value deviation = build("nn.sqrt", add(variance, epsilon), {});
   Value scale = get(operation.operands[1]), shift = get(operation.operands[2]);
 
+  double momentum = getAttribute<double>(operation, "momentum"); // the share of the new batch
   auto move = [&](dsl::Value running, Value current) {
     auto read = get(running).getDefiningOp<ReadOp>();
     assert(read && "running statistics are weights");

@@ -142,6 +142,8 @@ void BlockGrouper::place(Operation *op) {
   }
   if (dense && ++home->contractions == maxContractions)
     llvm::erase(contractionHomes[getContractionKey(dense)], home);
+  if (isa<DenseInputGradientOp>(op))
+    ++home->contractions;
   add(op, *home);
   if (isElementwise(op))
     takeMet(op, *home);
@@ -247,6 +249,25 @@ void BlockGrouper::takePrologue(Operation *op, Cluster &cluster) {
     add(member, cluster);
 }
 
+/// Contractions by transposed weights of one shape, whose results are added: the
+/// gates of a recurrent cell on the way back.
+static bool canShareSums(const Cluster &a, const Cluster &b) {
+  auto getWeightType = [](const Cluster &cluster) -> Type {
+    Type type;
+    for (Operation *op : cluster.ops) {
+      if (isElementwise(op))
+        continue;
+      auto gradient = dyn_cast<DenseInputGradientOp>(op);
+      if (!gradient || (type && type != gradient.getWeight().getType()))
+        return {};
+      type = gradient.getWeight().getType();
+    }
+    return type;
+  };
+  return a.family == Family::Dense && b.family == Family::Dense && a.contractions + b.contractions <= maxContractions &&
+         getWeightType(a) && getWeightType(a) == getWeightType(b);
+}
+
 /// Element-wise clusters whose results an op of `cluster` brings together are
 /// computed with it, unless its anchor sums over them or something between them
 /// has to wait.
@@ -258,7 +279,8 @@ void BlockGrouper::takeMet(Operation *op, Cluster &cluster) {
   };
   for (Value operand : op->getOperands()) {
     Cluster *met = getHome(operand);
-    if (!met || met == &cluster || met->family != Family::Elementwise || met->shape != cluster.shape)
+    if (!met || met == &cluster || met->shape != cluster.shape ||
+        (met->family != Family::Elementwise && !canShareSums(*met, cluster)))
       continue;
     bool isSummed = cluster.family != Family::Elementwise && llvm::any_of(cluster.ops, [&](Operation *member) {
       return !isElementwise(member) &&
@@ -283,6 +305,7 @@ void BlockGrouper::merge(Cluster &from, Cluster &into) {
     if (upper != &into && upper->needs.insert(&into))
       into.neededBy.insert(upper);
   }
+  into.contractions += from.contractions;
   from = Cluster();
   into.level = 0;
   for (Cluster *needed : into.needs)

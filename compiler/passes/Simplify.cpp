@@ -9,6 +9,7 @@
 
 #include "compiler/passes/Passes.h"
 
+#include "mlir/IR/IRMapping.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 namespace nnc {
@@ -77,10 +78,31 @@ struct DropBroadcast : RewritePattern {
   }
 };
 
+/// What is the same for all elements is computed for one.
+struct SinkBroadcast : RewritePattern {
+  SinkBroadcast(MLIRContext *context) : RewritePattern(MatchAnyOpTypeTag(), /*benefit=*/1, context) {}
+
+  LogicalResult matchAndRewrite(Operation *op, PatternRewriter &rewriter) const override {
+    if (!op->hasTrait<nn::OpTrait::Elementwise>() || op->getNumOperands() != 1 || op->getNumRegions() != 0)
+      return failure();
+    auto broadcast = op->getOperand(0).getDefiningOp<BroadcastOp>();
+    if (!broadcast)
+      return failure();
+    IRMapping mapping;
+    mapping.map(broadcast.getResult(), broadcast.getX());
+    Operation *narrow = rewriter.clone(*op, mapping);
+    Type element = getType(op->getResult(0)).getElementType();
+    narrow->getResult(0).setType(getTensorType(element, getExtents(getType(broadcast.getX()))));
+    rewriter.replaceOpWithNewOp<BroadcastOp>(op, op->getResult(0).getType(), narrow->getResult(0),
+                                             broadcast.getDims());
+    return success();
+  }
+};
+
 struct SimplifyPass : nnc::impl::SimplifyBase<SimplifyPass> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<SplitBatchNorm, DropBroadcast>(&getContext());
+    patterns.add<SplitBatchNorm, DropBroadcast, SinkBroadcast>(&getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }

@@ -139,6 +139,13 @@ static OpFoldResult foldBinary(Operation *op, Attribute a, Attribute b, double n
   return {};
 }
 
+OpFoldResult NegOp::fold(FoldAdaptor adaptor) {
+  if (std::optional<double> number = ::getNumber(adaptor.getX()))
+    return FloatAttr::get(cast<RankedTensorType>(getType()).getElementType(), -*number);
+  if (auto inner = getX().getDefiningOp<NegOp>())
+    return inner.getX();
+  return {};
+}
 OpFoldResult AddOp::fold(FoldAdaptor adaptor) {
   return foldBinary(*this, adaptor.getA(), adaptor.getB(), 0, true, std::plus<double>());
 }

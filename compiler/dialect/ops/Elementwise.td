@@ -32,7 +32,7 @@ class NN_CompareOp<string mnemonic, string opSummary> : NN_ElementwiseOp<mnemoni
   let results = (outs NN_Bool:$result);
 }
 
-def NN_NegOp : NN_UnaryOp<"neg", "-x">;
+def NN_NegOp : NN_UnaryOp<"neg", "-x"> { let hasFolder = 1; }
 def NN_AbsOp : NN_UnaryOp<"abs", "|x|">;
 def NN_ExpOp : NN_UnaryOp<"exp", "e to the x">;
 def NN_LogOp : NN_UnaryOp<"log", "natural logarithm">;
