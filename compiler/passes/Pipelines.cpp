@@ -17,6 +17,8 @@ void nnc::buildPipeline(OpPassManager &manager, Station last, PanelWidth panelWi
   }
 
   if (last >= Station::Differentiated) {
+    // A bias that is added as it is has one sum for its gradient, a repeated one two.
+    manager.addPass(createSimplify());
     manager.addPass(createLowerLosses());
     manager.addPass(createDifferentiate());
   }
