@@ -31,7 +31,8 @@ struct Loop {
 /// One loop of a stage's reduction.
 struct ReductionLoop {
   Halide::RVar var;
-  int64_t extent; ///< 0 when it is an argument of the kernel
+  int64_t extent;    ///< 0 when it is an argument of the kernel
+  Halide::Expr size; ///< the extent as an expression
 };
 
 /// What a stage is to the schedule.
@@ -55,14 +56,17 @@ struct Stage {
   Halide::Func func;
   std::vector<Loop> loops;               ///< of the pure definition, innermost first
   std::vector<ReductionLoop> reductions; ///< of update(0), innermost first
-  std::vector<WindowStep> window;        ///< of a padded image: for its loops 1, 2, …, the spatial ones
+  /// Of a padded image: for its loops 1, 2, …, the spatial ones. Of what belongs to
+  /// the windows of a pool backwards: for all of its loops from 1 on.
+  std::vector<WindowStep> window;
+  bool alongRow = false; ///< a reduction whose innermost loop goes from neighbour to neighbour in memory
 };
 
 /// One kernel.
 struct Group {
   std::string name; ///< the symbol
   Family family;
-  Stage out;                 ///< all results: one Func, a Tuple when there are several
+  Stage out;                 ///< all results: one Func, a Tuple when there are several; with reductions, a scatter
   std::vector<Stage> stages; ///< in the order of computation, without `out`
   std::vector<Halide::Argument> arguments;
 };

@@ -3,8 +3,9 @@
 
 usage: run.py --build DIR [SUITE...]
 
-Suites: lit (every station, with FileCheck), unit (GoogleTest), conformance
-(every layer against values made by PyTorch), examples (their programs),
+Suites: lit (every station, with FileCheck), unit (GoogleTest), kernels (one at a
+time against numpy), conformance (every layer against values made by PyTorch),
+examples (their programs),
 mutations (of programs through the whole compiler, of modules through the
 passes). The last line is `N passed, N failed`; the exit status is 0 when none
 failed.
@@ -71,6 +72,10 @@ def run_conformance(build):
     return run_script([VENV / "python", TEST / "conformance" / "run.py", "--build", build])
 
 
+def run_kernels(build):
+    return run_script([VENV / "python", TEST / "kernels" / "run.py", "--build", build])
+
+
 def run_examples(build):
     """Every example's program: it fails where its answers are not those of PyTorch."""
     programs = sorted((build / "bin").glob("*-demo"))
@@ -87,6 +92,7 @@ def run_mutations(build):
 SUITES = {
     "lit": run_lit,
     "unit": run_unit,
+    "kernels": run_kernels,
     "conformance": run_conformance,
     "examples": run_examples,
     "mutations": run_mutations,

@@ -95,13 +95,32 @@ Func AlgorithmBuilder::accumulate(const std::string &name, targets::Role role, A
   Func accumulator(unique(name));
   accumulator(reversed(vars)) = initial(toIndices(vars));
   accumulator(reversed(vars)) = update(accumulator(reversed(vars)), toIndices(vars));
+  group.stages.push_back({role, accumulator, makeLoops(extents, vars), makeReductions(domain), {}});
+  return accumulator;
+}
+
+std::vector<targets::ReductionLoop> AlgorithmBuilder::makeReductions(const Halide::RDom &domain) {
   std::vector<targets::ReductionLoop> reductions;
   for (int i = 0; i < domain.dimensions(); ++i) {
     std::optional<int64_t> extent = Halide::Internal::as_const_int(Halide::Internal::simplify(domain[i].extent()));
-    reductions.push_back({domain[i], extent.value_or(0)});
+    reductions.push_back({domain[i], extent.value_or(0), domain[i].extent()});
   }
-  group.stages.push_back({role, accumulator, makeLoops(extents, vars), reductions, {}});
-  return accumulator;
+  return reductions;
+}
+
+void AlgorithmBuilder::scatter(Value result, const Halide::RDom &domain, const Element &initial, const Indices &place,
+                               const std::function<Expr(Expr, const Indices &)> &update) {
+  assert(llvm::equal(kernel.getYield().getOutputs(), ArrayRef<Value>(result)) && "it is the kernel's one result");
+  Extents extents = getExtents(nn::getType(result));
+  std::vector<Var> vars = makeVars(extents.size());
+  Func out(symbol);
+  out(reversed(vars)) = initial(toIndices(vars));
+  Indices to(place);
+  to.insert(to.end(), vars.begin() + place.size(), vars.end());
+  std::vector<Expr> arguments(to.rbegin(), to.rend());
+  out(arguments) = update(out(arguments), toIndices(vars));
+  makeOut(out, vars, extents);
+  group.out.reductions = makeReductions(domain);
 }
 
 Func AlgorithmBuilder::stage(const std::string &name, targets::Role role, ArrayRef<Extent> extents,
@@ -183,8 +202,21 @@ void AlgorithmBuilder::buildOp(Operation &op) {
     throw Halide::CompileError("no algorithm for " + op.getName().getStringRef().str());
 }
 
+/// Makes a Func what the kernel gives.
+void AlgorithmBuilder::makeOut(Func out, const std::vector<Var> &vars, Extents extents) {
+  std::vector<Expr> sizes;
+  for (const Extent &extent : llvm::reverse(extents))
+    sizes.push_back(size(extent));
+  std::vector<Halide::OutputImageParam> buffers = out.output_buffers();
+  for (size_t i = 0; i < buffers.size(); ++i)
+    describeBuffer(buffers[i], sizes, /*isFirst=*/i == 0);
+  group.out = {targets::Role::Value, out, makeLoops(extents, vars), {}, {}};
+}
+
 /// All results as one Func, so that one loop nest computes them.
 void AlgorithmBuilder::buildResults() {
+  if (group.out.func.defined())
+    return; // a scatter is the result already
   OperandRange results = kernel.getYield().getOutputs();
   RankedTensorType first = nn::getType(results.front());
   Extents extents = getExtents(first);
@@ -199,13 +231,7 @@ void AlgorithmBuilder::buildResults() {
     out(reversed(vars)) = elements.front();
   else
     out(reversed(vars)) = Halide::Tuple(elements);
-  std::vector<Expr> sizes;
-  for (const Extent &extent : llvm::reverse(extents))
-    sizes.push_back(size(extent));
-  std::vector<Halide::OutputImageParam> buffers = out.output_buffers();
-  for (size_t i = 0; i < buffers.size(); ++i)
-    describeBuffer(buffers[i], sizes, /*isFirst=*/i == 0);
-  group.out = {targets::Role::Value, out, makeLoops(extents, vars), {}, {}};
+  makeOut(out, vars, extents);
 }
 
 targets::Group AlgorithmBuilder::build() {

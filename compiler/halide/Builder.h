@@ -49,6 +49,12 @@ public:
                           const Halide::RDom &domain, const Element &initial,
                           const std::function<Halide::Expr(Halide::Expr, const Indices &)> &update);
 
+  /// Makes the one result of the kernel, which starts from `initial` and takes
+  /// `update(itself, indices)` for every point of `domain`, at a place that may be
+  /// read: `place` stands for the outermost indices. The others are the result's.
+  void scatter(mlir::Value result, const Halide::RDom &domain, const Element &initial, const Indices &place,
+               const std::function<Halide::Expr(Halide::Expr, const Indices &)> &update);
+
   /// Makes a stage without an update that the schedule may place.
   Halide::Func stage(const std::string &name, targets::Role role, llvm::ArrayRef<nn::Extent> extents,
                      const Element &element);
@@ -71,6 +77,8 @@ private:
   void bindArgument(mlir::BlockArgument argument);
   void buildOp(mlir::Operation &op);
   void buildResults();
+  std::vector<targets::ReductionLoop> makeReductions(const Halide::RDom &domain);
+  void makeOut(Halide::Func out, const std::vector<Halide::Var> &vars, nn::Extents extents);
   std::vector<Halide::Var> makeVars(unsigned rank);
   std::vector<targets::Loop> makeLoops(llvm::ArrayRef<nn::Extent> extents, const std::vector<Halide::Var> &vars);
 

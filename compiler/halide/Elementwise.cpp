@@ -5,6 +5,7 @@
 
 #include "llvm/ADT/TypeSwitch.h"
 
+#include <cmath>
 #include <limits>
 
 using namespace mlir;
@@ -81,9 +82,49 @@ static void buildMask(AlgorithmBuilder &builder, MaskOp mask) {
   });
 }
 
+/// The place of an element of a value in memory.
+static Expr getPlace(AlgorithmBuilder &builder, RankedTensorType type, const Indices &indices) {
+  Expr place = 0;
+  Extents extents = getExtents(type);
+  for (auto [extent, index] : llvm::zip_equal(extents, indices))
+    place = place * builder.size(extent) + index;
+  return place;
+}
+
+/// A stream of random words for the seed, the site and the step, of which each
+/// element takes the one of its place. An element stays where the word, as a
+/// number in [0, 1), is below the probability of that.
+static void buildDropout(AlgorithmBuilder &builder, DropoutOp dropout) {
+  auto word = [&](Value value, const Indices &indices) { return Halide::cast<uint32_t>(builder.at(value, indices)); };
+  Expr step = dropout.getStep() ? word(dropout.getStep(), {}) : Expr(0u);
+  Expr site(static_cast<uint32_t>(dropout.getSite()));
+  math::Stream stream = math::makeStream(word(dropout.getSeed(), {0}), word(dropout.getSeed(), {1}), site, step);
+  double kept = 1 - dropout.getRate().convertToDouble();
+  auto bound = static_cast<int32_t>(std::lround(kept * (1 << 24)));
+  float scale = kept > 0 ? static_cast<float>(1 / kept) : 0.0f;
+  RankedTensorType type = nn::getType(dropout.getX());
+  builder.define(dropout.getResult(), [&](const Indices &indices) {
+    Expr random = math::at(stream, Halide::cast<uint32_t>(getPlace(builder, type, indices)));
+    Expr stays = Halide::cast<int32_t>(random >> 8) < bound;
+    return Halide::select(stays, builder.at(dropout.getX(), indices) * scale, 0.0f);
+  });
+}
+
+static void buildCount(AlgorithmBuilder &builder, CountOp count) {
+  Extents extents = getExtents(nn::getType(count.getX()));
+  Expr product = 1.0f;
+  for (int64_t axis : count.getAxes())
+    product = product * Halide::cast<float>(builder.size(extents[axis]));
+  builder.define(count.getResult(), [&](const Indices &) { return product; });
+}
+
 bool buildElementwise(AlgorithmBuilder &builder, Operation &op) {
-  if (!op.hasTrait<nn::OpTrait::Elementwise>() || isa<DropoutOp>(op))
+  if (auto count = dyn_cast<CountOp>(op))
+    return buildCount(builder, count), true;
+  if (!op.hasTrait<nn::OpTrait::Elementwise>())
     return false;
+  if (auto dropout = dyn_cast<DropoutOp>(op))
+    return buildDropout(builder, dropout), true;
   if (auto mask = dyn_cast<MaskOp>(op)) {
     buildMask(builder, mask);
     return true;

@@ -45,6 +45,19 @@ Halide::Expr relu(Halide::Expr x);
 Halide::Expr maximum(Halide::Expr a, Halide::Expr b);
 Halide::Expr minimum(Halide::Expr a, Halide::Expr b);
 
+/// A stream of random words that a counter goes through.
+struct Stream {
+  Halide::Expr key, high; ///< of every word: the key, and half of the counter
+};
+
+/// The stream of four words: Philox 4x32-10 (Salmon et al. 2011) of the key
+/// (key0, key1) at the counter (counter0, counter1, 0, 0).
+Stream makeStream(const Halide::Expr &key0, const Halide::Expr &key1, const Halide::Expr &counter0,
+                  const Halide::Expr &counter1);
+
+/// Word number `counter` of a stream, 32 random bits: Philox 2x32-7.
+Halide::Expr at(const Stream &stream, const Halide::Expr &counter);
+
 /// Whether x is NaN.
 Halide::Expr isNan(const Halide::Expr &x);
 

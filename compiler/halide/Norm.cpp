@@ -59,24 +59,71 @@ static void buildLayerNorm(AlgorithmBuilder &builder, LayerNormOp op) {
   });
 }
 
+namespace {
+
+/// Sums over the channels around each, those outside of the row left out.
+template <typename NormOp> class Neighbours {
+public:
+  Neighbours(AlgorithmBuilder &builder, NormOp op)
+      : builder(builder), type(nn::getType(op.getX())), size(op.getSize()),
+        scale(static_cast<float>(op.getAlpha().convertToDouble() / size)),
+        beta(static_cast<float>(op.getBeta().convertToDouble())), k(static_cast<float>(op.getK().convertToDouble())) {}
+
+  /// The sum of a term of `size` channels, the first `before` channels before.
+  Func sum(int32_t before, const Element &term) const {
+    int32_t channels = type.getShape().back();
+    Halide::RDom r = builder.domain("n", {Expr(size)});
+    return builder.accumulate(
+        "neighbours", targets::Role::Reduction, getExtents(type), r, [](const Indices &) { return Expr(0.0f); },
+        [&](Expr self, const Indices &indices) {
+          Expr channel = indices.back() + r.x - before;
+          Indices neighbour(indices);
+          neighbour.back() = clamp(channel, 0, channels - 1);
+          return self + Halide::select(channel >= 0 && channel < channels, term(neighbour), 0.0f);
+        });
+  }
+
+  AlgorithmBuilder &builder;
+  RankedTensorType type;
+  int32_t size;
+  float scale, beta, k;
+};
+
+} // namespace
+
 static void buildLocalResponseNorm(AlgorithmBuilder &builder, LocalResponseNormOp op) {
-  RankedTensorType type = nn::getType(op.getX());
-  int32_t size = op.getSize(), channels = type.getShape().back(), before = size / 2;
-  Halide::RDom r = builder.domain("n", {Expr(size)});
-  Func sum = builder.accumulate(
-      "neighbours", targets::Role::Reduction, getExtents(type), r, [](const Indices &) { return Expr(0.0f); },
-      [&](Expr self, const Indices &indices) {
-        Expr channel = indices.back() + r.x - before;
-        Indices neighbour(indices);
-        neighbour.back() = clamp(channel, 0, channels - 1);
-        Expr x = builder.at(op.getX(), neighbour);
-        return self + Halide::select(channel >= 0 && channel < channels, x * x, 0.0f);
-      });
-  float scale = static_cast<float>(op.getAlpha().convertToDouble() / size);
-  float k = static_cast<float>(op.getK().convertToDouble()), beta = static_cast<float>(op.getBeta().convertToDouble());
+  Neighbours norm(builder, op);
+  Func squares = norm.sum(norm.size / 2, [&](const Indices &indices) {
+    Expr x = builder.at(op.getX(), indices);
+    return x * x;
+  });
   builder.define(op.getResult(), [&](const Indices &indices) {
-    Expr base = k + scale * AlgorithmBuilder::call(sum, indices);
-    return builder.at(op.getX(), indices) * math::exp(-beta * math::log(base));
+    Expr base = norm.k + norm.scale * AlgorithmBuilder::call(squares, indices);
+    return builder.at(op.getX(), indices) * math::exp(-norm.beta * math::log(base));
+  });
+}
+
+/// Channel i is in the windows of the channels from i + before + 1 - size on.
+static void buildLocalResponseNormGradient(AlgorithmBuilder &builder, LocalResponseNormGradientOp op) {
+  Neighbours norm(builder, op);
+  int32_t before = norm.size / 2;
+  Func squares = norm.sum(before, [&](const Indices &indices) {
+    Expr x = builder.at(op.getX(), indices);
+    return x * x;
+  });
+  auto base = [&](const Indices &indices) { return norm.k + norm.scale * AlgorithmBuilder::call(squares, indices); };
+  Extents extents = getExtents(norm.type);
+  Func scaled = builder.stage("scaled", targets::Role::Value, extents, [&](const Indices &indices) {
+    return builder.at(op.getDy(), indices) * math::exp(-norm.beta * math::log(base(indices)));
+  });
+  Func shares = builder.stage("shares", targets::Role::Value, extents, [&](const Indices &indices) {
+    return AlgorithmBuilder::call(scaled, indices) * builder.at(op.getX(), indices) / base(indices);
+  });
+  Func sum =
+      norm.sum(norm.size - 1 - before, [&](const Indices &indices) { return AlgorithmBuilder::call(shares, indices); });
+  builder.define(op.getResult(), [&](const Indices &indices) {
+    return AlgorithmBuilder::call(scaled, indices) -
+           2.0f * norm.beta * norm.scale * builder.at(op.getX(), indices) * AlgorithmBuilder::call(sum, indices);
   });
 }
 
@@ -85,6 +132,8 @@ bool buildNorm(AlgorithmBuilder &builder, Operation &op) {
     return buildLayerNorm(builder, norm), true;
   if (auto norm = dyn_cast<LocalResponseNormOp>(op))
     return buildLocalResponseNorm(builder, norm), true;
+  if (auto norm = dyn_cast<LocalResponseNormGradientOp>(op))
+    return buildLocalResponseNormGradient(builder, norm), true;
   if (auto norm = dyn_cast<BatchNormOp>(op)) {
     float epsilon = static_cast<float>(norm.getEpsilon().convertToDouble());
     builder.define(norm.getResult(), [&](const Indices &indices) {

@@ -21,7 +21,7 @@ static Func accumulateAxes(AlgorithmBuilder &builder, ReduceOp op, Expr initial,
   for (int64_t axis : llvm::reverse(axes))
     sizes.push_back(builder.size(extents[axis]));
   Halide::RDom r = builder.domain("r", sizes);
-  return builder.accumulate(
+  Func reduced = builder.accumulate(
       "reduce", targets::Role::Reduction, getExtents(nn::getType(op.getResult())), r,
       [&](const Indices &) { return initial; },
       [&](Expr self, const Indices &indices) {
@@ -41,6 +41,8 @@ static Func accumulateAxes(AlgorithmBuilder &builder, ReduceOp op, Expr initial,
         Expr example = x[llvm::find(extents, batch) - extents.begin()];
         return Halide::select(step < builder.at(op.getLengths(), {example}), combined, self);
       });
+  builder.getLastStage().alongRow = llvm::is_contained(axes, static_cast<int64_t>(extents.size()) - 1);
+  return reduced;
 }
 
 static void buildMean(AlgorithmBuilder &builder, MeanOp op) {

@@ -78,6 +78,68 @@ static Expr atEmbed(AlgorithmBuilder &builder, EmbedOp op, const Indices &indice
   return Halide::select(id >= 0 && id < classes, row, 0.0f);
 }
 
+/// The part where it is, zeros around it.
+static Expr atPad(AlgorithmBuilder &builder, PadOp op, const Indices &indices) {
+  RankedTensorType type = nn::getType(op.getX());
+  unsigned dynamic = getDynamicRank(type);
+  Indices place(indices);
+  Expr inside = Halide::Internal::const_true();
+  for (auto [i, size] : llvm::enumerate(getFixedShape(type))) {
+    int32_t start = op.getStarts()[i], extent = op.getShape()[i];
+    if (size == extent)
+      continue;
+    Expr shifted = indices[dynamic + i] - start;
+    inside = inside && shifted >= 0 && shifted < static_cast<int32_t>(size);
+    place[dynamic + i] = clamp(shifted, 0, static_cast<int32_t>(size) - 1);
+  }
+  Expr element = builder.at(op.getX(), place);
+  return Halide::select(inside, element, Halide::cast(element.type(), 0));
+}
+
+static Expr atDelay(AlgorithmBuilder &builder, DelayOp op, const Indices &indices) {
+  Indices place(indices);
+  place.front() = max(indices.front() - 1, 0);
+  Expr start = builder.at(op.getStart(), Indices(indices.begin() + 1, indices.end()));
+  return Halide::select(indices.front() > 0, builder.at(op.getX(), place), start);
+}
+
+/// Each row is added to the row of its class.
+static void buildEmbedGradient(AlgorithmBuilder &builder, EmbedGradientOp op) {
+  Extents rows = getExtents(nn::getType(op.getIds()));
+  std::vector<Expr> sizes;
+  for (const Extent &extent : llvm::reverse(rows))
+    sizes.push_back(builder.size(extent));
+  Halide::RDom r = builder.domain("r", sizes);
+  Indices row;
+  for (unsigned i = rows.size(); i-- > 0;)
+    row.push_back(r[i]);
+  int32_t classes = op.getClasses();
+  Expr id = builder.at(op.getIds(), row), place = clamp(id, 0, classes - 1);
+  builder.scatter(
+      op.getResult(), r, [](const Indices &) { return Expr(0.0f); }, {place},
+      [&](Expr self, const Indices &indices) {
+        Indices from(row);
+        from.push_back(indices.back());
+        return self + Halide::select(id >= 0 && id < classes, builder.at(op.getDy(), from), 0.0f);
+      });
+}
+
+/// The elements in the order in which panels lie, [panel][other…][lane].
+static void buildPack(AlgorithmBuilder &builder, PackOp op) {
+  RankedTensorType type = nn::getType(op.getResult());
+  auto panel = cast<PanelAttr>(type.getEncoding());
+  auto width = static_cast<int32_t>(panel.getWidth()), extent = static_cast<int32_t>(type.getDimSize(panel.getDim()));
+  std::vector<Halide::Var> vars; // innermost first
+  for (int64_t i = 0; i <= type.getRank(); ++i)
+    vars.emplace_back(builder.unique("i"));
+  Indices indices(vars.rbegin() + 1, vars.rend() - 1); // the other dimensions
+  Expr place = vars.back() * width + vars.front();
+  indices.insert(indices.begin() + panel.getDim(), clamp(place, 0, extent - 1));
+  Halide::Func packed(builder.unique("packed"));
+  packed(vars) = Halide::select(place < extent, builder.at(op.getX(), indices), 0.0f);
+  builder.bind(op.getResult(), packed);
+}
+
 static Expr atMoved(AlgorithmBuilder &builder, Operation &op, const Indices &indices) {
   return llvm::TypeSwitch<Operation *, Expr>(&op)
       .Case([&](BroadcastOp broadcast) {
@@ -119,6 +181,8 @@ static Expr atMoved(AlgorithmBuilder &builder, Operation &op, const Indices &ind
       .Case([&](ReverseOp reverse) { return atReverse(builder, reverse, indices); })
       .Case([&](LastOp last) { return atLast(builder, last, indices); })
       .Case([&](EmbedOp embed) { return atEmbed(builder, embed, indices); })
+      .Case([&](PadOp pad) { return atPad(builder, pad, indices); })
+      .Case([&](DelayOp delay) { return atDelay(builder, delay, indices); })
       .Case([&](OneHotOp hot) {
         Expr id = builder.at(hot.getIds(), Indices(indices.begin(), indices.end() - 1));
         return Halide::select(id == indices.back(), 1.0f, 0.0f);
@@ -127,8 +191,12 @@ static Expr atMoved(AlgorithmBuilder &builder, Operation &op, const Indices &ind
 }
 
 bool buildReshape(AlgorithmBuilder &builder, Operation &op) {
+  if (auto pack = dyn_cast<PackOp>(op))
+    return buildPack(builder, pack), true;
+  if (auto gradient = dyn_cast<EmbedGradientOp>(op))
+    return buildEmbedGradient(builder, gradient), true;
   if (!isa<BroadcastOp, ReshapeOp, TimeMajorOp, BatchMajorOp, TransposeOp, SliceOp, ConcatOp, ReverseOp, LastOp,
-           EmbedOp, OneHotOp>(op))
+           EmbedOp, OneHotOp, PadOp, DelayOp>(op))
     return false;
   builder.define(op.getResult(0), [&](const Indices &indices) { return atMoved(builder, op, indices); });
   return true;

@@ -32,17 +32,14 @@ static ArrayRef<StringAttr> getNames(Type type) {
 
 /// Whether an op treats all dynamic dimensions as rows of one matrix.
 static bool ignoresRows(Operation *op) {
-  if (isa<MaskOp, MatmulOp, TransposeOp, ConcatOp, ReverseOp, LastOp, TimeMajorOp, BatchMajorOp, SumOp, MeanOp,
-          ReduceMaxOp, ReduceMinOp>(op))
+  if (isa<MaskOp, MatmulOp, TransposeOp, ConcatOp, ReverseOp, LastOp, TimeMajorOp, BatchMajorOp, DelayOp, CountOp,
+          SumOp, MeanOp, ReduceMaxOp, ReduceMinOp>(op))
     return false;
   if (auto broadcast = dyn_cast<BroadcastOp>(op))
     return broadcast.getDims().empty();
   // A window over time has the steps as a dimension of the image.
-  if (isa<ConvOp, MaxPoolOp, AvgPoolOp>(op)) {
-    auto rank = isa<ConvOp>(op) ? getType(op->getOperand(1)).getRank() - 2
-                                : op->getAttrOfType<DenseI64ArrayAttr>("strides").size();
-    return static_cast<int64_t>(getFixedShape(getType(op->getOperand(0))).size()) == rank + 1;
-  }
+  if (auto strides = op->getAttrOfType<DenseI64ArrayAttr>("strides"))
+    return static_cast<int64_t>(getFixedShape(getType(op->getOperand(0))).size()) == strides.size() + 1;
   return true;
 }
 

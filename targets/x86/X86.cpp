@@ -57,8 +57,9 @@ public:
     case Family::Norm:
       return x86::scheduleReduce(group, isa);
     case Family::Elementwise:
-    case Family::Reshape:
       return x86::scheduleElementwise(group, isa);
+    case Family::Reshape:
+      return x86::scheduleReshape(group, isa);
     default:
       return x86::scheduleDefault(group, isa);
     }

@@ -16,6 +16,7 @@ void scheduleConv(Group &group, const Isa &isa);
 void schedulePool(Group &group, const Isa &isa);
 void scheduleElementwise(Group &group, const Isa &isa);
 void scheduleReduce(Group &group, const Isa &isa);
+void scheduleReshape(Group &group, const Isa &isa);
 
 /// Makes the loops of a result from number `first` on one parallel loop.
 void parallelizeOuter(const Stage &out, size_t first);

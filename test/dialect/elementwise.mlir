@@ -34,8 +34,6 @@ func.func @unary(%x: !v) {
   %11 = nn.leaky_relu %x {slope = 0.01} : (!v) -> !v
   // CHECK: nn.elu {{.*}}alpha = 1.0
   %12 = nn.elu %x {alpha = 1.0} : (!v) -> !v
-  // CHECK: nn.dropout {{.*}}rate = 5.0
-  %13 = nn.dropout %x {rate = 0.5} : (!v) -> !v
   return
 }
 
@@ -83,6 +81,24 @@ func.func @truth(%x: !v, %y: !v, %c: !c) {
   %9 = nn.select %8, %x, %y : (!b, !v, !v) -> !v
   // CHECK: nn.to_float
   %10 = nn.to_float %c : (!c) -> tensor<?xf32, #nn.dims<"batch">>
+  return
+}
+
+// Random numbers follow from a counter: the seed of a call, the site, and in a
+// loop the step.
+// CHECK-LABEL: @random
+func.func @random(%x: !v, %seed: tensor<2xi32>, %step: tensor<i32>) {
+  // CHECK: nn.dropout %arg0, %arg1 {rate = 5.0{{.*}}, site = 0 : i64}
+  %0 = nn.dropout %x, %seed {rate = 0.5, site = 0} : (!v, tensor<2xi32>) -> !v
+  // CHECK: nn.dropout %arg0, %arg1, %arg2 {rate = 5.0{{.*}}, site = 1 : i64}
+  %1 = nn.dropout %x, %seed, %step {rate = 0.5, site = 1} : (!v, tensor<2xi32>, tensor<i32>) -> !v
+  return
+}
+
+// CHECK-LABEL: @count
+func.func @count(%x: !s) {
+  // CHECK: nn.count {{.*}}axes = array<i64: 0, 1>{{.*}} -> tensor<f32>
+  %0 = nn.count %x {axes = array<i64: 0, 1>} : (!s) -> tensor<f32>
   return
 }
 

@@ -60,7 +60,7 @@ func.func @unknown_weight() {
 
 nn.weight @w : tensor<4xf32> init <kind = glorot>
 func.func @store_weight(%x: tensor<4xf32>) {
-  // expected-error @+1 {{sets @w, which no nn.prepared or nn.state declares}}
+  // expected-error @+1 {{sets @w, which no nn.prepared, nn.state or frozen nn.weight declares}}
   nn.store @w, %x : tensor<4xf32>
   return
 }
@@ -99,9 +99,9 @@ func.func @body_arguments(%h: !v) {
 // -----
 
 !v = tensor<?x4xf32, #nn.dims<"batch">>
-func.func @over_the_batch(%x: !v) {
-  // expected-error @+1 {{must not reduce over the batch}}
-  %0 = nn.sum %x {axes = array<i64: 0>} : (!v) -> tensor<4xf32>
+func.func @axis_twice(%x: !v) {
+  // expected-error @+1 {{needs ascending axes below 2, not 0}}
+  %0 = nn.sum %x {axes = array<i64: 0, 0>} : (!v) -> tensor<4xf32>
   return
 }
 
@@ -142,5 +142,140 @@ func.func @slice_outside(%x: !v) {
 func.func @reshape_size(%x: !v) {
   // expected-error @+1 {{cannot make [batch, 5] of [batch, 4]}}
   %0 = nn.reshape %x : (!v) -> tensor<?x5xf32, #nn.dims<"batch">>
+  return
+}
+
+// -----
+
+!v = tensor<?x4xf32, #nn.dims<"batch">>
+func.func @input_gradient_size(%dy: !v, %w: tensor<3x5xf32>) {
+  // expected-error @+1 {{needs dy[…, n] and weight[n, k], not [batch, 4] and [3, 5]}}
+  %0 = nn.dense_input_gradient %dy, %w : (!v, tensor<3x5xf32>) -> tensor<?x5xf32, #nn.dims<"batch">>
+  return
+}
+
+// -----
+
+!v = tensor<?x4xf32, #nn.dims<"batch">>
+func.func @other_rows(%x: !v, %dy: tensor<?x3xf32, #nn.dims<"T">>) {
+  // expected-error @+1 {{needs x[…, k] and dy[…, n], not [batch, 4] and [T, 3]}}
+  %0 = nn.dense_weight_gradient %x, %dy : (!v, tensor<?x3xf32, #nn.dims<"T">>) -> tensor<3x4xf32>
+  return
+}
+
+// -----
+
+!i = tensor<?x4x4x3xf32, #nn.dims<"batch">>
+func.func @undeclared_kernel(%x: !i) {
+  // expected-error @+1 {{must declare the shape of its result}}
+  %0 = nn.conv_kernel_gradient %x, %x {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, padding = array<i64: 1, 1, 1, 1>} : (!i, !i) -> tensor<*xf32>
+  return
+}
+
+// -----
+
+!i = tensor<?x4x4x3xf32, #nn.dims<"batch">>
+func.func @other_image(%dy: !i, %k: tensor<3x3x3x3xf32>) {
+  // expected-error @+1 {{has an image [batch, 5, 5, 3], a kernel [3, 3, 3, 3] and a result [batch, 4, 4, 3], which do not fit}}
+  %0 = nn.conv_input_gradient %dy, %k {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, padding = array<i64: 1, 1, 1, 1>} : (!i, tensor<3x3x3x3xf32>) -> tensor<?x5x5x3xf32, #nn.dims<"batch">>
+  return
+}
+
+// -----
+
+!i = tensor<?x4x4x3xf32, #nn.dims<"batch">>
+func.func @other_pool(%x: !i, %y: tensor<?x3x3x3xf32, #nn.dims<"batch">>) {
+  // expected-error @+1 {{pools [batch, 4, 4, 3] to another shape than [batch, 3, 3, 3]}}
+  %0 = nn.max_pool_gradient %x, %y, %y {window = array<i64: 2, 2>, strides = array<i64: 2, 2>, padding = array<i64: 0, 0, 0, 0>, overhang = array<i64: 0, 0>} : (!i, tensor<?x3x3x3xf32, #nn.dims<"batch">>, tensor<?x3x3x3xf32, #nn.dims<"batch">>) -> !i
+  return
+}
+
+// -----
+
+!i = tensor<?x4x4x3xf32, #nn.dims<"batch">>
+func.func @other_cotangent(%x: !i, %y: tensor<?x2x2x3xf32, #nn.dims<"batch">>) {
+  // expected-error @+1 {{has a cotangent of another shape than the pool's result, [batch, 2, 2, 3]}}
+  %0 = nn.max_pool_gradient %x, %y, %x {window = array<i64: 2, 2>, strides = array<i64: 2, 2>, padding = array<i64: 0, 0, 0, 0>, overhang = array<i64: 0, 0>} : (!i, tensor<?x2x2x3xf32, #nn.dims<"batch">>, !i) -> !i
+  return
+}
+
+// -----
+
+!v = tensor<?x4xf32, #nn.dims<"batch">>
+func.func @norm_cotangent(%x: !v, %dy: tensor<?x5xf32, #nn.dims<"batch">>) {
+  // expected-error @+1 {{has a cotangent of another shape than [batch, 4]}}
+  %0 = nn.local_response_norm_gradient %x, %dy {size = 5, alpha = 1.0, beta = 0.75, k = 1.0} : (!v, tensor<?x5xf32, #nn.dims<"batch">>) -> !v
+  return
+}
+
+// -----
+
+!v = tensor<?x4xf32, #nn.dims<"batch">>
+func.func @pad_outside(%x: !v) {
+  // expected-error @+1 {{puts 4 at 3 of an extent of 6}}
+  %0 = nn.pad %x {starts = array<i64: 3>, shape = array<i64: 6>} : (!v) -> tensor<?x6xf32, #nn.dims<"batch">>
+  return
+}
+
+// -----
+
+!v = tensor<?x4xf32, #nn.dims<"batch">>
+!s = tensor<?x?x4xf32, #nn.dims<"T", "batch">>
+func.func @delay_start(%x: !s, %start: tensor<?x5xf32, #nn.dims<"batch">>) {
+  // expected-error @+1 {{needs a start of the shape of one step of [T, batch, 4], not [batch, 5]}}
+  %0 = nn.delay %x, %start : (!s, tensor<?x5xf32, #nn.dims<"batch">>) -> !s
+  return
+}
+
+// -----
+
+!v = tensor<?x4xf32, #nn.dims<"batch">>
+func.func @embed_rows(%ids: tensor<?xi32, #nn.dims<"T">>, %dy: !v) {
+  // expected-error @+1 {{needs ids[…] and dy[…, n], not [T] and [batch, 4]}}
+  %0 = nn.embed_gradient %ids, %dy {classes = 3} : (tensor<?xi32, #nn.dims<"T">>, !v) -> tensor<3x4xf32>
+  return
+}
+
+// -----
+
+func.func @no_panels(%x: tensor<3x4xf32>) {
+  // expected-error @+1 {{must declare the panels of its result}}
+  %0 = nn.pack %x : (tensor<3x4xf32>) -> tensor<3x4xf32>
+  return
+}
+
+// -----
+
+!v = tensor<?x4xf32, #nn.dims<"batch">>
+func.func @seed(%x: !v, %seed: tensor<3xi32>) {
+  // expected-error @+1 {{needs a seed of two words, and one number for the step}}
+  %0 = nn.dropout %x, %seed {rate = 0.5, site = 0} : (!v, tensor<3xi32>) -> !v
+  return
+}
+
+// -----
+
+!v = tensor<?x4xf32, #nn.dims<"batch">>
+func.func @count_axis(%x: !v) {
+  // expected-error @+1 {{counts along axis 2 of [batch, 4]}}
+  %0 = nn.count %x {axes = array<i64: 2>} : (!v) -> tensor<f32>
+  return
+}
+
+// -----
+
+nn.weight @w : tensor<4xf32> init <kind = glorot> frozen
+func.func @frozen_gradient(%g: tensor<4xf32>) {
+  // expected-error @+1 {{sets the gradient of @w, which is no trained nn.weight}}
+  nn.store_gradient @w, %g : tensor<4xf32>
+  return
+}
+
+// -----
+
+nn.weight @w : tensor<4xf32> init <kind = glorot>
+func.func @gradient_type(%g: tensor<5xf32>) {
+  // expected-error @+1 {{stores 'tensor<5xf32>', but @w is 'tensor<4xf32>'}}
+  nn.store_gradient @w, %g : tensor<5xf32>
   return
 }

@@ -15,6 +15,18 @@ func.func @dense(%x: !v, %w: tensor<3x8xf32, #nn.panel<dim = 0, width = 16>>, %a
   return
 }
 
+// A weight's gradient is the sum over all rows, in the layout of the weight.
+// CHECK-LABEL: @dense_gradients
+func.func @dense_gradients(%x: !v, %dy: tensor<?x3xf32, #nn.dims<"batch">>, %w: tensor<3x8xf32, #nn.panel<dim = 0, width = 16>>) {
+  // CHECK: nn.dense_input_gradient {{.*}}-> tensor<?x8xf32, #nn.dims<"batch">>
+  %0 = nn.dense_input_gradient %dy, %w : (tensor<?x3xf32, #nn.dims<"batch">>, tensor<3x8xf32, #nn.panel<dim = 0, width = 16>>) -> !v
+  // CHECK: nn.dense_weight_gradient {{.*}}-> tensor<3x8xf32>
+  %1 = nn.dense_weight_gradient %x, %dy : (!v, tensor<?x3xf32, #nn.dims<"batch">>) -> tensor<3x8xf32>
+  // CHECK: nn.dense_weight_gradient {{.*}}-> tensor<3x8xf32, #nn.panel<dim = 0, width = 16>>
+  %2 = nn.dense_weight_gradient %x, %dy : (!v, tensor<?x3xf32, #nn.dims<"batch">>) -> tensor<3x8xf32, #nn.panel<dim = 0, width = 16>>
+  return
+}
+
 // Over time the length of the result is named by the length of the input.
 // CHECK-LABEL: @windows
 func.func @windows(%x: !i, %k: tensor<3x3x4x6xf32>, %s: !s, %t: tensor<5x4x6xf32>) {
@@ -29,6 +41,20 @@ func.func @windows(%x: !i, %k: tensor<3x3x4x6xf32>, %s: !s, %t: tensor<5x4x6xf32
   return
 }
 
+// What an image's cotangent cannot tell, its size, the result's type declares.
+// CHECK-LABEL: @window_gradients
+func.func @window_gradients(%x: !i, %y: tensor<?x5x5x6xf32, #nn.dims<"batch">>, %k: tensor<3x3x4x6xf32>, %p: tensor<?x5x5x4xf32, #nn.dims<"batch">>) {
+  // CHECK: nn.conv_input_gradient {{.*}}-> tensor<?x9x9x4xf32, #nn.dims<"batch">>
+  %0 = nn.conv_input_gradient %y, %k {strides = array<i64: 2, 2>, dilations = array<i64: 1, 1>, padding = array<i64: 1, 1, 1, 1>} : (tensor<?x5x5x6xf32, #nn.dims<"batch">>, tensor<3x3x4x6xf32>) -> !i
+  // CHECK: nn.conv_kernel_gradient {{.*}}-> tensor<3x3x4x6xf32, #nn.panel<dim = 3, width = 8>>
+  %1 = nn.conv_kernel_gradient %x, %y {strides = array<i64: 2, 2>, dilations = array<i64: 1, 1>, padding = array<i64: 1, 1, 1, 1>} : (!i, tensor<?x5x5x6xf32, #nn.dims<"batch">>) -> tensor<3x3x4x6xf32, #nn.panel<dim = 3, width = 8>>
+  // CHECK: nn.max_pool_gradient %arg0, %arg3, %arg3 {{.*}}window = array<i64: 2, 2>
+  %2 = nn.max_pool_gradient %x, %p, %p {window = array<i64: 2, 2>, strides = array<i64: 2, 2>, padding = array<i64: 0, 0, 0, 0>, overhang = array<i64: 1, 1>} : (!i, tensor<?x5x5x4xf32, #nn.dims<"batch">>, tensor<?x5x5x4xf32, #nn.dims<"batch">>) -> !i
+  // CHECK: nn.avg_pool_gradient %arg3 {count_padding = false
+  %3 = nn.avg_pool_gradient %p {window = array<i64: 3, 3>, strides = array<i64: 2, 2>, padding = array<i64: 1, 1, 1, 1>, overhang = array<i64: 0, 0>, count_padding = false} : (tensor<?x5x5x4xf32, #nn.dims<"batch">>) -> !i
+  return
+}
+
 // CHECK-LABEL: @norms
 func.func @norms(%x: !v, %w: tensor<8xf32>) {
   // CHECK: nn.batch_norm
@@ -37,6 +63,8 @@ func.func @norms(%x: !v, %w: tensor<8xf32>) {
   %1 = nn.layer_norm %x, %w, %w {epsilon = 1.0e-5} : (!v, tensor<8xf32>, tensor<8xf32>) -> !v
   // CHECK: nn.local_response_norm
   %2 = nn.local_response_norm %x {size = 5, alpha = 1.0e-4, beta = 0.75, k = 1.0} : (!v) -> !v
+  // CHECK: nn.local_response_norm_gradient {{.*}}size = 5
+  %3 = nn.local_response_norm_gradient %x, %x {size = 5, alpha = 1.0e-4, beta = 0.75, k = 1.0} : (!v, !v) -> !v
   return
 }
 
@@ -56,6 +84,8 @@ func.func @reductions(%x: !s, %n: !c) {
   %5 = nn.log_softmax %x : (!s) -> !s
   // CHECK: nn.argmax
   %6 = nn.argmax %x : (!s) -> tensor<?x?xi32, #nn.dims<"T", "batch">>
+  // CHECK: nn.sum {{.*}}axes = array<i64: 0, 1>{{.*}} -> tensor<4xf32>
+  %7 = nn.sum %x {axes = array<i64: 0, 1>} : (!s) -> tensor<4xf32>
   return
 }
 
@@ -83,6 +113,19 @@ func.func @moves(%x: !i, %s: !s, %n: !c, %e: tensor<7x4xf32>) {
   %9 = nn.time_major %8 {steps = 1} : (tensor<?x?x4xf32, #nn.dims<"batch", "T">>) -> !s
   // CHECK: nn.broadcast
   %10 = nn.broadcast %5 {dims = array<i64: 1, 2>} : (tensor<?x4xf32, #nn.dims<"batch">>) -> !s
+  return
+}
+
+// CHECK-LABEL: @moves_of_derivatives
+func.func @moves_of_derivatives(%x: !v, %s: !s, %h: tensor<?x4xf32, #nn.dims<"batch">>, %n: !c, %w: tensor<3x8xf32>) {
+  // CHECK: nn.pad {{.*}}shape = array<i64: 12>, starts = array<i64: 2>
+  %0 = nn.pad %x {starts = array<i64: 2>, shape = array<i64: 12>} : (!v) -> tensor<?x12xf32, #nn.dims<"batch">>
+  // CHECK: nn.delay %arg1, %arg2
+  %1 = nn.delay %s, %h : (!s, tensor<?x4xf32, #nn.dims<"batch">>) -> !s
+  // CHECK: nn.embed_gradient {{.*}}classes = 5{{.*}} -> tensor<5x4xf32>
+  %2 = nn.embed_gradient %n, %h {classes = 5} : (!c, tensor<?x4xf32, #nn.dims<"batch">>) -> tensor<5x4xf32>
+  // CHECK: nn.pack {{.*}} -> tensor<3x8xf32, #nn.panel<dim = 0, width = 16>>
+  %3 = nn.pack %w : (tensor<3x8xf32>) -> tensor<3x8xf32, #nn.panel<dim = 0, width = 16>>
   return
 }
 

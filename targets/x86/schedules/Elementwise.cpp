@@ -3,6 +3,9 @@
 //   for outer dimensions as one                     (parallel)
 //     out[…][vectors] = chain                       all values in registers
 //
+//   for chunk of a long vector                      (parallel)
+//     out[vectors] = chain                          in place: an optimizer's update
+//
 // Bound by memory beyond the caches, by the longest function of the chain within.
 // Moves of elements (reshapes, slices, transposes, gathers) are such chains too.
 //
@@ -28,11 +31,26 @@ void parallelizeOuter(const Stage &out, size_t first) {
   func.parallel(fused);
 }
 
+/// Elements that one task computes of a long vector.
+static constexpr int64_t elementsOfTask = 16 << 10;
+
+/// A long vector of whole vectors, such as all weights of a network. No element is
+/// computed twice, so that results may lie where operands do.
+static void scheduleLongVector(Group &group, const Isa &isa) {
+  Var x = group.out.loops[0].var, lane("lane"), task("task");
+  group.out.func.split(x, x, lane, isa.vector).vectorize(lane);
+  if (group.out.loops[0].extent > elementsOfTask)
+    group.out.func.split(x, task, x, static_cast<int>(elementsOfTask / isa.vector), TailStrategy::GuardWithIf)
+        .parallel(task);
+}
+
 void scheduleElementwise(Group &group, const Isa &isa) {
   const std::vector<Loop> &loops = group.out.loops;
   if (loops.empty() || !group.stages.empty())
     return scheduleDefault(group, isa);
   int64_t extent = loops[0].extent;
+  if (loops.size() == 1 && extent > 0 && extent % isa.vector == 0)
+    return scheduleLongVector(group, isa);
   Halide::Func out = group.out.func;
   if (extent >= isa.vector)
     out.vectorize(loops[0].var, isa.vector, extent % isa.vector ? TailStrategy::ShiftInwards : TailStrategy::Auto);

@@ -1,0 +1,54 @@
+"""Moves of elements that derivatives need."""
+
+import numpy as np
+
+from kernel import Case, classes, function, randoms, tensor
+
+
+def pad(name, shape, starts, whole, dims, lengths=None):
+    x = randoms(1, *shape)
+    fixed = len(starts)
+    want = np.zeros((*shape[:-fixed], *whole), np.float32)
+    want[(..., *(slice(start, start + size) for start, size in zip(starts, shape[-fixed:])))] = x
+    given, result = tensor(*dims, *shape[-fixed:]), tensor(*dims, *whole)
+    body = (f"%y = nn.pad %x {{starts = array<i64: {', '.join(map(str, starts))}>, "
+            f"shape = array<i64: {', '.join(map(str, whole))}>}} : ({given}) -> {result}")
+    text = function({"x": given}, body, {"y": result}, lengths={"n": "T"} if lengths else None)
+    return Case(name, text, [x], [want], batch=shape[len(dims) - 1], lengths=lengths or {}, tolerance=0)
+
+
+def delay(name, steps, batch, columns):
+    x, start = randoms(1, steps, batch, columns), randoms(2, batch, columns)
+    kind, step = tensor("T", "batch", columns), tensor("batch", columns)
+    text = function({"x": kind, "start": step}, f"%y = nn.delay %x, %start : ({kind}, {step}) -> {kind}", {"y": kind},
+                    lengths={"n": "T"})
+    return Case(name, text, [x, start], [np.concatenate([start[None], x[:-1]])], batch=batch, lengths={"T": steps},
+                tolerance=0)
+
+
+def embed_gradient(name, rows, table, columns, dims):
+    """Some classes lie outside of the table: they count nowhere."""
+    ids, dy = classes(1, table + 4, *rows) - 2, randoms(2, *rows, columns)
+    want = np.zeros((table, columns))
+    for row in np.ndindex(*rows):
+        if 0 <= ids[row] < table:
+            want[ids[row]] += dy[row]
+    kinds = tensor(*dims, element="i32"), tensor(*dims, columns), tensor(table, columns)
+    body = f"%y = nn.embed_gradient %ids, %dy {{classes = {table}}} : ({kinds[0]}, {kinds[1]}) -> {kinds[2]}"
+    timed = "T" in dims
+    text = function({"ids": kinds[0], "dy": kinds[1]}, body, {"y": kinds[2]}, lengths={"n": "T"} if timed else None)
+    return Case(name, text, [ids, dy], [want], batch=rows[dims.index("batch")],
+                lengths={"T": rows[0]} if timed else {})
+
+
+CASES = [
+    pad("pad_last", (3, 5), [2], [9], ["batch"]),
+    pad("pad_image", (2, 3, 4, 16), [1, 0, 8], [5, 4, 24], ["batch"]),
+    pad("pad_over_time", (4, 2, 5), [0], [8], ["T", "batch"], {"T": 4}),
+    delay("delay_rows", 5, 3, 20),
+    delay("delay_one_step", 1, 3, 4),
+    embed_gradient("embed_words", (7, 5), 11, 40, ["T", "batch"]),
+    embed_gradient("embed_narrow", (300,), 5, 3, ["batch"]),
+    embed_gradient("embed_wide", (60,), 700, 128, ["batch"]),
+    embed_gradient("embed_images", (3, 2, 4), 6, 17, ["batch", 2, 4]),
+]
