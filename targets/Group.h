@@ -66,7 +66,10 @@ struct Stage {
 struct Group {
   std::string name; ///< the symbol
   Family family;
-  Stage out;                 ///< all results: one Func, a Tuple when there are several; with reductions, a scatter
+  Stage out; ///< all results: one Func, a Tuple when there are several; with reductions, a scatter
+  /// Of several results, what `out` stores: a pure Func of the same loops. Where it is
+  /// placed, all are computed before one is stored.
+  Halide::Func values;
   std::vector<Stage> stages; ///< in the order of computation, without `out`
   std::vector<Halide::Argument> arguments;
 };

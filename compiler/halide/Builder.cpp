@@ -227,10 +227,16 @@ void AlgorithmBuilder::buildResults() {
     elements.push_back(element.type().is_bool() ? Halide::cast<uint8_t>(element) : element);
   }
   Func out(symbol);
-  if (elements.size() == 1)
+  if (elements.size() == 1) {
     out(reversed(vars)) = elements.front();
-  else
-    out(reversed(vars)) = Halide::Tuple(elements);
+  } else {
+    group.values = Func(unique("values"));
+    group.values(reversed(vars)) = Halide::Tuple(elements);
+    std::vector<Expr> stored;
+    for (size_t i = 0; i < elements.size(); ++i)
+      stored.push_back(group.values(reversed(vars))[i]);
+    out(reversed(vars)) = Halide::Tuple(stored);
+  }
   makeOut(out, vars, extents);
 }
 

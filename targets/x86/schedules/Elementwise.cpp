@@ -34,11 +34,14 @@ void parallelizeOuter(const Stage &out, size_t first) {
 /// Elements that one task computes of a long vector.
 static constexpr int64_t elementsOfTask = 16 << 10;
 
-/// A long vector of whole vectors, such as all weights of a network. No element is
-/// computed twice, so that results may lie where operands do.
+/// A long vector of whole vectors, such as all weights of a network. Results may lie
+/// where operands do: no element is computed twice, and all results of a vector are
+/// computed before one is stored.
 static void scheduleLongVector(Group &group, const Isa &isa) {
   Var x = group.out.loops[0].var, lane("lane"), task("task");
   group.out.func.split(x, x, lane, isa.vector).vectorize(lane);
+  if (group.values.defined())
+    group.values.compute_at(group.out.func, x).store_in(onStack).vectorize(group.values.args()[0], isa.vector);
   if (group.out.loops[0].extent > elementsOfTask)
     group.out.func.split(x, task, x, static_cast<int>(elementsOfTask / isa.vector), TailStrategy::GuardWithIf)
         .parallel(task);
