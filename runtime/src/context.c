@@ -9,8 +9,10 @@
 
 /** Where the parts of a context lie. */
 typedef struct nnc_context_layout {
-  size_t offset_lists, offsets, max_dims, dims, full_lists, full, ragged, state, workspace;
-  size_t size; /**< 0 when there is too much */
+  size_t offset_lists, offsets, max_dims, dims, full_lists, full, ragged, state;
+  size_t training, steps, gradients, slots; /**< of one that trains */
+  size_t workspace, added;                  /**< what lies before these is zeroed */
+  size_t size;                              /**< 0 when there is too much */
 } nnc_context_layout;
 
 /** The largest extent of free dimension i. */
@@ -45,11 +47,19 @@ static void nnc_get_max_dims(const nnc_network *network, const nnc_function *fun
     out_dims[i + 1] = function->flags & NNC_FUNCTION_STEP ? 1 : max_lengths[i];
 }
 
+/** Whether a context has room for a function. */
+static bool nnc_has_function(const nnc_function *function, bool trains) {
+  return trains || !(function->flags & NNC_FUNCTION_TRAINS);
+}
+
 /** The largest workspace of all functions; negative when one is too large. */
-static int64_t nnc_get_workspace_size(const nnc_network *network, int64_t max_batch, const int64_t *max_lengths) {
+static int64_t nnc_get_workspace_size(const nnc_network *network, bool trains, int64_t max_batch,
+                                      const int64_t *max_lengths) {
   int64_t size = 0, dims[NNC_MAX_FREE_DIMS + 1], offsets[NNC_MAX_OFFSETS + 1];
   for (int32_t i = 0; i < network->function_count; ++i) {
     const nnc_function *function = &network->functions[i];
+    if (!nnc_has_function(function, trains))
+      continue;
     nnc_get_max_dims(network, function, max_batch, max_lengths, dims);
     function->plan(dims, offsets);
     int64_t needed = offsets[function->offset_count];
@@ -61,13 +71,14 @@ static int64_t nnc_get_workspace_size(const nnc_network *network, int64_t max_ba
 }
 
 /** Lays out a context. The sizes were checked. */
-static nnc_context_layout nnc_lay_out_context(const nnc_network *network, int64_t max_batch,
+static nnc_context_layout nnc_lay_out_context(const nnc_network *network, bool trains, int64_t max_batch,
                                               const int64_t *max_lengths) {
   nnc_layout layout = {sizeof(nnc_context), false};
   nnc_context_layout parts;
   int64_t offset_count = 0, lengths = network->free_dim_count;
   for (int32_t i = 0; i < network->function_count; ++i)
-    offset_count += network->functions[i].offset_count + 1;
+    if (nnc_has_function(&network->functions[i], trains))
+      offset_count += network->functions[i].offset_count + 1;
   parts.offset_lists = nnc_layout_add(&layout, network->function_count, sizeof(int64_t *));
   parts.offsets = nnc_layout_add(&layout, offset_count, sizeof(int64_t));
   parts.max_dims = nnc_layout_add(&layout, lengths + 1, sizeof(int64_t));
@@ -76,22 +87,32 @@ static nnc_context_layout nnc_lay_out_context(const nnc_network *network, int64_
   parts.full = nnc_layout_add(&layout, lengths * max_batch, sizeof(int32_t));
   parts.ragged = nnc_layout_add(&layout, lengths, sizeof(int32_t *));
   parts.state = nnc_layout_add(&layout, network->state_size ? network->state_size(&max_batch) : 0, 1);
-  parts.workspace = nnc_layout_add(&layout, nnc_get_workspace_size(network, max_batch, max_lengths), 1);
+  int64_t memory = trains ? network->weights_size : 0, slots = trains ? nnc_slot_count(network) : 0;
+  parts.training = nnc_layout_add(&layout, trains, sizeof(nnc_training));
+  parts.steps = nnc_layout_add(&layout, trains ? network->train_count : 0, sizeof(int64_t));
+  parts.gradients = nnc_layout_add(&layout, memory, 1);
+  parts.slots = nnc_layout_add(&layout, slots, (size_t)network->trainable_size);
+  parts.workspace = nnc_layout_add(&layout, nnc_get_workspace_size(network, trains, max_batch, max_lengths), 1);
+  parts.added = nnc_layout_add(&layout, memory, 1);
   parts.size = nnc_layout_finish(&layout);
   return parts;
 }
 
-size_t nnc_context_memory_size(const nnc_network *network, int64_t max_batch, const int64_t *max_lengths) {
+size_t nnc_context_size(const nnc_network *network, bool trains, int64_t max_batch, const int64_t *max_lengths) {
   char message[NNC_MESSAGE_SIZE];
   if (nnc_check_network(network) != NNC_OK || nnc_check_sizes(network, max_batch, max_lengths, message) != NNC_OK)
     return 0;
-  return nnc_lay_out_context(network, max_batch, max_lengths).size;
+  return nnc_lay_out_context(network, trains, max_batch, max_lengths).size;
+}
+
+size_t nnc_context_memory_size(const nnc_network *network, int64_t max_batch, const int64_t *max_lengths) {
+  return nnc_context_size(network, /*trains=*/false, max_batch, max_lengths);
 }
 
 /*--- Contexts --------------------------------------------------------------*/
 
 /** Points a context at its parts. */
-static void nnc_bind_parts(nnc_context *context, const nnc_context_layout *parts) {
+static void nnc_bind_parts(nnc_context *context, const nnc_context_layout *parts, bool trains) {
   char *memory = (char *)context;
   context->offsets = (int64_t **)(memory + parts->offset_lists);
   context->max_dims = (int64_t *)(memory + parts->max_dims);
@@ -100,6 +121,13 @@ static void nnc_bind_parts(nnc_context *context, const nnc_context_layout *parts
   context->ragged = (const int32_t **)(memory + parts->ragged);
   context->state = memory + parts->state;
   context->workspace = memory + parts->workspace;
+  if (!trains)
+    return;
+  context->training = (nnc_training *)(memory + parts->training);
+  context->training->steps = (int64_t *)(memory + parts->steps);
+  context->training->gradients = memory + parts->gradients;
+  context->training->slots = memory + parts->slots;
+  context->training->added = memory + parts->added;
 }
 
 /** Fills the tables of a context. */
@@ -109,6 +137,8 @@ static void nnc_fill_tables(nnc_context *context, const nnc_context_layout *part
   int64_t *offsets = (int64_t *)((char *)context + parts->offsets);
   for (int32_t i = 0; i < network->function_count; ++i) {
     const nnc_function *function = &network->functions[i];
+    if (!nnc_has_function(function, context->training))
+      continue;
     nnc_get_max_dims(network, function, max_batch, max_lengths, context->dims);
     context->offsets[i] = offsets;
     function->plan(context->dims, offsets);
@@ -123,8 +153,28 @@ static void nnc_fill_tables(nnc_context *context, const nnc_context_layout *part
   }
 }
 
-nnc_status nnc_context_create(nnc_model *model, const nnc_context_options *options, int64_t max_batch,
-                              const int64_t *max_lengths, nnc_context **out_context) {
+/** Takes the memory of a context and zeroes what must be. */
+static nnc_status nnc_place_context(nnc_model *model, const nnc_context_options *options,
+                                    const nnc_context_layout *parts, nnc_context **out_context) {
+  if (parts->size == 0)
+    return nnc_model_fail(model, NNC_INVALID_ARGUMENT, "the values of so large a call are too large");
+  nnc_status status;
+  nnc_context *context = nnc_memory_take(options->memory, options->memory_size, parts->size, &status);
+  if (status == NNC_INVALID_ARGUMENT)
+    return nnc_model_fail(model, status, "the context's memory is not aligned to %d bytes", NNC_ALIGNMENT);
+  if (status != NNC_OK)
+    return nnc_model_fail(model, status, "the context needs %zu bytes", parts->size);
+  memset(context, 0, parts->workspace);
+  context->model = model;
+  context->owns_memory = !options->memory;
+  context->needs_reset = true;
+  context->tasks = (nnc_tasks){0, model->parallel_for, model->parallel_user};
+  *out_context = context;
+  return NNC_OK;
+}
+
+nnc_status nnc_context_make(nnc_model *model, const nnc_context_options *options, bool trains, int64_t max_batch,
+                            const int64_t *max_lengths, nnc_context **out_context) {
   static const nnc_context_options defaults;
   if (out_context)
     *out_context = NULL;
@@ -132,30 +182,28 @@ nnc_status nnc_context_create(nnc_model *model, const nnc_context_options *optio
     return NNC_INVALID_ARGUMENT;
   if (!out_context)
     return nnc_model_fail(model, NNC_INVALID_ARGUMENT, "out_context is null");
-  options = options ? options : &defaults;
+  if (trains && model->network->train_count == 0)
+    return nnc_model_fail(model, NNC_INVALID_ARGUMENT, "network %s has no train block", model->network->name);
   char message[NNC_MESSAGE_SIZE];
   nnc_status status = nnc_check_sizes(model->network, max_batch, max_lengths, message);
   if (status != NNC_OK)
     return nnc_model_fail(model, status, "%s", message);
-  nnc_context_layout parts = nnc_lay_out_context(model->network, max_batch, max_lengths);
-  if (parts.size == 0)
-    return nnc_model_fail(model, NNC_INVALID_ARGUMENT, "the values of so large a call are too large");
-  nnc_context *context = nnc_memory_take(options->memory, options->memory_size, parts.size, &status);
-  if (status == NNC_INVALID_ARGUMENT)
-    return nnc_model_fail(model, status, "the context's memory is not aligned to %d bytes", NNC_ALIGNMENT);
+  nnc_context_layout parts = nnc_lay_out_context(model->network, trains, max_batch, max_lengths);
+  nnc_context *context = NULL;
+  status = nnc_place_context(model, options ? options : &defaults, &parts, &context);
   if (status != NNC_OK)
-    return nnc_model_fail(model, status, "the context needs %zu bytes", parts.size);
-  memset(context, 0, parts.workspace);
-  context->model = model;
-  context->owns_memory = !options->memory;
-  context->needs_reset = true;
-  context->tasks = (nnc_tasks){0, model->parallel_for, model->parallel_user};
-  nnc_bind_parts(context, &parts);
+    return status;
+  nnc_bind_parts(context, &parts, trains);
   nnc_fill_tables(context, &parts, max_batch, max_lengths);
   if (!model->parallel_for)
     nnc_pool_prepare();
   *out_context = context;
   return NNC_OK;
+}
+
+nnc_status nnc_context_create(nnc_model *model, const nnc_context_options *options, int64_t max_batch,
+                              const int64_t *max_lengths, nnc_context **out_context) {
+  return nnc_context_make(model, options, /*trains=*/false, max_batch, max_lengths, out_context);
 }
 
 void nnc_context_destroy(nnc_context *context) {

@@ -2,6 +2,7 @@
  *
  * Memory of a model:   nnc_model | weights | prepared | scratch
  * Memory of a context: nnc_context | offsets | dims | ragged arrays | state | workspace
+ * of one that trains:  nnc_context | … | nnc_training | steps | gradients | slots | workspace | sum
  *
  * Each is one block, so that it can be the caller's, and nothing is allocated
  * later. Every part begins at a multiple of NNC_ALIGNMENT.
@@ -22,6 +23,9 @@
 
 /** Most free dimensions of a network. */
 #define NNC_MAX_FREE_DIMS 15
+
+/** Functions of training: contexts that do not train have no room for them. */
+#define NNC_FUNCTION_TRAINS (NNC_FUNCTION_GRADIENTS | NNC_FUNCTION_UPDATE)
 
 /** Most buffers in the workspace of one function. */
 #define NNC_MAX_OFFSETS 1023
@@ -81,6 +85,11 @@ const char *nnc_network_error(const nnc_network *network, int32_t code);
 /** The weight of that name, or null. */
 const nnc_weight *nnc_weight_find(const nnc_network *network, const char *name);
 
+/** Finds the weight that a call names, and checks the rest of its arguments;
+ * `message` says what is wrong. */
+nnc_status nnc_weight_check(const nnc_network *network, const char *name, const void *values, int64_t count,
+                            const nnc_weight **out_weight, char *message);
+
 /** The number of elements in a weight's declared shape. */
 int64_t nnc_weight_elements(const nnc_weight *weight);
 
@@ -132,10 +141,44 @@ void nnc_pool_prepare(void);
 unsigned nnc_float_mode_set(void);
 void nnc_float_mode_restore(unsigned mode);
 
+/*--- Training (training.c) -------------------------------------------------*/
+
+/** What a context that trains holds. */
+typedef struct nnc_training {
+  char *gradients;  /**< laid out as all weights: sums over `examples`, and running statistics after them */
+  char *added;      /**< the same of one call, before it is added */
+  char *slots;      /**< of the optimizers, those of one train block after those of the other */
+  int64_t *steps;   /**< of each train block: its updates */
+  int64_t epoch;
+  uint64_t seed;
+  int64_t calls;    /**< that drew random numbers from the seed */
+  int64_t examples; /**< whose gradients wait for an update */
+  int32_t train;    /**< the train block that they are of */
+  bool is_clean;    /**< `added` was zeroed */
+} nnc_training;
+
+/** The slots of all train blocks before one, or of all. */
+int32_t nnc_slots_before(const nnc_network *network, int32_t train);
+int32_t nnc_slot_count(const nnc_network *network);
+
+/** Checks that a context can train, and has that train block; its message says why
+ * not. */
+nnc_status nnc_training_check(nnc_context *context, int32_t train);
+
+/** The same, and that gradients of the train block wait for an update. */
+nnc_status nnc_gradients_check(nnc_context *context, int32_t train);
+
+/** By what sums of gradients are multiplied: they wait for an update. */
+float nnc_gradient_scale(const nnc_context *context, int32_t train);
+
+/** Adds the gradients of all trained weights. */
+void nnc_gradients_sum(const nnc_network *network, char *gradients, const char *added);
+
 /*--- Contexts (context.c) --------------------------------------------------*/
 
 struct nnc_context {
   nnc_model *model;
+  nnc_training *training; /**< or null */
   int64_t **offsets;      /**< for each function, of its buffers in the workspace */
   int64_t *max_dims;      /**< max_batch, then max_lengths */
   int64_t *dims;          /**< of the call */
@@ -148,6 +191,20 @@ struct nnc_context {
   bool needs_reset; /**< the state was never set */
   char message[NNC_MESSAGE_SIZE];
 };
+
+/** Makes a context that can train, or one that cannot. */
+nnc_status nnc_context_make(nnc_model *model, const nnc_context_options *options, bool trains, int64_t max_batch,
+                            const int64_t *max_lengths, nnc_context **out_context);
+
+/** As nnc_context_memory_size. */
+size_t nnc_context_size(const nnc_network *network, bool trains, int64_t max_batch, const int64_t *max_lengths);
+
+/** Checks what a caller hands to a function, and takes the lengths over (run.c). */
+nnc_status nnc_context_check(nnc_context *context, const nnc_function *function, int64_t batch, const int64_t *lengths,
+                             const int32_t *const *ragged, void *const *arguments);
+
+/** Runs a function in a frame whose memories are set; arguments were checked. */
+nnc_status nnc_context_call(nnc_context *context, int32_t function, nnc_frame *frame, void *const *arguments);
 
 /** A frame for generated code, with what is the same in every call. */
 nnc_frame nnc_context_frame(nnc_context *context);

@@ -1,12 +1,12 @@
-/*===- load.c - Weights from safetensors files -------------------------------===*\
+/*===- load.c - Weights and training from safetensors files ------------------===*\
  *
  * The header is checked against the network before a weight is touched. From a
- * file, weights are then read into a copy, since reading can fail halfway; only
+ * file, values are then read into a copy, since reading can fail halfway; only
  * what the network needs is read, so that no file takes more memory than it has.
  *
 \*===----------------------------------------------------------------------===*/
 
-#include "internal.h"
+#include "checkpoint.h"
 #include "safetensors.h"
 
 #include <errno.h>
@@ -101,62 +101,83 @@ static void nnc_load_run(void *data, float *storage, int64_t stride, int64_t fir
   }
 }
 
-/*--- Weights ---------------------------------------------------------------*/
+/*--- The header ------------------------------------------------------------*/
 
 /** Says which shapes differ. */
-static nnc_status nnc_fail_shape(const nnc_tensors *tensors, const nnc_tensor *tensor, const nnc_weight *weight,
-                                 char *message) {
+static nnc_status nnc_fail_shape(const nnc_tensors *tensors, const nnc_tensor *tensor, const int64_t *expected,
+                                 int32_t rank, const char *kind, char *message) {
   char shape[NNC_SHAPE_SIZE] = "[";
   size_t length = 1;
-  for (int32_t dim = 0; dim < weight->rank && length < sizeof shape - 24; ++dim)
-    length += (size_t)snprintf(shape + length, 24, dim ? ",%lld" : "%lld", (long long)weight->shape[dim]);
+  for (int32_t dim = 0; dim < rank && length < sizeof shape - 24; ++dim)
+    length += (size_t)snprintf(shape + length, 24, dim ? ",%lld" : "%lld", (long long)expected[dim]);
   const char *end = memchr(tensor->shape, ']', (size_t)(tensors->text_end - tensor->shape));
   ptrdiff_t given = end - tensor->shape;
-  return nnc_fail(message, NNC_SHAPE_MISMATCH, "weight %s is %.*s], not %s]", weight->name,
+  return nnc_fail(message, NNC_SHAPE_MISMATCH, "%s %s is %.*s], not %s]", kind, tensor->name,
                   (int)(given < NNC_SHAPE_SIZE ? given : NNC_SHAPE_SIZE), tensor->shape, shape);
 }
 
-/** Checks that the file holds the network's weights, of the right types and
- * shapes, and nothing else. */
-static nnc_status nnc_check_tensors(const nnc_network *network, const nnc_tensors *tensors, char *message) {
+/** Checks that a file holds nothing but what belongs to the checkpoint, or is for
+ * others: training's tensors where weights alone are read. */
+static nnc_status nnc_check_names(const nnc_checkpoint *checkpoint, const nnc_tensors *tensors, char *message) {
   for (int64_t i = 0; i < tensors->count; ++i) {
     const char *name = tensors->items[i].name;
-    if (strncmp(name, "nnc.", 4) != 0 && !nnc_weight_find(network, name))
-      return nnc_fail(message, NNC_NOT_FOUND, "network %s has no weight %s", network->name, name);
+    bool is_training = strncmp(name, "nnc.", 4) == 0;
+    if (is_training && !checkpoint->training)
+      continue;
+    if (!nnc_checkpoint_has(checkpoint, name))
+      return nnc_fail(message, NNC_NOT_FOUND, "network %s has no %s %s", checkpoint->model->network->name,
+                      is_training ? "tensor" : "weight", name);
   }
+  return NNC_OK;
+}
+
+/** Checks that the file holds a section's tensors, of the right types and shapes. */
+static nnc_status nnc_check_section(const nnc_network *network, const nnc_section *section, const nnc_tensors *tensors,
+                                    char *message) {
+  const char *kind = *section->prefix ? "tensor" : "weight";
   for (int32_t i = 0; i < network->weight_count; ++i) {
     const nnc_weight *weight = &network->weights[i];
-    const nnc_tensor *tensor = nnc_tensors_find(tensors, weight->name);
+    if (!nnc_section_has(section, weight))
+      continue;
+    const nnc_tensor *tensor = nnc_tensors_find(tensors, section->prefix, weight->name);
     if (!tensor)
-      return nnc_fail(message, NNC_MISSING_WEIGHT, "there is no weight %s", weight->name);
+      return nnc_fail(message, NNC_MISSING_WEIGHT, "there is no %s %s%s", kind, section->prefix, weight->name);
     if (!nnc_tensor_has_shape(tensors, tensor, weight->shape, weight->rank))
-      return nnc_fail_shape(tensors, tensor, weight, message);
+      return nnc_fail_shape(tensors, tensor, weight->shape, weight->rank, kind, message);
     if (!nnc_types[tensor->type].can_become_float)
-      return nnc_fail(message, NNC_BAD_FILE, "weight %s is of type %s, not of F64, F32, F16 or BF16", weight->name,
+      return nnc_fail(message, NNC_BAD_FILE, "%s %s is of type %s, not of F64, F32, F16 or BF16", kind, tensor->name,
                       nnc_types[tensor->type].name);
   }
   return NNC_OK;
 }
 
-/** Reads every weight to where it lies in `weights`. */
-static nnc_status nnc_read_weights(const nnc_network *network, const nnc_tensors *tensors, const nnc_input *input,
-                                   char *weights, char *message) {
-  uint64_t data = NNC_HEADER_OFFSET + (uint64_t)(tensors->text_end - tensors->text);
-  nnc_values values = {.input = input, .message = message};
-  for (int32_t i = 0; i < network->weight_count && values.status == NNC_OK; ++i) {
-    const nnc_weight *weight = &network->weights[i];
-    const nnc_tensor *tensor = nnc_tensors_find(tensors, weight->name);
-    values.offset = data + (uint64_t)tensor->begin;
-    values.end = data + (uint64_t)tensor->end;
-    values.type = tensor->type;
-    values.at = values.filled = 0;
-    nnc_weight_visit(weight, weights, 0, nnc_weight_rows(weight), nnc_load_run, &values);
+static nnc_status nnc_check_counter(const nnc_counter *counter, const nnc_tensors *tensors, char *message) {
+  const nnc_tensor *tensor = nnc_tensors_find(tensors, "", counter->name);
+  if (!tensor)
+    return nnc_fail(message, NNC_MISSING_WEIGHT, "there is no tensor %s: the file holds weights alone", counter->name);
+  if (!nnc_tensor_has_shape(tensors, tensor, &counter->count, 1))
+    return nnc_fail_shape(tensors, tensor, &counter->count, 1, "tensor", message);
+  if (tensor->type != NNC_TYPE_I64)
+    return nnc_fail(message, NNC_BAD_FILE, "tensor %s is of type %s, not I64", counter->name,
+                    nnc_types[tensor->type].name);
+  return NNC_OK;
+}
+
+static nnc_status nnc_check_tensors(const nnc_checkpoint *checkpoint, const nnc_tensors *tensors, char *message) {
+  nnc_status status = nnc_check_names(checkpoint, tensors, message);
+  for (int32_t i = 0; i < nnc_counter_count(checkpoint) && status == NNC_OK; ++i) {
+    nnc_counter counter = nnc_counter_at(checkpoint, i);
+    status = nnc_check_counter(&counter, tensors, message);
   }
-  return values.status;
+  for (int32_t i = 0; i < nnc_section_count(checkpoint) && status == NNC_OK; ++i) {
+    nnc_section section = nnc_section_at(checkpoint, i);
+    status = nnc_check_section(checkpoint->model->network, &section, tensors, message);
+  }
+  return status;
 }
 
 /** Reads and checks the header. */
-static nnc_status nnc_read_header(const nnc_network *network, const nnc_input *input, nnc_tensors *tensors,
+static nnc_status nnc_read_header(const nnc_checkpoint *checkpoint, const nnc_input *input, nnc_tensors *tensors,
                                   char *message) {
   unsigned char start[NNC_HEADER_OFFSET] = {0};
   uint64_t length = 0;
@@ -174,35 +195,131 @@ static nnc_status nnc_read_header(const nnc_network *network, const nnc_input *i
   status = nnc_input_read(input, NNC_HEADER_OFFSET, tensors->text, length, message);
   if (status == NNC_OK)
     status = nnc_tensors_parse(tensors, (int64_t)(input->size - NNC_HEADER_OFFSET - length), message);
-  return status == NNC_OK ? nnc_check_tensors(network, tensors, message) : status;
+  return status == NNC_OK ? nnc_check_tensors(checkpoint, tensors, message) : status;
 }
 
-/** Reads weights into a copy, and takes that over when all were read. */
-static nnc_status nnc_replace_weights(nnc_model *model, const nnc_tensors *tensors, const nnc_input *input,
-                                      char *message) {
-  size_t size = (size_t)model->network->weights_size;
+/*--- The data --------------------------------------------------------------*/
+
+/** Where a tensor's data begins in the file. */
+static uint64_t nnc_data_offset(const nnc_tensors *tensors, int64_t begin) {
+  return NNC_HEADER_OFFSET + (uint64_t)(tensors->text_end - tensors->text) + (uint64_t)begin;
+}
+
+/** Reads a section's tensors to where they lie in `memory`. */
+static nnc_status nnc_read_section(const nnc_network *network, const nnc_section *section, const nnc_tensors *tensors,
+                                   const nnc_input *input, char *memory, char *message) {
+  nnc_values values = {.input = input, .message = message};
+  for (int32_t i = 0; i < network->weight_count && values.status == NNC_OK; ++i) {
+    const nnc_weight *weight = &network->weights[i];
+    if (!nnc_section_has(section, weight))
+      continue;
+    const nnc_tensor *tensor = nnc_tensors_find(tensors, section->prefix, weight->name);
+    values.offset = nnc_data_offset(tensors, tensor->begin);
+    values.end = nnc_data_offset(tensors, tensor->end);
+    values.type = tensor->type;
+    values.at = values.filled = 0;
+    nnc_weight_visit(weight, memory, 0, nnc_weight_rows(weight), nnc_load_run, &values);
+  }
+  return values.status;
+}
+
+/** Reads a counter to `values`. */
+static nnc_status nnc_read_counter(const nnc_counter *counter, const nnc_tensors *tensors, const nnc_input *input,
+                                   int64_t *values, char *message) {
+  const nnc_tensor *tensor = nnc_tensors_find(tensors, "", counter->name);
+  nnc_status status = nnc_input_read(input, nnc_data_offset(tensors, tensor->begin), values,
+                                     (size_t)counter->count * sizeof *values, message);
+  for (int64_t i = 0; i < counter->count && status == NNC_OK; ++i)
+    if (counter->is_natural && values[i] < 0)
+      status = nnc_fail(message, NNC_BAD_FILE, "tensor %s holds %lld, which is negative", counter->name,
+                        (long long)values[i]);
+  return status;
+}
+
+/** Reads everything into a copy, counters first, each part behind the other. */
+static nnc_status nnc_read_copy(const nnc_checkpoint *checkpoint, const nnc_tensors *tensors, const nnc_input *input,
+                                char *copy, char *message) {
+  nnc_status status = NNC_OK;
+  for (int32_t i = 0; i < nnc_counter_count(checkpoint) && status == NNC_OK; ++i) {
+    nnc_counter counter = nnc_counter_at(checkpoint, i);
+    status = nnc_read_counter(&counter, tensors, input, (int64_t *)copy, message);
+    copy += counter.count * (int64_t)sizeof(int64_t);
+  }
+  for (int32_t i = 0; i < nnc_section_count(checkpoint) && status == NNC_OK; ++i) {
+    nnc_section section = nnc_section_at(checkpoint, i);
+    status = nnc_read_section(checkpoint->model->network, &section, tensors, input, copy, message);
+    copy += section.size;
+  }
+  return status;
+}
+
+/** Takes a copy over, or counts its bytes where there is none. */
+static size_t nnc_take_copy(const nnc_checkpoint *checkpoint, const char *copy) {
+  size_t done = 0;
+  for (int32_t i = 0; i < nnc_counter_count(checkpoint); ++i) {
+    nnc_counter counter = nnc_counter_at(checkpoint, i);
+    size_t size = (size_t)counter.count * sizeof(int64_t);
+    if (copy)
+      memcpy(counter.values, copy + done, size);
+    done += size;
+  }
+  for (int32_t i = 0; i < nnc_section_count(checkpoint); ++i) {
+    nnc_section section = nnc_section_at(checkpoint, i);
+    if (copy)
+      memcpy(section.memory, copy + done, (size_t)section.size);
+    done += (size_t)section.size;
+  }
+  return done;
+}
+
+/** Reads values into a copy, and takes that over when all were read. */
+static nnc_status nnc_replace(const nnc_checkpoint *checkpoint, const nnc_tensors *tensors, const nnc_input *input,
+                              char *message) {
+  size_t size = nnc_take_copy(checkpoint, NULL);
   char *copy = calloc(1, size ? size : 1);
   if (!copy)
     return nnc_fail(message, NNC_OUT_OF_MEMORY, "there is no memory for a copy of %zu bytes", size);
-  nnc_status status = nnc_read_weights(model->network, tensors, input, copy, message);
+  nnc_status status = nnc_read_copy(checkpoint, tensors, input, copy, message);
   if (status == NNC_OK)
-    memcpy(model->weights, copy, size);
+    nnc_take_copy(checkpoint, copy);
   free(copy);
   return status;
 }
 
-static nnc_status nnc_load(nnc_model *model, const nnc_input *input, const char *source) {
-  char message[NNC_MESSAGE_SIZE] = "";
+static nnc_status nnc_load(const nnc_checkpoint *checkpoint, const nnc_input *input, const char *source,
+                           char *message) {
+  char reason[NNC_MESSAGE_SIZE] = "";
   nnc_tensors tensors = {0};
-  nnc_status status = nnc_read_header(model->network, input, &tensors, message);
-  if (status == NNC_OK)
-    status = input->bytes ? nnc_read_weights(model->network, &tensors, input, model->weights, message)
-                          : nnc_replace_weights(model, &tensors, input, message);
-  if (status == NNC_OK)
-    nnc_weights_changed(model);
-  else
-    nnc_model_fail(model, status, "%s: %s", source, message);
+  nnc_status status = nnc_read_header(checkpoint, input, &tensors, reason);
+  if (status == NNC_OK && input->bytes) { /* reading them cannot fail */
+    nnc_section weights = nnc_section_at(checkpoint, 0);
+    status = nnc_read_section(checkpoint->model->network, &weights, &tensors, input, weights.memory, reason);
+  } else if (status == NNC_OK) {
+    status = nnc_replace(checkpoint, &tensors, input, reason);
+  }
   nnc_tensors_free(&tensors);
+  if (status != NNC_OK)
+    return nnc_fail(message, status, "%s: %s", source, reason);
+  nnc_weights_changed(checkpoint->model);
+  return NNC_OK;
+}
+
+static nnc_status nnc_load_file(const nnc_checkpoint *checkpoint, const char *path, char *message) {
+  if (!path)
+    return nnc_fail(message, NNC_INVALID_ARGUMENT, "path is null");
+  struct stat info;
+  int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (file < 0)
+    return nnc_fail(message, errno == ENOENT || errno == ENOTDIR ? NNC_NOT_FOUND : NNC_IO_ERROR, "%s: %s", path,
+                    strerrordesc_np(errno));
+  nnc_status status;
+  if (fstat(file, &info) != 0 || !S_ISREG(info.st_mode)) {
+    status = nnc_fail(message, NNC_IO_ERROR, "%s: not a regular file", path);
+  } else {
+    nnc_input input = {.file = file, .size = (uint64_t)info.st_size};
+    status = nnc_load(checkpoint, &input, path, message);
+  }
+  close(file);
   return status;
 }
 
@@ -213,27 +330,29 @@ nnc_status nnc_model_load_memory(nnc_model *model, const void *bytes, size_t siz
     return NNC_INVALID_ARGUMENT;
   if (!bytes)
     return nnc_model_fail(model, NNC_INVALID_ARGUMENT, "bytes is null");
+  char message[NNC_MESSAGE_SIZE];
+  nnc_checkpoint checkpoint = {model, NULL};
   nnc_input input = {.bytes = bytes, .file = -1, .size = size};
-  return nnc_load(model, &input, "safetensors in memory");
+  nnc_status status = nnc_load(&checkpoint, &input, "safetensors in memory", message);
+  return status == NNC_OK ? NNC_OK : nnc_model_fail(model, status, "%s", message);
 }
 
 nnc_status nnc_model_load(nnc_model *model, const char *path) {
   if (!model)
     return NNC_INVALID_ARGUMENT;
-  if (!path)
-    return nnc_model_fail(model, NNC_INVALID_ARGUMENT, "path is null");
-  struct stat info;
-  int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (file < 0)
-    return nnc_model_fail(model, errno == ENOENT || errno == ENOTDIR ? NNC_NOT_FOUND : NNC_IO_ERROR, "%s: %s", path,
-                          strerrordesc_np(errno));
-  nnc_status status;
-  if (fstat(file, &info) != 0 || !S_ISREG(info.st_mode)) {
-    status = nnc_model_fail(model, NNC_IO_ERROR, "%s: not a regular file", path);
-  } else {
-    nnc_input input = {.file = file, .size = (uint64_t)info.st_size};
-    status = nnc_load(model, &input, path);
-  }
-  close(file);
+  char message[NNC_MESSAGE_SIZE];
+  nnc_checkpoint checkpoint = {model, NULL};
+  nnc_status status = nnc_load_file(&checkpoint, path, message);
+  return status == NNC_OK ? NNC_OK : nnc_model_fail(model, status, "%s", message);
+}
+
+nnc_status nnc_training_load(nnc_context *context, const char *path) {
+  nnc_status status = nnc_training_check(context, 0);
+  if (status != NNC_OK)
+    return status;
+  nnc_checkpoint checkpoint = {context->model, context->training};
+  status = nnc_load_file(&checkpoint, path, context->message);
+  if (status == NNC_OK)
+    context->training->examples = 0;
   return status;
 }

@@ -106,6 +106,9 @@ nnc_status nnc_check_network(const nnc_network *network) {
   for (int32_t i = 0; i < network->function_count; ++i)
     if (network->functions[i].offset_count > NNC_MAX_OFFSETS)
       return NNC_UNSUPPORTED;
+  for (int32_t i = 0; i < network->train_count; ++i)
+    if (network->trains[i].beta_count > NNC_MAX_BETAS)
+      return NNC_UNSUPPORTED;
   return NNC_OK;
 }
 

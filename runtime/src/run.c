@@ -57,6 +57,14 @@ static nnc_status nnc_check_arguments(nnc_context *context, const nnc_function *
   return NNC_OK;
 }
 
+nnc_status nnc_context_check(nnc_context *context, const nnc_function *function, int64_t batch, const int64_t *lengths,
+                             const int32_t *const *ragged, void *const *arguments) {
+  nnc_status status = nnc_set_dims(context, function, batch, lengths);
+  if (status == NNC_OK)
+    status = nnc_set_ragged(context, function, ragged);
+  return status == NNC_OK ? nnc_check_arguments(context, function, arguments) : status;
+}
+
 /*--- Running ---------------------------------------------------------------*/
 
 nnc_frame nnc_context_frame(nnc_context *context) {
@@ -81,15 +89,13 @@ nnc_status nnc_context_set_state(nnc_context *context) {
   return NNC_OK;
 }
 
-/** Runs a function whose arguments were checked. */
-static nnc_status nnc_call(nnc_context *context, int32_t index, void *const *arguments) {
+nnc_status nnc_context_call(nnc_context *context, int32_t index, nnc_frame *frame, void *const *arguments) {
   const nnc_network *network = context->model->network;
   const nnc_function *function = &network->functions[index];
-  nnc_frame frame = nnc_context_frame(context);
-  frame.arguments = arguments;
-  frame.dims = context->dims;
-  frame.offsets = context->offsets[index];
-  int32_t code = function->run(&frame);
+  frame->arguments = arguments;
+  frame->dims = context->dims;
+  frame->offsets = context->offsets[index];
+  int32_t code = function->run(frame);
   if (code == 0)
     return NNC_OK;
   return nnc_fail(context->message, NNC_INTERNAL, "%s: %s", function->name, nnc_network_error(network, code));
@@ -103,11 +109,9 @@ nnc_status nnc_run(nnc_context *context, int32_t function, int64_t batch, const 
   if (function < 0 || function >= network->function_count)
     return nnc_fail(context->message, NNC_INVALID_ARGUMENT, "%s has no function %d", network->name, (int)function);
   const nnc_function *called = &network->functions[function];
-  nnc_status status = nnc_set_dims(context, called, batch, lengths);
-  if (status == NNC_OK)
-    status = nnc_set_ragged(context, called, ragged);
-  if (status == NNC_OK)
-    status = nnc_check_arguments(context, called, arguments);
+  if (called->flags & NNC_FUNCTION_TRAINS)
+    return nnc_fail(context->message, NNC_INVALID_ARGUMENT, "%s trains: nnc_train_step runs it", called->name);
+  nnc_status status = nnc_context_check(context, called, batch, lengths, ragged, arguments);
   if (status != NNC_OK)
     return status;
 
@@ -115,8 +119,9 @@ nnc_status nnc_run(nnc_context *context, int32_t function, int64_t batch, const 
   status = nnc_context_prepare(context);
   if (status == NNC_OK && context->needs_reset)
     status = nnc_context_set_state(context);
+  nnc_frame frame = nnc_context_frame(context);
   if (status == NNC_OK)
-    status = nnc_call(context, function, arguments);
+    status = nnc_context_call(context, function, &frame, arguments);
   nnc_float_mode_restore(mode);
   return status;
 }

@@ -209,11 +209,19 @@ nnc_status nnc_tensors_parse(nnc_tensors *tensors, int64_t data_size, char *mess
   return nnc_check_names(tensors, message);
 }
 
-const nnc_tensor *nnc_tensors_find(const nnc_tensors *tensors, const char *name) {
-  nnc_tensor key = {.name = name};
+/** Compares a name in two parts with a tensor's. */
+static int nnc_compare_parts(const void *parts, const void *tensor) {
+  const char *const *part = parts, *name = ((const nnc_tensor *)tensor)->name;
+  size_t length = strlen(part[0]);
+  int order = strncmp(part[0], name, length);
+  return order ? order : strcmp(part[1], name + length);
+}
+
+const nnc_tensor *nnc_tensors_find(const nnc_tensors *tensors, const char *prefix, const char *name) {
+  const char *parts[] = {prefix, name};
   if (tensors->count == 0)
     return NULL;
-  return bsearch(&key, tensors->items, (size_t)tensors->count, sizeof key, nnc_compare_names);
+  return bsearch(parts, tensors->items, (size_t)tensors->count, sizeof *tensors->items, nnc_compare_parts);
 }
 
 bool nnc_tensor_has_shape(const nnc_tensors *tensors, const nnc_tensor *tensor, const int64_t *shape, int32_t rank) {

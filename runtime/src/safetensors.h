@@ -26,7 +26,7 @@ typedef struct nnc_type {
 } nnc_type;
 
 /** The types, F64 first, up to one without a name. */
-enum { NNC_TYPE_F64, NNC_TYPE_F32, NNC_TYPE_F16, NNC_TYPE_BF16 };
+enum { NNC_TYPE_F64, NNC_TYPE_F32, NNC_TYPE_F16, NNC_TYPE_BF16, NNC_TYPE_I64 };
 extern const nnc_type nnc_types[];
 
 typedef struct nnc_tensor {
@@ -51,8 +51,8 @@ nnc_status nnc_header_length(const unsigned char bytes[NNC_HEADER_OFFSET], uint6
  * that a strict reader can check holds after it. */
 nnc_status nnc_tensors_parse(nnc_tensors *tensors, int64_t data_size, char *message);
 
-/** The tensor of that name, or null. */
-const nnc_tensor *nnc_tensors_find(const nnc_tensors *tensors, const char *name);
+/** The tensor whose name is `prefix` and then `name`, or null. */
+const nnc_tensor *nnc_tensors_find(const nnc_tensors *tensors, const char *prefix, const char *name);
 
 /** Whether a tensor has this shape. */
 bool nnc_tensor_has_shape(const nnc_tensors *tensors, const nnc_tensor *tensor, const int64_t *shape, int32_t rank);

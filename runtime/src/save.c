@@ -1,6 +1,6 @@
-/*===- save.c - Weights to safetensors files ---------------------------------===*/
+/*===- save.c - Weights and training to safetensors files --------------------===*/
 
-#include "internal.h"
+#include "checkpoint.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -55,35 +55,51 @@ __attribute__((format(printf, 2, 3))) static void nnc_output_print(nnc_output *o
   nnc_output_write(output, text, (size_t)length);
 }
 
-/** Writes a string of JSON. */
-static void nnc_output_string(nnc_output *output, const char *text) {
-  nnc_output_write(output, "\"", 1);
+/** Writes the characters of a string of JSON. */
+static void nnc_output_characters(nnc_output *output, const char *text) {
   for (; *text; ++text) {
     if ((unsigned char)*text < 0x20)
       nnc_output_print(output, "\\u%04x", *text);
     else
       nnc_output_print(output, *text == '"' || *text == '\\' ? "\\%c" : "%c", *text);
   }
-  nnc_output_write(output, "\"", 1);
 }
 
 /*--- The file --------------------------------------------------------------*/
 
-static void nnc_write_header(nnc_output *output, const nnc_network *network) {
+/** Writes a tensor's entry in the header; its data begins where the last ended. */
+static void nnc_write_entry(nnc_output *output, const char *prefix, const char *name, const char *type,
+                            const int64_t *shape, int32_t rank, int64_t size, long long *end) {
+  long long begin = *end;
+  *end += size;
+  nnc_output_print(output, ",\"");
+  nnc_output_characters(output, prefix);
+  nnc_output_characters(output, name);
+  nnc_output_print(output, "\":{\"dtype\":\"%s\",\"shape\":[", type);
+  for (int32_t dim = 0; dim < rank; ++dim)
+    nnc_output_print(output, dim ? ",%lld" : "%lld", (long long)shape[dim]);
+  nnc_output_print(output, "],\"data_offsets\":[%lld,%lld]}", begin, *end);
+}
+
+/** The counters come first, so that each is aligned. */
+static void nnc_write_header(nnc_output *output, const nnc_checkpoint *checkpoint) {
+  const nnc_network *network = checkpoint->model->network;
   long long end = 0;
-  nnc_output_print(output, "{\"__metadata__\":{\"network\":");
-  nnc_output_string(output, network->name);
-  nnc_output_print(output, "}");
-  for (int32_t i = 0; i < network->weight_count; ++i) {
-    const nnc_weight *weight = &network->weights[i];
-    long long begin = end;
-    end += nnc_weight_elements(weight) * (long long)sizeof(float);
-    nnc_output_print(output, ",");
-    nnc_output_string(output, weight->name);
-    nnc_output_print(output, ":{\"dtype\":\"F32\",\"shape\":[");
-    for (int32_t dim = 0; dim < weight->rank; ++dim)
-      nnc_output_print(output, dim ? ",%lld" : "%lld", (long long)weight->shape[dim]);
-    nnc_output_print(output, "],\"data_offsets\":[%lld,%lld]}", begin, end);
+  nnc_output_print(output, "{\"__metadata__\":{\"network\":\"");
+  nnc_output_characters(output, network->name);
+  nnc_output_print(output, "\"}");
+  for (int32_t i = 0; i < nnc_counter_count(checkpoint); ++i) {
+    nnc_counter counter = nnc_counter_at(checkpoint, i);
+    nnc_write_entry(output, "", counter.name, "I64", &counter.count, 1, counter.count * 8, &end);
+  }
+  for (int32_t i = 0; i < nnc_section_count(checkpoint); ++i) {
+    nnc_section section = nnc_section_at(checkpoint, i);
+    for (int32_t w = 0; w < network->weight_count; ++w) {
+      const nnc_weight *weight = &network->weights[w];
+      if (nnc_section_has(&section, weight))
+        nnc_write_entry(output, section.prefix, weight->name, "F32", weight->shape, weight->rank,
+                        nnc_weight_elements(weight) * 4, &end);
+    }
   }
   nnc_output_print(output, "}");
   while (output->size % NNC_DATA_ALIGNMENT != 0)
@@ -100,22 +116,34 @@ static void nnc_save_run(void *data, float *storage, int64_t stride, int64_t fir
     nnc_output_write(data, &storage[i * stride], sizeof(float));
 }
 
+static void nnc_write_data(nnc_output *output, const nnc_checkpoint *checkpoint) {
+  const nnc_network *network = checkpoint->model->network;
+  for (int32_t i = 0; i < nnc_counter_count(checkpoint); ++i) {
+    nnc_counter counter = nnc_counter_at(checkpoint, i);
+    nnc_output_write(output, counter.values, (size_t)counter.count * 8);
+  }
+  for (int32_t i = 0; i < nnc_section_count(checkpoint); ++i) {
+    nnc_section section = nnc_section_at(checkpoint, i);
+    for (int32_t w = 0; w < network->weight_count; ++w) {
+      const nnc_weight *weight = &network->weights[w];
+      if (nnc_section_has(&section, weight))
+        nnc_weight_visit(weight, section.memory, 0, nnc_weight_rows(weight), nnc_save_run, output);
+    }
+  }
+}
+
 /** Writes the whole file; gives 0 or an errno. */
-static int nnc_write_file(const nnc_model *model, int file) {
-  const nnc_network *network = model->network;
+static int nnc_write_file(const nnc_checkpoint *checkpoint, int file) {
   nnc_output output = {.file = -1};
-  nnc_write_header(&output, network);
+  nnc_write_header(&output, checkpoint);
   uint64_t length = output.size;
   output.file = file;
   output.filled = 0;
   output.size = 0;
   for (int i = 0; i < 8; ++i)
     nnc_output_write(&output, &(unsigned char){(unsigned char)(length >> 8 * i)}, 1);
-  nnc_write_header(&output, network);
-  for (int32_t i = 0; i < network->weight_count; ++i) {
-    const nnc_weight *weight = &network->weights[i];
-    nnc_weight_visit(weight, model->weights, 0, nnc_weight_rows(weight), nnc_save_run, &output);
-  }
+  nnc_write_header(&output, checkpoint);
+  nnc_write_data(&output, checkpoint);
   nnc_output_flush(&output);
   if (!output.error && fsync(file) != 0)
     output.error = errno;
@@ -156,17 +184,15 @@ static int nnc_flush_folder(const char *path) {
   return error;
 }
 
-nnc_status nnc_model_save(nnc_model *model, const char *path) {
-  if (!model)
-    return NNC_INVALID_ARGUMENT;
+static nnc_status nnc_save(const nnc_checkpoint *checkpoint, const char *path, char *message) {
   if (!path || !*path)
-    return nnc_model_fail(model, NNC_INVALID_ARGUMENT, "path is null or empty");
+    return nnc_fail(message, NNC_INVALID_ARGUMENT, "path is null or empty");
   char name[PATH_MAX];
   int file = nnc_create_temporary(path, name);
   if (file < 0)
-    return nnc_model_fail(model, errno == ENOENT || errno == ENOTDIR ? NNC_NOT_FOUND : NNC_IO_ERROR, "%s: %s", path,
-                          strerrordesc_np(errno));
-  int error = nnc_write_file(model, file);
+    return nnc_fail(message, errno == ENOENT || errno == ENOTDIR ? NNC_NOT_FOUND : NNC_IO_ERROR, "%s: %s", path,
+                    strerrordesc_np(errno));
+  int error = nnc_write_file(checkpoint, file);
   if (close(file) != 0 && !error)
     error = errno;
   if (!error && rename(name, path) != 0)
@@ -175,5 +201,27 @@ nnc_status nnc_model_save(nnc_model *model, const char *path) {
     unlink(name);
   else
     error = nnc_flush_folder(path);
-  return error ? nnc_model_fail(model, NNC_IO_ERROR, "%s: %s", path, strerrordesc_np(error)) : NNC_OK;
+  return error ? nnc_fail(message, NNC_IO_ERROR, "%s: %s", path, strerrordesc_np(error)) : NNC_OK;
+}
+
+/*--- What others call ------------------------------------------------------*/
+
+nnc_status nnc_model_save(nnc_model *model, const char *path) {
+  if (!model)
+    return NNC_INVALID_ARGUMENT;
+  char message[NNC_MESSAGE_SIZE];
+  nnc_checkpoint checkpoint = {model, NULL};
+  nnc_status status = nnc_save(&checkpoint, path, message);
+  return status == NNC_OK ? NNC_OK : nnc_model_fail(model, status, "%s", message);
+}
+
+nnc_status nnc_training_save(nnc_context *context, const char *path) {
+  nnc_status status = nnc_training_check(context, 0);
+  if (status != NNC_OK)
+    return status;
+  if (context->training->examples > 0)
+    return nnc_fail(context->message, NNC_INVALID_ARGUMENT, "the gradients of %lld examples wait for an update",
+                    (long long)context->training->examples);
+  nnc_checkpoint checkpoint = {context->model, context->training};
+  return nnc_save(&checkpoint, path, context->message);
 }

@@ -96,18 +96,17 @@ nnc_status nnc_weight_at(const nnc_network *network, int32_t index, nnc_weight_i
   return NNC_OK;
 }
 
-/** Finds the weight that a call names, and checks the rest of its arguments. */
-static nnc_status nnc_weight_check(const nnc_model *model, const char *name, const void *values, int64_t count,
-                                   const nnc_weight **out_weight) {
+nnc_status nnc_weight_check(const nnc_network *network, const char *name, const void *values, int64_t count,
+                            const nnc_weight **out_weight, char *message) {
   if (!name || !values)
-    return nnc_model_fail(model, NNC_INVALID_ARGUMENT, "the %s null", name ? "values are" : "weight's name is");
-  *out_weight = nnc_weight_find(model->network, name);
+    return nnc_fail(message, NNC_INVALID_ARGUMENT, "the %s null", name ? "values are" : "weight's name is");
+  *out_weight = nnc_weight_find(network, name);
   if (!*out_weight)
-    return nnc_model_fail(model, NNC_NOT_FOUND, "network %s has no weight %s", model->network->name, name);
+    return nnc_fail(message, NNC_NOT_FOUND, "network %s has no weight %s", network->name, name);
   int64_t elements = nnc_weight_elements(*out_weight);
   if (count != elements)
-    return nnc_model_fail(model, NNC_SHAPE_MISMATCH, "weight %s has %lld elements, not %lld", name, (long long)elements,
-                          (long long)count);
+    return nnc_fail(message, NNC_SHAPE_MISMATCH, "weight %s has %lld elements, not %lld", name, (long long)elements,
+                    (long long)count);
   return NNC_OK;
 }
 
@@ -126,20 +125,23 @@ static void nnc_write_run(void *data, float *storage, int64_t stride, int64_t fi
 nnc_status nnc_weight_read(const nnc_model *model, const char *name, float *out_values, int64_t count) {
   if (!model)
     return NNC_INVALID_ARGUMENT;
+  char message[NNC_MESSAGE_SIZE];
   const nnc_weight *weight;
-  nnc_status status = nnc_weight_check(model, name, out_values, count, &weight);
-  if (status == NNC_OK)
-    nnc_weight_visit(weight, model->weights, 0, nnc_weight_rows(weight), nnc_read_run, out_values);
-  return status;
+  nnc_status status = nnc_weight_check(model->network, name, out_values, count, &weight, message);
+  if (status != NNC_OK)
+    return nnc_model_fail(model, status, "%s", message);
+  nnc_weight_visit(weight, model->weights, 0, nnc_weight_rows(weight), nnc_read_run, out_values);
+  return NNC_OK;
 }
 
 nnc_status nnc_weight_write(nnc_model *model, const char *name, const float *values, int64_t count) {
   if (!model)
     return NNC_INVALID_ARGUMENT;
+  char message[NNC_MESSAGE_SIZE];
   const nnc_weight *weight;
-  nnc_status status = nnc_weight_check(model, name, values, count, &weight);
+  nnc_status status = nnc_weight_check(model->network, name, values, count, &weight, message);
   if (status != NNC_OK)
-    return status;
+    return nnc_model_fail(model, status, "%s", message);
   nnc_weight_visit(weight, model->weights, 0, nnc_weight_rows(weight), nnc_write_run, (void *)values);
   nnc_weights_changed(model);
   return NNC_OK;

@@ -16,7 +16,7 @@
 extern "C" {
 #endif
 
-#define NNC_NETWORK_VERSION 1
+#define NNC_NETWORK_VERSION 2
 
 /** One dimension of how a weight lies in memory: along it, index i of the
  * declared dimension `dim` contributes (i / divisor) % extent. */
@@ -36,6 +36,8 @@ typedef enum nnc_initializer {
   NNC_INIT_ORTHOGONAL = 5 /* rows or columns orthonormal, of the matrix [shape[0], rest] */
 } nnc_initializer;
 
+/** Those that are trained lie first, so that they, their gradients and what an
+ * optimizer keeps of each are vectors of trainable_size bytes. */
 typedef struct nnc_weight {
   const char *name;
   int64_t const *shape;
@@ -47,7 +49,7 @@ typedef struct nnc_weight {
   int32_t rank;
   int32_t storage_rank;
   int32_t initializer;
-  int32_t trainable;
+  int32_t trainable; /* 0: a running statistic, which calls of NNC_FUNCTION_GRADIENTS move */
 } nnc_weight;
 
 /** What a generated function is handed. The fields are read by position from
@@ -63,6 +65,9 @@ typedef struct nnc_frame {
   const int32_t *const *ragged; /* for each free dimension: length of each example; never null */
   struct nnc_tasks *tasks;      /* passed to kernels as their user context */
   int64_t isa;                  /* index of the kernel table: 0 AVX2, 1 AVX-512 */
+  char *gradients;              /* at each weight's offset its gradient, or the running statistic as training moves it */
+  char *slots;                  /* of the optimizer: number s at s * trainable_size */
+  const int32_t *seed;          /* of random numbers: two words, others in each call */
 } nnc_frame;
 
 /** The user context of kernels: who runs a parallel loop. Generated code sets
@@ -82,8 +87,11 @@ NNC_API int nnc_kernel_parallel_for(void *user_context, int (*task)(void *user_c
 
 typedef struct nnc_argument {
   const char *name;
+  nnc_extent const *extents; /* outermost first, the batch among them */
+  int64_t classes;           /* an int32 is in [0, classes); 0: unknown */
+  int32_t rank;
   int32_t output;  /* 0 input, 1 output */
-  int32_t integer; /* 0 float, 1 int32, 2 truth values as uint8 */
+  int32_t element; /* nnc_element */
 } nnc_argument;
 
 typedef struct nnc_function {
@@ -99,7 +107,29 @@ typedef struct nnc_function {
   int32_t (*run)(const nnc_frame *frame);
 } nnc_function;
 
-#define NNC_FUNCTION_STEP 1 /* runs one step on the context's state; every free length is 1 */
+#define NNC_FUNCTION_STEP 1      /* runs one step on the context's state; every free length is 1 */
+#define NNC_FUNCTION_GRADIENTS 2 /* sets frame->gradients to the sums over the batch; its one output is the loss */
+#define NNC_FUNCTION_UPDATE 4    /* moves frame->weights and frame->slots by frame->gradients */
+
+/** Most betas of an optimizer. */
+#define NNC_MAX_BETAS 2
+
+/** A train block of the source. */
+typedef struct nnc_train {
+  const char *name;
+  const char *optimizer;
+  int32_t gradients; /* index of the function; its arguments are inputs, labels, loss */
+  /** Index of the function, whose arguments are numbers: the rate, what gradients are
+   * multiplied by, then 1 - beta^step for each beta. -1 when nothing is trained. */
+  int32_t update;
+  int32_t slot_count;
+  int32_t reduce_sum; /* the loss of a batch is 0 the mean, 1 the sum of its examples' */
+  int32_t batch;      /* nnc_batch */
+  int64_t batch_size; /* of mini-batches */
+  double (*rate)(double step, double epoch);
+  const double *betas;
+  int32_t beta_count;
+} nnc_train;
 
 struct nnc_network {
   int32_t version;  /* NNC_NETWORK_VERSION */
@@ -113,9 +143,11 @@ struct nnc_network {
   const int64_t *free_dim_bounds; /* 0: unbounded */
   nnc_function const *functions;
   int32_t function_count;
-  int32_t reserved;
-  int64_t weights_size;  /* bytes */
-  int64_t prepared_size; /* bytes */
+  int32_t train_count;
+  nnc_train const *trains;
+  int64_t weights_size;   /* bytes */
+  int64_t trainable_size; /* bytes of those that are trained; a multiple of 64 */
+  int64_t prepared_size;  /* bytes */
   /** Fills frame->prepared from frame->weights; null when there is nothing to prepare. */
   int32_t (*prepare)(const nnc_frame *frame);
   int64_t prepare_workspace_size;

@@ -4,8 +4,9 @@
  * that can fail returns a status, and its results come last, as out_….
  *
  * A model holds the weights. A context holds what one caller needs at a time:
- * workspace, recurrent state, random seed. Calls on different contexts of one
- * model run at once; a context serves one caller at a time.
+ * workspace, recurrent state, and for training gradients, what the optimizer
+ * keeps, and a random seed. Calls on different contexts of one model run at once;
+ * a context serves one caller at a time.
  *
 \*===----------------------------------------------------------------------===*/
 
@@ -162,6 +163,135 @@ NNC_API nnc_status nnc_context_reset(nnc_context *context);
  * [batch][free…][fixed…], row-major. */
 NNC_API nnc_status nnc_run(nnc_context *context, int32_t function, int64_t batch, const int64_t *lengths,
                            const int32_t *const *ragged, void *const *arguments);
+
+/*--- Training --------------------------------------------------------------*/
+
+/** A context that can train, besides all that other contexts can. It holds the
+ * gradients, what the optimizers keep, the steps, the epoch and the seed; the
+ * weights are the model's. */
+NNC_API nnc_status nnc_training_create(nnc_model *model, const nnc_context_options *options, int64_t max_batch,
+                                       const int64_t *max_lengths, nnc_context **out_context);
+
+/** As nnc_context_memory_size, for a context that can train. */
+NNC_API size_t nnc_training_memory_size(const nnc_network *network, int64_t max_batch, const int64_t *max_lengths);
+
+/** One step of training on a batch: its gradients, then an update. `train` is
+ * the index of the train block; the other parameters are those of nnc_run, with
+ * inputs, labels and the loss as arguments. NNC_NUMERIC when the loss is not
+ * finite: then weights, optimizer and step stay as they were. */
+NNC_API nnc_status nnc_train_step(nnc_context *context, int32_t train, int64_t batch, const int64_t *lengths,
+                                  const int32_t *const *ragged, void *const *arguments);
+
+/** The gradients of a batch alone, and its loss. They are kept until the next
+ * update. With accumulate they are added to those that are there already, so that
+ * one update can follow many calls; else they replace them. After NNC_NUMERIC
+ * those that were to be added to are still there. Calls on several contexts of a
+ * model may run at once. */
+NNC_API nnc_status nnc_train_gradients(nnc_context *context, int32_t train, int32_t accumulate, int64_t batch,
+                                       const int64_t *lengths, const int32_t *const *ragged, void *const *arguments);
+
+/** Changes the model's weights by the context's gradients, which it takes. Must
+ * not overlap with any other call on the model or on its contexts. */
+NNC_API nnc_status nnc_train_update(nnc_context *context, int32_t train);
+
+/** Copies out the gradient of a weight: that of the loss over all examples since
+ * the last update, their mean or sum as the train block says. Row-major in the
+ * weight's declared shape; count is its number of elements. */
+NNC_API nnc_status nnc_gradient_read(const nnc_context *context, int32_t train, const char *weight, float *out_values,
+                                     int64_t count);
+
+/** Moves the gradients of another context of the same network here, added to
+ * those that are here. Running statistics become the other's only where no
+ * gradients are here. */
+NNC_API nnc_status nnc_gradients_add(nnc_context *context, nnc_context *other);
+
+/** The epoch that rates depend on, 0 at first. */
+NNC_API nnc_status nnc_training_set_epoch(nnc_context *context, int64_t epoch);
+NNC_API int64_t nnc_training_epoch(const nnc_context *context);
+
+/** How many updates the context has made. */
+NNC_API int64_t nnc_training_step(const nnc_context *context);
+
+/** How many examples' gradients wait for an update. */
+NNC_API int64_t nnc_training_examples(const nnc_context *context);
+
+/** Sets the seed of random numbers, such as those of dropout, and begins with
+ * them anew. It is 0 at first; contexts that train together want different ones. */
+NNC_API nnc_status nnc_training_seed(nnc_context *context, uint64_t seed);
+
+/** Writes weights and all that training goes on from to a file, as
+ * nnc_model_save does. Refused while gradients wait for an update, since they are
+ * not part of it. nnc_model_load reads the weights of such a file. */
+NNC_API nnc_status nnc_training_save(nnc_context *context, const char *path);
+
+/** Reads such a file. What follows has the same bits as if training had not been
+ * interrupted. All or nothing, as nnc_model_load; gradients that waited are gone. */
+NNC_API nnc_status nnc_training_load(nnc_context *context, const char *path);
+
+/*--- What a network is, for programs that run any ---------------------------*/
+
+/** One dimension of an argument. */
+typedef struct nnc_extent {
+  int32_t dim;  /**< what gives it: 0 the batch, i + 1 free dimension i; -1 it is fixed */
+  int64_t size; /**< when fixed */
+  /** Else it is (length + offset) / stride, rounded down, and at least 0. */
+  int64_t offset, stride;
+} nnc_extent;
+
+typedef enum nnc_element {
+  NNC_FLOAT = 0, /**< float */
+  NNC_CLASS = 1, /**< int32_t, the number of a class */
+  NNC_TRUTH = 2  /**< uint8_t, 0 or 1 */
+} nnc_element;
+
+typedef struct nnc_argument_info {
+  const char *name;
+  int32_t is_output;
+  nnc_element element;
+  int64_t classes; /**< of NNC_CLASS: it is in [0, classes); 0 when unknown */
+  int32_t rank;
+  const nnc_extent *extents; /**< outermost first, the batch among them */
+} nnc_argument_info;
+
+typedef struct nnc_function_info {
+  const char *name;
+  int32_t argument_count; /**< inputs, then outputs */
+  int32_t is_step;        /**< it runs one step on the context's state */
+} nnc_function_info;
+
+/** How many examples an update is for. */
+typedef enum nnc_batch { NNC_BATCH_ONLINE = 0, NNC_BATCH_MINI = 1, NNC_BATCH_FULL = 2 } nnc_batch;
+
+typedef struct nnc_train_info {
+  const char *name;
+  const char *optimizer;
+  int32_t gradients; /**< the function whose arguments a step takes: inputs, labels, loss */
+  int32_t reduce_sum;
+  nnc_batch batch;
+  int64_t batch_size; /**< of NNC_BATCH_MINI */
+} nnc_train_info;
+
+typedef struct nnc_free_dim_info {
+  const char *name;
+  int64_t bound; /**< the largest length; 0 when there is none */
+} nnc_free_dim_info;
+
+/** Null for a null network. */
+NNC_API const char *nnc_network_name(const nnc_network *network);
+
+/** The counts are 0 for a null network, and NNC_INVALID_ARGUMENT is for an index
+ * out of range. */
+NNC_API int32_t nnc_free_dim_count(const nnc_network *network);
+NNC_API nnc_status nnc_free_dim_at(const nnc_network *network, int32_t index, nnc_free_dim_info *out_info);
+NNC_API int32_t nnc_function_count(const nnc_network *network);
+NNC_API nnc_status nnc_function_at(const nnc_network *network, int32_t index, nnc_function_info *out_info);
+NNC_API nnc_status nnc_argument_at(const nnc_network *network, int32_t function, int32_t index,
+                                   nnc_argument_info *out_info);
+NNC_API int32_t nnc_train_count(const nnc_network *network);
+NNC_API nnc_status nnc_train_at(const nnc_network *network, int32_t index, nnc_train_info *out_info);
+
+/** The length of one dimension in a call with this batch and these lengths. */
+NNC_API int64_t nnc_extent_length(const nnc_extent *extent, int64_t batch, const int64_t *lengths);
 
 #ifdef __cplusplus
 }

@@ -190,9 +190,9 @@ TEST(Run, SaysWhatIsMissing) {
   EXPECT_EQ(room.error(), "infer: lengths is null");
   EXPECT_EQ(nnc_run(room.context.get(), Infer, 1, &length, nullptr, nullptr), NNC_INVALID_ARGUMENT);
   EXPECT_EQ(room.error(), "infer: arguments is null");
-  for (int32_t function : {-1, 3})
+  for (int32_t function : {-1, 7})
     EXPECT_EQ(nnc_run(room.context.get(), function, 1, &length, nullptr, arguments), NNC_INVALID_ARGUMENT);
-  EXPECT_EQ(room.error(), "fake has no function 3");
+  EXPECT_EQ(room.error(), "fake has no function 7");
 }
 
 TEST(Run, NamesTheLayerThatFailed) {

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstring>
 
 using namespace nnc::test;
@@ -28,20 +29,21 @@ static const nnc_storage_dim tallStorage[] = {{0, 1, 8}, {1, 1, 4}};
 static const nnc_storage_dim wideStorage[] = {{0, 1, 4}, {1, 4, 2}, {1, 1, 4}};
 static const nnc_storage_dim manyStorage[] = {{0, 1, 40}, {1, 1, 1000}};
 
-/// Where each weight lies: one after the other, in multiples of 64 bytes.
+/// Where each weight lies: one after the other, in multiples of 64 bytes, what is
+/// not trained last.
 enum Offset : int64_t {
   KernelAt = 0,
   BiasAt = KernelAt + 768,
   ConvAt = BiasAt + 128,
   SwappedAt = ConvAt + 576,
   StartAt = SwappedAt + 256,
-  MeanAt = StartAt + 64,
-  TallAt = MeanAt + 128,
+  TallAt = StartAt + 64,
   WideAt = TallAt + 128,
   NormalAt = WideAt + 128,
   UniformAt = NormalAt + 160000,
   GlorotAt = UniformAt + 160000,
-  WeightsEnd = GlorotAt + 160000
+  MeanAt = GlorotAt + 160000,
+  WeightsEnd = MeanAt + 128
 };
 
 static const nnc_weight weights[] = {
@@ -123,14 +125,94 @@ static int32_t reset(const nnc_frame *frame) {
 }
 
 //===----------------------------------------------------------------------===//
+// Training
+//===----------------------------------------------------------------------===//
+
+static float *floatsAt(char *memory, int64_t offset) { return reinterpret_cast<float *>(memory + offset); }
+
+static int32_t runGradients(const nnc_frame *frame) {
+  const int64_t batch = frame->dims[0], length = frame->dims[1];
+  const auto *x = static_cast<const float *>(frame->arguments[0]);
+  const auto *label = static_cast<const int32_t *>(frame->arguments[1]);
+  const float *bias = floatsAt(frame->weights, BiasAt);
+  float *gradient = floatsAt(frame->gradients, BiasAt), *mean = floatsAt(frame->gradients, MeanAt);
+  float loss = 0, sum = 0;
+  std::memset(frame->gradients, 0, MeanAt);
+  for (int64_t example = 0; example < batch; ++example)
+    for (int64_t t = 0; t < frame->ragged[0][example]; ++t) {
+      const int64_t i = example * length + t;
+      const float distance = bias[label[i]] - x[i];
+      loss += distance * distance;
+      gradient[label[i]] += 2 * distance;
+      sum += x[i];
+    }
+  *floatsAt(frame->gradients, StartAt) = static_cast<float>(frame->seed[0] & 0xff);
+  *mean = *mean / 2 + sum;
+  *static_cast<float *>(frame->arguments[2]) = loss / static_cast<float>(batch);
+  return 0;
+}
+
+static int32_t runTotalGradients(const nnc_frame *frame) {
+  runGradients(frame);
+  *static_cast<float *>(frame->arguments[2]) *= static_cast<float>(frame->dims[0]);
+  return 0;
+}
+
+static float getNumber(const nnc_frame *frame, int index) { return *static_cast<float *>(frame->arguments[index]); }
+
+static int32_t runMomentum(const nnc_frame *frame) {
+  float *weights = floatsAt(frame->weights, 0), *slot = floatsAt(frame->slots, 0);
+  const float *gradients = floatsAt(frame->gradients, 0);
+  for (int64_t i = 0; i < MeanAt / 4; ++i) {
+    slot[i] = slot[i] / 2 + gradients[i] * getNumber(frame, 1);
+    weights[i] -= getNumber(frame, 0) * slot[i];
+  }
+  return 0;
+}
+
+static int32_t runAdam(const nnc_frame *frame) {
+  float *weights = floatsAt(frame->weights, 0);
+  float *slot0 = floatsAt(frame->slots, 0), *slot1 = floatsAt(frame->slots, MeanAt);
+  const float *gradients = floatsAt(frame->gradients, 0);
+  for (int64_t i = 0; i < MeanAt / 4; ++i) {
+    const float gradient = gradients[i] * getNumber(frame, 1);
+    slot0[i] = slot0[i] / 2 + gradient / 2;
+    slot1[i] = slot1[i] * 3 / 4 + gradient * gradient / 4;
+    const float deviation = std::sqrt(slot1[i] / getNumber(frame, 3)) + 1;
+    weights[i] -= getNumber(frame, 0) * slot0[i] / getNumber(frame, 2) / deviation;
+  }
+  return 0;
+}
+
+static double getRate(double step, double epoch) { return (step < 2 ? 0.5 : 0.25) / (1 + epoch); }
+static double getFixedRate(double, double) { return 0.125; }
+
+//===----------------------------------------------------------------------===//
 // The network
 //===----------------------------------------------------------------------===//
 
-static const nnc_argument arguments[] = {{"x", 0, 0}, {"y", 1, 0}};
+static const nnc_extent sequence[] = {{0, 0, 0, 1}, {1, 0, 0, 1}};
+static const nnc_argument arguments[] = {{"x", sequence, 0, 2, 0, NNC_FLOAT}, {"y", sequence, 0, 2, 1, NNC_FLOAT}};
+static const nnc_argument trainArguments[] = {{"x", sequence, 0, 2, 0, NNC_FLOAT},
+                                              {"label", sequence, 20, 2, 0, NNC_CLASS},
+                                              {"loss", nullptr, 0, 0, 1, NNC_FLOAT}};
+static const nnc_argument numbers[] = {{"rate", nullptr, 0, 0, 0, NNC_FLOAT},
+                                       {"scale", nullptr, 0, 0, 0, NNC_FLOAT},
+                                       {"correction0", nullptr, 0, 0, 0, NNC_FLOAT},
+                                       {"correction1", nullptr, 0, 0, 0, NNC_FLOAT}};
 static const nnc_function functions[] = {
     {"infer", arguments, 2, 0, planInfer, 2, runInfer},
     {"step", arguments, 2, NNC_FUNCTION_STEP, planNothing, 0, runStep},
     {"fail", arguments, 1, 0, planNothing, 0, runFail},
+    {"train_gradients", trainArguments, 3, NNC_FUNCTION_GRADIENTS, planNothing, 0, runGradients},
+    {"train_update", numbers, 2, NNC_FUNCTION_UPDATE, planNothing, 0, runMomentum},
+    {"whole_gradients", trainArguments, 3, NNC_FUNCTION_GRADIENTS, planNothing, 0, runTotalGradients},
+    {"whole_update", numbers, 4, NNC_FUNCTION_UPDATE, planNothing, 0, runAdam},
+};
+static const double betas[] = {0.5, 0.75};
+static const nnc_train trains[] = {
+    {"train", "momentum", TrainGradients, TrainUpdate, 1, 0, NNC_BATCH_MINI, 4, getRate, nullptr, 0},
+    {"whole", "adam", WholeGradients, WholeUpdate, 2, 1, NNC_BATCH_FULL, 0, getFixedRate, betas, 2},
 };
 static const char *const freeDimNames[] = {"T"};
 static const int64_t freeDimBounds[] = {maxT};
@@ -147,9 +229,11 @@ const nnc_network &nnc::test::getFakeNetwork() {
                                       freeDimNames,
                                       freeDimBounds,
                                       functions,
-                                      3,
-                                      0,
+                                      sizeof functions / sizeof *functions,
+                                      sizeof trains / sizeof *trains,
+                                      trains,
                                       WeightsEnd,
+                                      MeanAt,
                                       64,
                                       prepare,
                                       64,
@@ -186,6 +270,13 @@ Model nnc::test::makeModel(const nnc_network &network, uint64_t seed) {
 Context nnc::test::makeContext(const Model &model, int64_t maxBatch, int64_t maxLength) {
   nnc_context *context = nullptr;
   EXPECT_EQ(nnc_context_create(model.get(), nullptr, maxBatch, &maxLength, &context), NNC_OK)
+      << nnc_model_error(model.get());
+  return Context(context);
+}
+
+Context nnc::test::makeTraining(const Model &model, int64_t maxBatch, int64_t maxLength) {
+  nnc_context *context = nullptr;
+  EXPECT_EQ(nnc_training_create(model.get(), nullptr, maxBatch, &maxLength, &context), NNC_OK)
       << nnc_model_error(model.get());
   return Context(context);
 }

@@ -6,7 +6,14 @@
 //   step(x[batch]) -> y[batch]          y = total, the sum of all x since reset
 //   fail(x[batch][T])                   fails as a kernel does, with the code x[0]
 //
-// 2 * bias[0] is prepared. `total` starts at `start`, a weight.
+// 2 * bias[0] is prepared. `total` starts at `start`, a weight. Two train blocks:
+//
+//   train(x[batch][T], label[batch][T]) -> loss   the mean of the examples' sums of (bias[label] - x)²
+//   whole(…)                                      the same, but their sum
+//
+// The gradient of `start` is a number drawn from the seed. `mean[0]`, a running
+// statistic, becomes mean[0] / 2 + the sum of all x. `train` moves by momentum, at
+// the rate (step < 2 ? 1/2 : 1/4) / (1 + epoch), `whole` as Adam does.
 //
 //===----------------------------------------------------------------------===//
 
@@ -22,7 +29,8 @@
 
 namespace nnc::test {
 
-enum FakeFunction : int32_t { Infer, Step, Fail };
+enum FakeFunction : int32_t { Infer, Step, Fail, TrainGradients, TrainUpdate, WholeGradients, WholeUpdate };
+enum FakeTrain : int32_t { Train, Whole };
 
 /// The longest T.
 constexpr int64_t maxT = 50;
@@ -45,6 +53,7 @@ using Context = std::unique_ptr<nnc_context, Destroy>;
 /// Asserts that it can be made.
 Model makeModel(const nnc_network &network = getFakeNetwork(), uint64_t seed = 0);
 Context makeContext(const Model &model, int64_t maxBatch = 4, int64_t maxLength = 8);
+Context makeTraining(const Model &model, int64_t maxBatch = 4, int64_t maxLength = 8);
 
 std::vector<float> readWeight(const Model &model, const std::string &name);
 

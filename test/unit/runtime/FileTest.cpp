@@ -1,22 +1,19 @@
 //===- FileTest.cpp - Safetensors files, good and hostile -----------------===//
 
 #include "FakeNetwork.h"
+#include "Files.h"
 
 #include <gtest/gtest.h>
 
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmath>
-#include <csignal>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <random>
 
 using namespace nnc::test;
-namespace fs = std::filesystem;
 
 namespace {
 
@@ -40,18 +37,6 @@ const nnc_network &getSmallNetwork() {
 }
 
 using Floats = std::vector<float>;
-
-/// A folder of the test's own.
-struct Folder {
-  Folder() {
-    std::string name = (fs::temp_directory_path() / "nnc-runtime-XXXXXX").string();
-    EXPECT_NE(mkdtemp(name.data()), nullptr);
-    path = name;
-  }
-  ~Folder() { fs::remove_all(path); }
-  std::string operator/(const char *name) const { return path / name; }
-  fs::path path;
-};
 
 /// A model of the small network.
 struct Small {
@@ -83,15 +68,6 @@ template <typename T> static std::string getBytes(const std::vector<T> &values) 
 /// A file with this header and data.
 static std::string makeFile(const std::string &header, const std::string &data) {
   return getBytes(std::vector<uint64_t>{header.size()}) + header + data;
-}
-
-static std::string readFile(const std::string &path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-static void writeFile(const std::string &path, const std::string &bytes) {
-  std::ofstream(path, std::ios::binary) << bytes;
 }
 
 static const std::string goodData = getBytes(Floats{3, 4, 5, 6, 7});
@@ -431,26 +407,6 @@ TEST(File, InTheWorkingFolderNeedsNoSlash) {
   EXPECT_EQ(nnc_model_load(small.model.get(), "a"), NNC_OK) << small.error();
   fs::current_path(before);
 }
-
-namespace {
-
-/// Limits the size of files for one test, as a full disk does.
-struct SmallDisk {
-  explicit SmallDisk(rlim_t size) {
-    EXPECT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
-    rlimit limit = {size, before.rlim_max};
-    EXPECT_EQ(setrlimit(RLIMIT_FSIZE, &limit), 0);
-    handler = std::signal(SIGXFSZ, SIG_IGN);
-  }
-  ~SmallDisk() {
-    std::signal(SIGXFSZ, handler);
-    EXPECT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
-  }
-  rlimit before;
-  void (*handler)(int);
-};
-
-} // namespace
 
 // However much of the new file the disk takes, the old one stays, and nothing
 // beside it.

@@ -1,0 +1,202 @@
+/*===- train.c - Steps of training --------------------------------------------===*\
+ *
+ * The sums of gradients lie as the weights do. Where running statistics lie among
+ * weights, the gradients' memory holds them as the calls since the last update
+ * moved them; an update makes them the model's. So calls on several contexts can
+ * run at once, and a loss that is not finite leaves the model as it was.
+ *
+\*===----------------------------------------------------------------------===*/
+
+#include "internal.h"
+
+#include <math.h>
+#include <string.h>
+
+/*--- Labels ----------------------------------------------------------------*/
+
+/** Whether a step, counted over all free dimensions, is past an example's end. */
+static bool nnc_is_past_end(const nnc_context *context, const nnc_argument *argument, int64_t example, int64_t step) {
+  for (int32_t i = argument->rank; i-- > 0;) {
+    const nnc_extent *extent = &argument->extents[i];
+    if (extent->dim <= 0)
+      continue;
+    int64_t length = nnc_extent_length(extent, context->dims[0], context->dims + 1);
+    if (step % length >= context->ragged[extent->dim - 1][example])
+      return true;
+    step /= length;
+  }
+  return false;
+}
+
+/** Checks that numbers of classes are in range; past an example's end they do not
+ * matter. */
+static nnc_status nnc_check_classes(nnc_context *context, const nnc_function *function, const nnc_argument *argument,
+                                    const int32_t *values) {
+  int64_t steps = 1, fixed = 1;
+  for (int32_t i = 0; i < argument->rank; ++i) {
+    const nnc_extent *extent = &argument->extents[i];
+    int64_t length = nnc_extent_length(extent, context->dims[0], context->dims + 1);
+    if (extent->dim < 0)
+      fixed *= length;
+    else if (extent->dim > 0)
+      steps *= length;
+  }
+  for (int64_t example = 0; example < context->dims[0]; ++example)
+    for (int64_t step = 0; step < steps; ++step, values += fixed) {
+      if (nnc_is_past_end(context, argument, example, step))
+        continue;
+      for (int64_t i = 0; i < fixed; ++i)
+        if (values[i] < 0 || values[i] >= argument->classes)
+          return nnc_fail(context->message, NNC_INVALID_ARGUMENT, "%s: %s of example %lld is %d, it must be 0 to %lld",
+                          function->name, argument->name, (long long)example, (int)values[i],
+                          (long long)argument->classes - 1);
+    }
+  return NNC_OK;
+}
+
+/** Checks all that a caller hands to a function that gives gradients. */
+static nnc_status nnc_check_batch(nnc_context *context, const nnc_function *function, int64_t batch,
+                                  const int64_t *lengths, const int32_t *const *ragged, void *const *arguments) {
+  nnc_status status = nnc_context_check(context, function, batch, lengths, ragged, arguments);
+  for (int32_t i = 0; i < function->argument_count && status == NNC_OK; ++i) {
+    const nnc_argument *argument = &function->arguments[i];
+    if (!argument->output && argument->classes > 0)
+      status = nnc_check_classes(context, function, argument, arguments[i]);
+  }
+  return status;
+}
+
+/*--- Gradients -------------------------------------------------------------*/
+
+/** Where this call's gradients go: to those of the context, or beside them where
+ * they are to be added. Running statistics go on from the last ones. */
+static char *nnc_begin_gradients(nnc_context *context, bool adds) {
+  nnc_training *training = context->training;
+  const nnc_network *network = context->model->network;
+  size_t trained = (size_t)network->trainable_size, all = (size_t)network->weights_size;
+  if (adds && !training->is_clean)
+    memset(training->added, 0, all);
+  training->is_clean |= adds;
+  char *target = adds ? training->added : training->gradients;
+  const char *statistics = adds ? training->gradients : context->model->weights;
+  memcpy(target + trained, statistics + trained, all - trained);
+  if (!adds)
+    training->examples = 0;
+  return target;
+}
+
+/** Two words that differ from call to call and from seed to seed. */
+static void nnc_draw_seed(nnc_training *training, int32_t out_seed[2]) {
+  uint64_t call = (uint64_t)training->calls++;
+  uint32_t counter[4] = {(uint32_t)call, (uint32_t)(call >> 32), 0, 0}, words[4];
+  nnc_philox(counter, training->seed, words);
+  memcpy(out_seed, words, 2 * sizeof *out_seed);
+}
+
+/** Runs the function and checks its loss. */
+static nnc_status nnc_run_gradients(nnc_context *context, int32_t index, char *gradients, void *const *arguments) {
+  const nnc_function *function = &context->model->network->functions[index];
+  int32_t seed[2];
+  nnc_draw_seed(context->training, seed);
+  nnc_frame frame = nnc_context_frame(context);
+  frame.gradients = gradients;
+  frame.seed = seed;
+  unsigned mode = nnc_float_mode_set();
+  nnc_status status = nnc_context_call(context, index, &frame, arguments);
+  nnc_float_mode_restore(mode);
+  float loss;
+  memcpy(&loss, arguments[function->argument_count - 1], sizeof loss);
+  if (status == NNC_OK && !isfinite(loss))
+    status = nnc_fail(context->message, NNC_NUMERIC, "%s: the loss is %g", function->name, (double)loss);
+  return status;
+}
+
+nnc_status nnc_train_gradients(nnc_context *context, int32_t train, int32_t accumulate, int64_t batch,
+                               const int64_t *lengths, const int32_t *const *ragged, void *const *arguments) {
+  nnc_status status = nnc_training_check(context, train);
+  if (status != NNC_OK)
+    return status;
+  nnc_training *training = context->training;
+  const nnc_network *network = context->model->network;
+  bool adds = accumulate && training->examples > 0;
+  if (adds)
+    status = nnc_gradients_check(context, train);
+  int32_t index = network->trains[train].gradients;
+  if (status == NNC_OK)
+    status = nnc_check_batch(context, &network->functions[index], batch, lengths, ragged, arguments);
+  if (status != NNC_OK)
+    return status;
+
+  char *target = nnc_begin_gradients(context, adds);
+  status = nnc_run_gradients(context, index, target, arguments);
+  if (status != NNC_OK)
+    return status;
+  if (adds) {
+    size_t trained = (size_t)network->trainable_size;
+    nnc_gradients_sum(network, training->gradients, target);
+    memcpy(training->gradients + trained, target + trained, (size_t)network->weights_size - trained);
+  }
+  training->train = train;
+  training->examples += batch;
+  return NNC_OK;
+}
+
+/*--- Updates ---------------------------------------------------------------*/
+
+/** What an update's function is told: rate, scale, corrections. */
+static nnc_status nnc_set_numbers(nnc_context *context, int32_t train, float numbers[2 + NNC_MAX_BETAS]) {
+  const nnc_train *block = &context->model->network->trains[train];
+  const nnc_training *training = context->training;
+  double step = (double)training->steps[train], epoch = (double)training->epoch, rate = block->rate(step, epoch);
+  if (!isfinite(rate))
+    return nnc_fail(context->message, NNC_NUMERIC, "%s: the rate is %g at step %lld of epoch %lld", block->name, rate,
+                    (long long)training->steps[train], (long long)training->epoch);
+  numbers[0] = (float)rate;
+  numbers[1] = nnc_gradient_scale(context, train);
+  for (int32_t i = 0; i < block->beta_count; ++i)
+    numbers[2 + i] = (float)(1 - pow(block->betas[i], step + 1));
+  return NNC_OK;
+}
+
+/** Runs the function that moves weights and slots. */
+static nnc_status nnc_run_update(nnc_context *context, int32_t train, float numbers[2 + NNC_MAX_BETAS]) {
+  const nnc_network *network = context->model->network;
+  nnc_training *training = context->training;
+  void *arguments[2 + NNC_MAX_BETAS];
+  for (int32_t i = 0; i < 2 + NNC_MAX_BETAS; ++i)
+    arguments[i] = &numbers[i];
+  nnc_frame frame = nnc_context_frame(context);
+  frame.gradients = training->gradients;
+  frame.slots = training->slots + nnc_slots_before(network, train) * network->trainable_size;
+  unsigned mode = nnc_float_mode_set();
+  nnc_status status = nnc_context_call(context, network->trains[train].update, &frame, arguments);
+  nnc_float_mode_restore(mode);
+  return status;
+}
+
+nnc_status nnc_train_update(nnc_context *context, int32_t train) {
+  float numbers[2 + NNC_MAX_BETAS];
+  nnc_status status = nnc_gradients_check(context, train);
+  if (status == NNC_OK)
+    status = nnc_set_numbers(context, train, numbers);
+  if (status != NNC_OK)
+    return status;
+  nnc_model *model = context->model;
+  nnc_training *training = context->training;
+  size_t trained = (size_t)model->network->trainable_size;
+  if (model->network->trains[train].update >= 0)
+    status = nnc_run_update(context, train, numbers);
+  if (status == NNC_OK) {
+    memcpy(model->weights + trained, training->gradients + trained, (size_t)model->network->weights_size - trained);
+    ++training->steps[train];
+  }
+  training->examples = 0;
+  nnc_weights_changed(model);
+  return status;
+}
+
+nnc_status nnc_train_step(nnc_context *context, int32_t train, int64_t batch, const int64_t *lengths,
+                          const int32_t *const *ragged, void *const *arguments) {
+  nnc_status status = nnc_train_gradients(context, train, /*accumulate=*/0, batch, lengths, ragged, arguments);
+  return status == NNC_OK ? nnc_train_update(context, train) : status;
+}

@@ -1,0 +1,426 @@
+//===- TrainTest.cpp - Steps, gradients, updates --------------------------===//
+
+#include "Training.h"
+
+#include <cmath>
+#include <limits>
+#include <thread>
+
+using namespace nnc::test;
+
+using Floats = std::vector<float>;
+
+//===----------------------------------------------------------------------===//
+// Steps
+//===----------------------------------------------------------------------===//
+
+// One example: bias[1] is 1/2, x is 3, so that the loss is 25/4 and the gradient -5.
+TEST(Train, StepMovesTheWeights) {
+  Trainer trainer;
+  ASSERT_EQ(trainer.step({{3}}, {{1}}), NNC_OK) << trainer.error();
+  EXPECT_EQ(trainer.loss, 6.25f);
+  Floats bias(20, 0.5f);
+  bias[1] += 0.5f * 5;
+  EXPECT_EQ(readWeight(trainer.model, "dense.bias"), bias);
+  EXPECT_EQ(nnc_training_step(trainer.context.get()), 1);
+  EXPECT_EQ(nnc_training_examples(trainer.context.get()), 0);
+}
+
+// The gradient of a mean, what the optimizer keeps, and the rate of each step.
+TEST(Train, StepsFollowMomentumAndTheRate) {
+  Trainer trainer;
+  float bias = 0.5f, slot = 0;
+  for (int step = 0; step < 5; ++step) {
+    nnc_training_set_epoch(trainer.context.get(), step / 3);
+    ASSERT_EQ(trainer.step({{3}, {1}}, {{1}, {1}}), NNC_OK) << trainer.error();
+    slot = slot / 2 + (2 * (bias - 3) + 2 * (bias - 1)) / 2;
+    bias -= (step < 2 ? 0.5f : 0.25f) / static_cast<float>(1 + step / 3) * slot;
+    EXPECT_EQ(readWeight(trainer.model, "dense.bias")[1], bias) << step;
+  }
+  EXPECT_EQ(nnc_training_epoch(trainer.context.get()), 1);
+  EXPECT_EQ(nnc_training_step(trainer.context.get()), 5);
+}
+
+// A sum, two slots, and corrections of 1 - beta^step.
+TEST(Train, EachTrainBlockHasItsOwnOptimizer) {
+  Trainer trainer;
+  ASSERT_EQ(trainer.step({{3}}, {{1}}), NNC_OK);
+  float bias = readWeight(trainer.model, "dense.bias")[2], slot0 = 0, slot1 = 0;
+  for (int step = 1; step <= 3; ++step) {
+    ASSERT_EQ(trainer.step({{3}, {1}}, {{2}, {2}}, Whole), NNC_OK);
+    float gradient = 2 * (bias - 3) + 2 * (bias - 1);
+    EXPECT_EQ(trainer.loss, (bias - 3) * (bias - 3) + (bias - 1) * (bias - 1));
+    slot0 = slot0 / 2 + gradient / 2;
+    slot1 = slot1 * 3 / 4 + gradient * gradient / 4;
+    float deviation = std::sqrt(slot1 / static_cast<float>(1 - std::pow(0.75, step))) + 1;
+    bias -= 0.125f * slot0 / static_cast<float>(1 - std::pow(0.5, step)) / deviation;
+    EXPECT_EQ(readWeight(trainer.model, "dense.bias")[2], bias) << step;
+  }
+  EXPECT_EQ(nnc_training_step(trainer.context.get()), 4);
+}
+
+// Weights that infer prepared are prepared anew.
+TEST(Train, InferenceSeesTheNewWeights) {
+  Trainer trainer;
+  EXPECT_EQ(trainer.infer(1), 1);
+  ASSERT_EQ(trainer.step({{3}}, {{0}}), NNC_OK);
+  EXPECT_EQ(trainer.infer(1), 6) << "a context that trains can infer too";
+  Context other = makeContext(trainer.model);
+  std::swap(other, trainer.context);
+  EXPECT_EQ(trainer.infer(1), 6);
+}
+
+// Past an example's end neither input nor label matters.
+TEST(Train, TakesExamplesOfDifferentLengths) {
+  Trainer trainer;
+  trainer.lengths = {2, 0};
+  float nan = std::numeric_limits<float>::quiet_NaN();
+  ASSERT_EQ(trainer.step({{3, 3, nan}, {nan, nan, nan}}, {{1, 2, -7}, {99, 20, -1}}), NNC_OK) << trainer.error();
+  EXPECT_EQ(trainer.loss, 6.25f);
+}
+
+//===----------------------------------------------------------------------===//
+// Gradients
+//===----------------------------------------------------------------------===//
+
+TEST(Gradients, AreThoseOfTheMean) {
+  Trainer trainer;
+  ASSERT_EQ(trainer.gradients({{3}, {1}}, {{1}, {2}}), NNC_OK);
+  Floats expected(20);
+  expected[1] = -2.5f;
+  expected[2] = -0.5f;
+  EXPECT_EQ(trainer.readGradient("dense.bias"), expected);
+  EXPECT_EQ(nnc_training_examples(trainer.context.get()), 2);
+  EXPECT_EQ(readWeight(trainer.model, "dense.bias"), Floats(20, 0.5f)) << "the weights are as they were";
+}
+
+TEST(Gradients, OrOfTheSum) {
+  Trainer trainer;
+  ASSERT_EQ(trainer.gradients({{3}, {1}}, {{1}, {2}}, /*accumulate=*/false, Whole), NNC_OK);
+  EXPECT_EQ(trainer.readGradient("dense.bias", Whole)[1], -5);
+}
+
+// Each of a different number of examples; what an earlier one left is replaced.
+TEST(Gradients, OfPartsAddUpToThoseOfTheWhole) {
+  Trainer parts, whole;
+  ASSERT_EQ(parts.gradients({{8}}, {{8}}), NNC_OK);
+  ASSERT_EQ(parts.gradients({{3}}, {{1}}), NNC_OK);
+  ASSERT_EQ(parts.gradients({{1}, {5}}, {{1}, {2}}, /*accumulate=*/true), NNC_OK);
+  ASSERT_EQ(parts.gradients({{7}}, {{0}}, /*accumulate=*/true), NNC_OK);
+  ASSERT_EQ(whole.gradients({{3}, {1}, {5}, {7}}, {{1}, {1}, {2}, {0}}), NNC_OK);
+  EXPECT_EQ(parts.readGradient("dense.bias"), whole.readGradient("dense.bias"));
+  EXPECT_EQ(parts.readGradient("conv.kernel"), whole.readGradient("conv.kernel"));
+  EXPECT_EQ(parts.update(), NNC_OK);
+  EXPECT_EQ(whole.update(), NNC_OK);
+  EXPECT_EQ(readWeight(parts.model, "dense.bias"), readWeight(whole.model, "dense.bias"));
+  EXPECT_EQ(readWeight(parts.model, "mean")[0], ((0.0f + 3) / 2 + 6) / 2 + 7) << "in the order of the calls";
+  EXPECT_EQ(readWeight(whole.model, "mean")[0], 16);
+}
+
+// Without any yet, there is nothing to add to.
+TEST(Gradients, MayBeAccumulatedFromTheFirst) {
+  Trainer trainer;
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_EQ(trainer.gradients({{3}}, {{1}}, /*accumulate=*/true), NNC_OK) << trainer.error();
+    EXPECT_EQ(trainer.readGradient("dense.bias")[1], -5);
+  }
+  EXPECT_EQ(nnc_training_examples(trainer.context.get()), 3);
+}
+
+TEST(Gradients, LeaveRunningStatisticsToTheUpdate) {
+  Trainer trainer;
+  ASSERT_EQ(trainer.gradients({{3}}, {{1}}), NNC_OK);
+  ASSERT_EQ(trainer.gradients({{4}}, {{1}}), NNC_OK);
+  EXPECT_EQ(readWeight(trainer.model, "mean")[0], 0);
+  ASSERT_EQ(trainer.update(), NNC_OK);
+  EXPECT_EQ(readWeight(trainer.model, "mean")[0], 4);
+}
+
+TEST(Gradients, OfTwoContextsAreAdded) {
+  Trainer first, whole;
+  Trainer second(first.model);
+  ASSERT_EQ(second.gradients({{1}, {5}}, {{1}, {2}}), NNC_OK);
+  ASSERT_EQ(nnc_gradients_add(first.context.get(), second.context.get()), NNC_OK) << "to none";
+  ASSERT_EQ(second.gradients({{3}, {7}}, {{1}, {0}}), NNC_OK);
+  ASSERT_EQ(nnc_gradients_add(first.context.get(), second.context.get()), NNC_OK) << first.error();
+  EXPECT_EQ(nnc_training_examples(second.context.get()), 0);
+  ASSERT_EQ(whole.gradients({{3}, {1}, {5}, {7}}, {{1}, {1}, {2}, {0}}), NNC_OK);
+  EXPECT_EQ(first.readGradient("dense.bias"), whole.readGradient("dense.bias"));
+  ASSERT_EQ(first.update(), NNC_OK);
+  ASSERT_EQ(whole.update(), NNC_OK);
+  EXPECT_EQ(readWeight(first.model, "dense.bias"), readWeight(whole.model, "dense.bias"));
+}
+
+// As data-parallel training does: everyone its share at once, then one update.
+TEST(Gradients, AreComputedOnSeveralThreads) {
+  Trainer first, alone;
+  Trainer second(first.model);
+  for (int round = 0; round < 20; ++round) {
+    std::thread thread([&] { EXPECT_EQ(second.gradients({{1}, {5}}, {{1}, {2}}), NNC_OK); });
+    EXPECT_EQ(first.gradients({{3}, {7}}, {{1}, {0}}), NNC_OK);
+    thread.join();
+    ASSERT_EQ(nnc_gradients_add(first.context.get(), second.context.get()), NNC_OK);
+    ASSERT_EQ(first.update(), NNC_OK);
+    ASSERT_EQ(alone.gradients({{3}, {7}}, {{1}, {0}}), NNC_OK);
+    ASSERT_EQ(alone.gradients({{1}, {5}}, {{1}, {2}}, /*accumulate=*/true), NNC_OK);
+    ASSERT_EQ(alone.update(), NNC_OK);
+  }
+  EXPECT_EQ(readWeight(first.model, "dense.bias"), readWeight(alone.model, "dense.bias"));
+}
+
+// Other numbers in each call; the same again from the same seed.
+TEST(Gradients, DrawRandomNumbersFromTheSeed) {
+  auto draw = [](Trainer &trainer) {
+    Floats drawn;
+    for (int i = 0; i < 8; ++i) {
+      EXPECT_EQ(trainer.gradients({{3}}, {{1}}), NNC_OK);
+      drawn.push_back(trainer.readGradient("start")[0]);
+    }
+    return drawn;
+  };
+  Trainer trainer, other;
+  Floats first = draw(trainer);
+  EXPECT_GT(std::set<float>(first.begin(), first.end()).size(), 4u);
+  EXPECT_NE(draw(trainer), first);
+  EXPECT_EQ(draw(other), first);
+  ASSERT_EQ(nnc_training_seed(trainer.context.get(), 1), NNC_OK);
+  EXPECT_NE(draw(trainer), first);
+  ASSERT_EQ(nnc_training_seed(trainer.context.get(), 0), NNC_OK);
+  EXPECT_EQ(draw(trainer), first);
+}
+
+//===----------------------------------------------------------------------===//
+// Losses that are not finite
+//===----------------------------------------------------------------------===//
+
+TEST(Train, LossThatIsNotFiniteLeavesEverythingAsItWas) {
+  Trainer trainer, other;
+  ASSERT_EQ(trainer.step({{3}}, {{1}}), NNC_OK);
+  ASSERT_EQ(other.step({{3}}, {{1}}), NNC_OK);
+  Floats before = readWeights(trainer.model);
+  for (float x : {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN(), 1e30f}) {
+    EXPECT_EQ(trainer.step({{x}}, {{1}}), NNC_NUMERIC);
+    EXPECT_FALSE(std::isfinite(trainer.loss));
+    EXPECT_EQ(readWeights(trainer.model), before);
+    EXPECT_EQ(nnc_training_step(trainer.context.get()), 1);
+  }
+  EXPECT_EQ(trainer.error(), "train_gradients: the loss is inf");
+  EXPECT_EQ(trainer.update(), NNC_INVALID_ARGUMENT) << "and there is nothing to update by";
+  ASSERT_EQ(trainer.step({{2}}, {{1}}), NNC_OK);
+  ASSERT_EQ(other.step({{2}}, {{1}}), NNC_OK);
+  EXPECT_EQ(readWeight(trainer.model, "dense.bias"), readWeight(other.model, "dense.bias"));
+  EXPECT_EQ(readWeight(trainer.model, "mean"), readWeight(other.model, "mean"));
+}
+
+TEST(Gradients, ThatCannotBeAddedLeaveThoseThatAreThere) {
+  Trainer trainer;
+  ASSERT_EQ(trainer.gradients({{3}}, {{1}}), NNC_OK);
+  EXPECT_EQ(trainer.gradients({{1e30f}}, {{1}}, /*accumulate=*/true), NNC_NUMERIC);
+  EXPECT_EQ(nnc_training_examples(trainer.context.get()), 1);
+  EXPECT_EQ(trainer.readGradient("dense.bias")[1], -5);
+  ASSERT_EQ(trainer.update(), NNC_OK);
+  EXPECT_EQ(readWeight(trainer.model, "mean")[0], 3);
+}
+
+TEST(Train, RateThatIsNotFiniteLeavesTheWeights) {
+  nnc_network network = getFakeNetwork();
+  nnc_train train = network.trains[0];
+  train.rate = [](double step, double) { return 1 / step; };
+  network.trains = &train;
+  network.train_count = 1;
+  Trainer trainer(makeModel(network));
+  Floats before = readWeights(trainer.model);
+  EXPECT_EQ(trainer.step({{3}}, {{1}}), NNC_NUMERIC);
+  EXPECT_EQ(trainer.error(), "train: the rate is inf at step 0 of epoch 0");
+  EXPECT_EQ(readWeights(trainer.model), before);
+}
+
+//===----------------------------------------------------------------------===//
+// Mistakes
+//===----------------------------------------------------------------------===//
+
+TEST(Train, RefusesNullPointers) {
+  nnc_context *context = nullptr;
+  int64_t length = 1;
+  float value;
+  EXPECT_EQ(nnc_training_create(nullptr, nullptr, 1, &length, &context), NNC_INVALID_ARGUMENT);
+  EXPECT_EQ(nnc_train_step(nullptr, 0, 1, &length, nullptr, nullptr), NNC_INVALID_ARGUMENT);
+  EXPECT_EQ(nnc_train_gradients(nullptr, 0, 0, 1, &length, nullptr, nullptr), NNC_INVALID_ARGUMENT);
+  EXPECT_EQ(nnc_train_update(nullptr, 0), NNC_INVALID_ARGUMENT);
+  EXPECT_EQ(nnc_gradient_read(nullptr, 0, "start", &value, 1), NNC_INVALID_ARGUMENT);
+  EXPECT_EQ(nnc_gradients_add(nullptr, nullptr), NNC_INVALID_ARGUMENT);
+  EXPECT_EQ(nnc_training_set_epoch(nullptr, 0), NNC_INVALID_ARGUMENT);
+  EXPECT_EQ(nnc_training_seed(nullptr, 0), NNC_INVALID_ARGUMENT);
+  EXPECT_EQ(nnc_training_save(nullptr, "x"), NNC_INVALID_ARGUMENT);
+  EXPECT_EQ(nnc_training_load(nullptr, "x"), NNC_INVALID_ARGUMENT);
+  EXPECT_EQ(nnc_training_step(nullptr), 0);
+  EXPECT_EQ(nnc_training_epoch(nullptr), 0);
+  EXPECT_EQ(nnc_training_examples(nullptr), 0);
+  EXPECT_EQ(nnc_training_memory_size(nullptr, 1, &length), 0u);
+  Trainer trainer;
+  EXPECT_EQ(nnc_train_step(trainer.context.get(), 0, 1, &length, nullptr, nullptr), NNC_INVALID_ARGUMENT);
+  void *arguments[] = {&value, nullptr, &value};
+  EXPECT_EQ(nnc_train_step(trainer.context.get(), 0, 1, &length, nullptr, arguments), NNC_INVALID_ARGUMENT);
+  EXPECT_EQ(trainer.error(), "train_gradients: label is null");
+}
+
+TEST(Train, LabelsMustBeInRange) {
+  Trainer trainer;
+  for (int32_t label : {-1, 20, INT32_MAX, INT32_MIN}) {
+    EXPECT_EQ(trainer.step({{1, 2}, {3, 4}}, {{0, 19}, {0, label}}), NNC_INVALID_ARGUMENT);
+    EXPECT_EQ(trainer.error(),
+              "train_gradients: label of example 1 is " + std::to_string(label) + ", it must be 0 to 19");
+    EXPECT_EQ(trainer.gradients({{1}}, {{label}}), NNC_INVALID_ARGUMENT);
+  }
+  EXPECT_EQ(nnc_training_step(trainer.context.get()), 0);
+}
+
+TEST(Train, SizesMustBeThoseOfTheContext) {
+  Trainer trainer;
+  EXPECT_EQ(trainer.step({{1}, {1}, {1}, {1}, {1}}, {{0}, {0}, {0}, {0}, {0}}), NNC_INVALID_ARGUMENT);
+  EXPECT_EQ(trainer.error(), "train_gradients: the batch is 5, the context was made for 1 to 4");
+  EXPECT_EQ(trainer.step({{1, 1, 1, 1, 1, 1, 1, 1, 1}}, {{0, 0, 0, 0, 0, 0, 0, 0, 0}}), NNC_INVALID_ARGUMENT);
+  EXPECT_EQ(trainer.error(), "train_gradients: T is 9, the context was made for 1 to 8");
+}
+
+TEST(Train, NeedsAContextThatTrains) {
+  Trainer trainer;
+  Context training = makeContext(trainer.model);
+  std::swap(training, trainer.context);
+  EXPECT_EQ(trainer.step({{3}}, {{1}}), NNC_INVALID_ARGUMENT);
+  EXPECT_EQ(trainer.error(), "the context cannot train: nnc_training_create makes one that can");
+  EXPECT_EQ(trainer.update(), NNC_INVALID_ARGUMENT);
+  EXPECT_EQ(nnc_gradients_add(training.get(), trainer.context.get()), NNC_INVALID_ARGUMENT);
+  EXPECT_STREQ(nnc_context_error(training.get()), "the other context cannot train");
+  EXPECT_EQ(nnc_training_save(trainer.context.get(), "x"), NNC_INVALID_ARGUMENT);
+}
+
+TEST(Train, NeedsATrainBlock) {
+  Trainer trainer;
+  for (int32_t train : {-1, 2})
+    EXPECT_EQ(trainer.update(train), NNC_INVALID_ARGUMENT);
+  EXPECT_EQ(trainer.error(), "fake has no train block 2, but 2 of them");
+  nnc_network network = getFakeNetwork();
+  network.train_count = 0;
+  Model model = makeModel(network);
+  nnc_context *context = nullptr;
+  int64_t length = 1;
+  EXPECT_EQ(nnc_training_create(model.get(), nullptr, 1, &length, &context), NNC_INVALID_ARGUMENT);
+  EXPECT_STREQ(nnc_model_error(model.get()), "network fake has no train block");
+  EXPECT_EQ(nnc_training_memory_size(&network, 1, &length), 0u);
+}
+
+TEST(Train, UpdateNeedsGradients) {
+  Trainer trainer;
+  EXPECT_EQ(trainer.update(), NNC_INVALID_ARGUMENT);
+  EXPECT_EQ(trainer.error(), "train: there are no gradients since the last update");
+  ASSERT_EQ(trainer.step({{3}}, {{1}}), NNC_OK);
+  EXPECT_EQ(trainer.update(), NNC_INVALID_ARGUMENT);
+  ASSERT_EQ(trainer.gradients({{3}}, {{1}}), NNC_OK);
+  EXPECT_EQ(trainer.update(Whole), NNC_INVALID_ARGUMENT);
+  EXPECT_EQ(trainer.error(), "whole: the gradients of 1 examples are those of train");
+  EXPECT_EQ(trainer.gradients({{3}}, {{1}}, /*accumulate=*/true, Whole), NNC_INVALID_ARGUMENT);
+  EXPECT_EQ(trainer.update(), NNC_OK);
+}
+
+TEST(Train, SaysWhenAKernelFails) {
+  nnc_network network = getFakeNetwork();
+  std::vector<nnc_function> functions(network.functions, network.functions + network.function_count);
+  network.functions = functions.data();
+  Trainer trainer(makeModel(network));
+  ASSERT_EQ(trainer.gradients({{3}}, {{1}}), NNC_OK);
+  functions[TrainGradients].run = functions[TrainUpdate].run = [](const nnc_frame *) -> int32_t { return 1; };
+  EXPECT_EQ(trainer.gradients({{3}}, {{1}}, /*accumulate=*/true), NNC_INTERNAL);
+  EXPECT_EQ(trainer.error(), "train_gradients: dense (fake.nn:7): failed");
+  EXPECT_EQ(trainer.update(), NNC_INTERNAL);
+  EXPECT_EQ(trainer.error(), "train_update: dense (fake.nn:7): failed");
+}
+
+TEST(Gradients, AreReadByName) {
+  Trainer trainer;
+  float value[20];
+  auto read = [&](const char *weight, int64_t count) {
+    return nnc_gradient_read(trainer.context.get(), Train, weight, value, count);
+  };
+  EXPECT_EQ(read("start", 1), NNC_INVALID_ARGUMENT) << "there are none";
+  ASSERT_EQ(trainer.gradients({{3}}, {{1}}), NNC_OK);
+  EXPECT_EQ(read("start", 1), NNC_OK);
+  EXPECT_EQ(read("none", 1), NNC_NOT_FOUND);
+  EXPECT_EQ(trainer.error(), "network fake has no weight none");
+  EXPECT_EQ(read("start", 2), NNC_SHAPE_MISMATCH);
+  EXPECT_EQ(read("mean", 20), NNC_INVALID_ARGUMENT);
+  EXPECT_EQ(trainer.error(), "weight mean is a running statistic: it has no gradient");
+  EXPECT_EQ(nnc_gradient_read(trainer.context.get(), Train, "start", nullptr, 1), NNC_INVALID_ARGUMENT);
+}
+
+TEST(Gradients, OfOthersMustFit) {
+  Trainer trainer, other;
+  auto add = [&](Trainer &from) { return nnc_gradients_add(trainer.context.get(), from.context.get()); };
+  EXPECT_EQ(add(other), NNC_INVALID_ARGUMENT);
+  EXPECT_EQ(trainer.error(), "the other context has no gradients");
+  EXPECT_EQ(add(trainer), NNC_INVALID_ARGUMENT);
+  EXPECT_EQ(trainer.error(), "the other context is the same");
+  EXPECT_EQ(nnc_gradients_add(trainer.context.get(), nullptr), NNC_INVALID_ARGUMENT);
+  nnc_network network = getFakeNetwork();
+  Trainer stranger(makeModel(network));
+  EXPECT_EQ(add(stranger), NNC_INVALID_ARGUMENT);
+  EXPECT_EQ(trainer.error(), "the other context is of another network");
+  ASSERT_EQ(trainer.gradients({{3}}, {{1}}), NNC_OK);
+  ASSERT_EQ(other.gradients({{3}}, {{1}}, /*accumulate=*/false, Whole), NNC_OK);
+  EXPECT_EQ(add(other), NNC_INVALID_ARGUMENT);
+  EXPECT_EQ(trainer.error(), "the gradients here are of train, the other context's of whole");
+}
+
+TEST(Train, EpochMustNotBeNegative) {
+  Trainer trainer;
+  EXPECT_EQ(nnc_training_set_epoch(trainer.context.get(), -1), NNC_INVALID_ARGUMENT);
+  EXPECT_EQ(trainer.error(), "the epoch is -1: it must be at least 0");
+}
+
+TEST(Run, RefusesFunctionsThatTrain) {
+  Trainer trainer;
+  float value = 0;
+  void *arguments[] = {&value, &value, &value};
+  int64_t length = 1;
+  for (int32_t function : {TrainGradients, TrainUpdate})
+    EXPECT_EQ(nnc_run(trainer.context.get(), function, 1, &length, nullptr, arguments), NNC_INVALID_ARGUMENT);
+  EXPECT_EQ(trainer.error(), "train_update trains: nnc_train_step runs it");
+}
+
+//===----------------------------------------------------------------------===//
+// Memory
+//===----------------------------------------------------------------------===//
+
+// Those that infer pay nothing.
+TEST(Train, TakesMemoryInContextsThatTrainAlone) {
+  nnc_network network = getFakeNetwork();
+  int64_t length = 8;
+  size_t with = nnc_context_memory_size(&network, 4, &length), training = nnc_training_memory_size(&network, 4, &length);
+  EXPECT_GE(training, with + 3 * network.trainable_size + 2 * network.weights_size);
+  network.function_count = 3;
+  network.train_count = 0;
+  size_t without = nnc_context_memory_size(&network, 4, &length);
+  EXPECT_LE(with, without + 64) << "but for a place in the list of functions";
+}
+
+TEST(Train, LivesInTheCallersMemory) {
+  Trainer trainer, other;
+  int64_t length = 8;
+  nnc_context_options options = {};
+  options.memory_size = nnc_training_memory_size(&getFakeNetwork(), 4, &length);
+  options.memory = std::aligned_alloc(64, options.memory_size);
+  std::memset(options.memory, 0xff, options.memory_size); // What was there must not matter.
+  nnc_context *made = nullptr;
+  ASSERT_EQ(nnc_training_create(trainer.model.get(), &options, 4, &length, &made), NNC_OK);
+  trainer.context.reset(made);
+  for (Trainer *each : {&trainer, &other}) {
+    ASSERT_EQ(each->gradients({{3}}, {{1}}), NNC_OK);
+    ASSERT_EQ(each->gradients({{4}}, {{2}}, /*accumulate=*/true), NNC_OK);
+    ASSERT_EQ(each->update(), NNC_OK);
+  }
+  EXPECT_EQ(readWeights(trainer.model), readWeights(other.model));
+  options.memory_size -= 1;
+  EXPECT_EQ(nnc_training_create(trainer.model.get(), &options, 4, &length, &made), NNC_OUT_OF_MEMORY);
+  trainer.context.reset();
+  std::free(options.memory);
+}
