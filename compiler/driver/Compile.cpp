@@ -213,6 +213,9 @@ LogicalResult Compilation::checkWeights(ModuleOp module, const emit::Interface &
     if (weight.bytes > std::numeric_limits<int32_t>::max())
       return module.lookupSymbol<nn::WeightOp>(weight.name).emitError("weight ")
              << weight.name << " takes " << weight.bytes << " bytes; one weight can take up to 2147483647";
+  if (!interface.trains.empty() && interface.trainableBytes > std::numeric_limits<int32_t>::max())
+    return module.emitError("the weights take ")
+           << interface.trainableBytes << " bytes; a network that is trained can have up to 2147483647";
   return success();
 }
 

@@ -22,12 +22,17 @@ public:
   void emit() {
     forward("create", i32, {pointer, pointer}, "nnc_model_create", /*withNetwork=*/true);
     forward("destroy", builder.voidType(), {pointer}, "nnc_model_destroy");
-    emitContextCreate();
+    emitContextCreate("context_create", "nnc_context_create");
     forward("context_destroy", builder.voidType(), {pointer}, "nnc_context_destroy");
     for (auto [index, function] : llvm::enumerate(interface.functions))
-      emitCall(function, index);
+      if (function.kind == FunctionKind::Infer || function.isStep())
+        emitCall(function.name, function, "nnc_run", index);
     if (interface.reset)
       forward("reset", i32, {pointer}, "nnc_context_reset");
+    if (!interface.trains.empty())
+      emitContextCreate("training_create", "nnc_training_create");
+    for (auto [index, train] : llvm::enumerate(interface.trains))
+      emitTrain(train, index);
   }
 
 private:
@@ -65,35 +70,51 @@ private:
     return array;
   }
 
-  void emitContextCreate() {
+  void emitContextCreate(StringRef name, StringRef callee) {
     SmallVector<Type> parameters{pointer, i64};
     parameters.append(interface.freeDims.size(), i64);
     parameters.push_back(pointer);
-    auto function = begin("context_create", i32, parameters);
+    auto function = begin(name, i32, parameters);
     auto arguments = function.getArguments();
     SmallVector<Value> lengths(arguments.drop_front(2).drop_back());
-    end("nnc_context_create", i32, {arguments[0], builder.null(), arguments[1], pack(lengths), arguments.back()});
+    end(callee, i32, {arguments[0], builder.null(), arguments[1], pack(lengths), arguments.back()});
   }
 
-  void emitCall(const Function &function, int32_t index) {
-    SmallVector<Type> parameters{pointer, i64};
-    if (!function.isStep)
+  /// Calls `callee` with the context, the index of what is called, whether to
+  /// accumulate where that is asked for, the batch and the arrays.
+  void emitCall(StringRef name, const Function &function, StringRef callee, int32_t index, bool accumulates = false) {
+    SmallVector<Type> parameters{pointer};
+    if (accumulates)
+      parameters.push_back(i32);
+    parameters.push_back(i64);
+    if (!function.isStep())
       for (size_t dim = 0; dim < interface.freeDims.size(); ++dim)
         parameters.append({i64, pointer});
     parameters.append(function.arguments.size(), pointer);
-    auto op = begin(function.name, i32, parameters);
+    auto op = begin(name, i32, parameters);
     auto arguments = op.getArguments();
+    SmallVector<Value> operands{arguments[0], builder.i32(index)};
+    llvm::append_range(operands, arguments.slice(1, accumulates ? 2 : 1));
 
     SmallVector<Value> lengths, ragged;
-    auto rest = arguments.drop_front(2);
+    auto rest = arguments.drop_front(accumulates ? 3 : 2);
     for (size_t dim = 0; dim < interface.freeDims.size(); ++dim) {
-      lengths.push_back(function.isStep ? builder.i64(1) : rest[0]);
-      ragged.push_back(function.isStep ? builder.null() : rest[1]);
-      if (!function.isStep)
+      lengths.push_back(function.isStep() ? builder.i64(1) : rest[0]);
+      ragged.push_back(function.isStep() ? builder.null() : rest[1]);
+      if (!function.isStep())
         rest = rest.drop_front(2);
     }
     SmallVector<Value> buffers(rest);
-    end("nnc_run", i32, {arguments[0], builder.i32(index), arguments[1], pack(lengths), pack(ragged), pack(buffers)});
+    operands.append({pack(lengths), pack(ragged), pack(buffers)});
+    end(callee, i32, operands);
+  }
+
+  void emitTrain(const Train &train, int32_t index) {
+    const Function &gradients = interface.functions[train.gradients];
+    emitCall(train.name + "_step", gradients, "nnc_train_step", index);
+    emitCall(train.name + "_gradients", gradients, "nnc_train_gradients", index, /*accumulates=*/true);
+    auto function = begin(train.name + "_update", i32, {pointer});
+    end("nnc_train_update", i32, {function.getArgument(0), builder.i32(index)});
   }
 
   ModuleOp module;

@@ -31,6 +31,7 @@ private:
   void emitReturn(mlir::func::ReturnOp op);
 
   bool isReadLater(nn::StoreOp store);
+  bool isReadLater(nn::StoreFlatOp store);
   void emitStore(nn::StoreOp store);
   void emitStoreGradient(nn::StoreGradientOp store);
   void emitStoreFlat(nn::StoreFlatOp store);
@@ -83,7 +84,8 @@ private:
   llvm::SmallVector<mlir::Value> arenas;
   mlir::Value buffers; ///< one halide_buffer_t for each operand of a kernel
   llvm::DenseMap<mlir::Value, mlir::Value> addresses;
-  llvm::SmallVector<nn::StoreOp> late; ///< at the end of the function
+  llvm::SmallVector<nn::StoreOp> late;         ///< at the end of the function
+  llvm::SmallVector<nn::StoreFlatOp> lateFlat; ///< likewise
   unsigned inputCount = 0;
 };
 

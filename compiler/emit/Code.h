@@ -57,7 +57,21 @@ public:
 };
 
 /// Positions of pointers and numbers in a nnc_frame; each takes eight bytes.
-enum class FrameField { Workspace, Weights, Prepared, State, Arguments, Dims, Offsets, Ragged, Tasks, Isa, Gradients, Slots, Seed };
+enum class FrameField {
+  Workspace,
+  Weights,
+  Prepared,
+  State,
+  Arguments,
+  Dims,
+  Offsets,
+  Ragged,
+  Tasks,
+  Isa,
+  Gradients,
+  Slots,
+  Seed
+};
 
 /// Lengths at run time, by name. Code for each length is written once.
 class Lengths {

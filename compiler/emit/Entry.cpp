@@ -111,7 +111,7 @@ void BodyEmitter::emitBlock(Block &block, const Loop *loop) {
         .Case([&](nn::StoreOp store) { isReadLater(store) ? late.push_back(store) : emitStore(store); })
         .Case([&](nn::StoreGradientOp store) { emitStoreGradient(store); })
         .Case([&](nn::FlatOp flat) { addresses[flat.getResult()] = getFlatAddress(flat.getMemory()); })
-        .Case([&](nn::StoreFlatOp store) { emitStoreFlat(store); })
+        .Case([&](nn::StoreFlatOp store) { isReadLater(store) ? lateFlat.push_back(store) : emitStoreFlat(store); })
         .Case([](nn::YieldOp) {}) // emitStep
         .Default([](Operation *op) { llvm_unreachable("planned functions hold calls, loops and aliases alone"); });
   }
@@ -122,12 +122,16 @@ void BodyEmitter::emitRead(nn::ReadOp read) {
   auto find = [&](auto &list) { return llvm::find_if(list, [&](auto &entry) { return entry.name == symbol; }); };
   const Interface &interface = context.interface;
   Value address;
-  if (auto weight = find(interface.weights); weight != interface.weights.end())
-    address = inEntry([&] { return builder.at(getField(FrameField::Weights), weight->offset); });
-  else if (auto prepared = find(interface.prepared); prepared != interface.prepared.end())
+  if (auto weight = find(interface.weights); weight != interface.weights.end()) {
+    // Training moves running statistics from call to call, until an update.
+    bool isMoved = !weight->isTrainable && function->hasAttr("nn.train");
+    address = isMoved ? getGradientAddress(*weight)
+                      : inEntry([&] { return builder.at(getField(FrameField::Weights), weight->offset); });
+  } else if (auto prepared = find(interface.prepared); prepared != interface.prepared.end()) {
     address = inEntry([&] { return builder.at(getField(FrameField::Prepared), prepared->offset); });
-  else
+  } else {
     address = getStateAddress(lookup<nn::StateOp>(read.getSymbolAttr()));
+  }
   addresses[read.getResult()] = address;
 }
 
@@ -257,6 +261,15 @@ bool BodyEmitter::isReadLater(nn::StoreOp store) {
   return later;
 }
 
+/// The same of what lies in a flat memory.
+bool BodyEmitter::isReadLater(nn::StoreFlatOp store) {
+  return llvm::any_of(store->getBlock()->getOps<nn::FlatOp>(), [&](nn::FlatOp flat) {
+    return flat.getMemory() == store.getMemory() && llvm::any_of(flat->getUsers(), [&](Operation *user) {
+             return user != store && store->isBeforeInBlock(user);
+           });
+  });
+}
+
 void BodyEmitter::emitStore(nn::StoreOp store) {
   Value to;
   auto weight = llvm::find_if(context.interface.weights, [&](auto &entry) { return entry.name == store.getSymbol(); });
@@ -304,6 +317,7 @@ void BodyEmitter::emitLateStores() {
     late.erase(free);
     emitStore(store);
   }
+  llvm::for_each(lateFlat, [&](nn::StoreFlatOp store) { emitStoreFlat(store); });
 }
 
 LLVM::LLVMFuncOp emit::emitRun(EntryContext &context, func::FuncOp function, bool hasPlan) {

@@ -49,6 +49,9 @@ mlir::LLVM::LLVMFuncOp emitPlan(EntryContext &context, mlir::func::FuncOp functi
 /// Writes `static int64_t <network>_state_size(const int64_t *dims)`.
 mlir::LLVM::LLVMFuncOp emitStateSize(EntryContext &context);
 
+/// Writes `static double <network>_<train>_rate(double step, double epoch)`.
+mlir::LLVM::LLVMFuncOp emitRate(EntryContext &context, const Train &train);
+
 /// One stretch of a function's workspace, from its `nn.arenas`.
 struct Arena {
   std::string unit; ///< the product of lengths that its size is proportional to

@@ -9,6 +9,7 @@
 #include "compiler/emit/Work.h"
 
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
@@ -30,10 +31,13 @@ public:
     emitWeights();
     emitModel();
     for (const Function &function : interface.functions)
-      emitFunction(function);
+      if (function.kind == FunctionKind::Infer || function.isStep())
+        emitFunction(function);
     if (interface.reset)
       os << "\n/** Sets the state of every example back to its start values. */\n"
          << "NNC_API nnc_status " << name << "_reset(nnc_context *context);\n";
+    if (!interface.trains.empty())
+      emitTraining();
     emitBottom();
     return text;
   }
@@ -44,7 +48,12 @@ private:
   void emitWorkSize();
   void emitWeights();
   void emitModel();
+  void emitContextCreate(StringRef function, StringRef purpose);
   void emitFunction(const Function &function);
+  void emitArguments(const Function &function);
+  void emitParameters(const Function &function);
+  void emitTraining();
+  void emitTrain(const Train &train, size_t index);
   void emitBottom();
 
   void emitDefine(StringRef macro, Twine value, StringRef comment) {
@@ -98,9 +107,12 @@ void HeaderEmitter::emitBottom() { os << "\n#ifdef __cplusplus\n}\n#endif\n\n#en
 //===----------------------------------------------------------------------===//
 
 void HeaderEmitter::emitSizes() {
-  for (const Argument &argument : interface.functions.front().arguments)
-    if (argument.hasFixedSize())
-      emitDefine(argument.macro, Twine(nn::getFixedSize(argument.type)), "elements of one example of " + argument.name);
+  llvm::StringSet<> defined;
+  for (const Function &function : interface.functions)
+    for (const Argument &argument : function.arguments)
+      if (argument.hasFixedSize() && !function.isStep() && defined.insert(argument.macro).second)
+        emitDefine(argument.macro, Twine(nn::getFixedSize(argument.type)),
+                   "elements of one example of " + argument.name);
   for (const FreeDim &dim : interface.freeDims)
     if (dim.bound > 0)
       emitDefine((prefix + "_MAX_" + StringRef(dim.name).upper()).str(), Twine(dim.bound), "the longest " + dim.name);
@@ -163,45 +175,92 @@ void HeaderEmitter::emitModel() {
      << "extern NNC_API const nnc_network " << name << "_network;\n\n"
      << "/** Makes a model with initialized weights; options may be null. */\n"
      << "NNC_API nnc_status " << name << "_create(const nnc_model_options *options, nnc_model **out_model);\n"
-     << "NNC_API void " << name << "_destroy(nnc_model *model);\n\n"
-     << "/** Makes room for calls with up to max_batch examples";
+     << "NNC_API void " << name << "_destroy(nnc_model *model);\n\n";
+  emitContextCreate("context_create", "Makes room for calls with");
+  os << "NNC_API void " << name << "_context_destroy(nnc_context *context);\n";
+}
+
+void HeaderEmitter::emitContextCreate(StringRef function, StringRef purpose) {
+  os << "/** " << purpose << " up to max_batch examples";
   for (const FreeDim &dim : interface.freeDims)
     os << (&dim == &interface.freeDims.front() ? " and lengths of up to max_" : ", max_") << dim.name;
   os << ".\n * A context serves one caller at a time. */\n"
-     << "NNC_API nnc_status " << name << "_context_create(nnc_model *model, int64_t max_batch";
+     << "NNC_API nnc_status " << name << "_" << function << "(nnc_model *model, int64_t max_batch";
   for (const FreeDim &dim : interface.freeDims)
     os << ", int64_t max_" << dim.identifier;
-  os << ", nnc_context **out_context);\n"
-     << "NNC_API void " << name << "_context_destroy(nnc_context *context);\n";
+  os << ", nnc_context **out_context);\n";
 }
 
 static StringRef getElementType(const Argument &argument) {
   return argument.isClass() ? "int32_t" : argument.isTruth() ? "uint8_t" : "float";
 }
 
-static StringRef describeElement(const Argument &argument) {
-  return argument.isClass() ? ", numbers of classes" : argument.isTruth() ? ", 0 or 1" : "";
+static std::string describeElement(const Argument &argument) {
+  if (!argument.isClass())
+    return argument.isTruth() ? ", 0 or 1" : "";
+  return argument.classes ? ", numbers of " + std::to_string(argument.classes) + " classes" : ", numbers of classes";
 }
 
-void HeaderEmitter::emitFunction(const Function &function) {
-  if (function.isStep)
-    os << "\n/** Runs one step on the context's state, which " << name << "_reset sets to its start.\n *\n";
-  else
-    os << "\n/** Runs the network on `batch` examples.\n *\n";
+/// A line of the comment for each argument.
+void HeaderEmitter::emitArguments(const Function &function) {
   for (const Argument &argument : function.arguments)
-    os << " * " << (argument.isOutput ? "gives" : "takes") << ' ' << argument.identifier << ' '
-       << describeShape(argument.type, function.isStep) << describeElement(argument) << '\n';
-  if (!function.isStep)
+    os << " * " << (argument.isOutput ? "gives " : "takes ") << argument.identifier
+       << (argument.type.getRank() ? " " : "") << describeShape(argument.type, function.isStep())
+       << describeElement(argument) << '\n';
+  if (!function.isStep())
     for (const FreeDim &dim : interface.freeDims)
       os << " * " << dim.lengths << " [batch]: the length of each example, at most " << dim.identifier
          << ", or null when all are full\n";
-  os << " */\nNNC_API nnc_status " << name << "_" << function.name << "(nnc_context *context, int64_t batch";
-  if (!function.isStep)
+}
+
+/// The parameters behind the context.
+void HeaderEmitter::emitParameters(const Function &function) {
+  os << ", int64_t batch";
+  if (!function.isStep())
     for (const FreeDim &dim : interface.freeDims)
       os << ", int64_t " << dim.identifier << ", const int32_t *" << dim.lengths;
   for (const Argument &argument : function.arguments)
     os << ", " << (argument.isOutput ? "" : "const ") << getElementType(argument) << " *" << argument.identifier;
   os << ");\n";
+}
+
+void HeaderEmitter::emitFunction(const Function &function) {
+  if (function.isStep())
+    os << "\n/** Runs one step on the context's state, which " << name << "_reset sets to its start.\n *\n";
+  else
+    os << "\n/** Runs the network on `batch` examples.\n *\n";
+  emitArguments(function);
+  os << " */\nNNC_API nnc_status " << name << "_" << function.name << "(nnc_context *context";
+  emitParameters(function);
+}
+
+//===----------------------------------------------------------------------===//
+// Training
+//===----------------------------------------------------------------------===//
+
+void HeaderEmitter::emitTraining() {
+  os << "\n/* Training. nnc/runtime.h has what all networks share: epochs, seeds, files to go on from. */\n\n";
+  emitContextCreate("training_create", "Makes a context that trains as well, for");
+  for (auto [index, train] : llvm::enumerate(interface.trains))
+    emitTrain(train, index);
+}
+
+void HeaderEmitter::emitTrain(const Train &train, size_t index) {
+  const Function &gradients = interface.functions[train.gradients];
+  std::string prefix = (name + "_" + train.name).str();
+  StringRef optimizer = train.settings.getAs<StringAttr>("optimizer");
+  bool isSum = train.settings.getAs<BoolAttr>("reduce_sum").getValue();
+  os << "\n/** Takes one step of " << optimizer << " on `batch` examples, in train block " << index
+     << " of nnc/runtime.h. The loss is\n * the " << (isSum ? "sum" : "mean")
+     << " of theirs; when it is not finite, NNC_NUMERIC, the weights stay as they were.\n *\n";
+  emitArguments(gradients);
+  os << " */\nNNC_API nnc_status " << prefix << "_step(nnc_context *context";
+  emitParameters(gradients);
+  os << "\n/** The gradients alone. With accumulate they are added to those since the last update, else they\n"
+     << " * replace them. */\nNNC_API nnc_status " << prefix << "_gradients(nnc_context *context, int32_t accumulate";
+  emitParameters(gradients);
+  os << "\n/** Changes the weights by the gradients since the last update. Must not overlap with any other\n"
+     << " * call on the model or its contexts. */\nNNC_API nnc_status " << prefix << "_update(nnc_context *context);\n";
 }
 
 std::string emit::emitHeader(const Interface &interface, StringRef source) {

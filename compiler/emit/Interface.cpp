@@ -39,7 +39,7 @@ int32_t Interface::getFreeDim(StringRef symbol) const {
 /// parameters are called.
 // clang-format off
 static const llvm::StringLiteral reservedNames[] = {
-    "alignas", "alignof", "and", "and_eq", "asm", "auto", "batch", "bitand", "bitor", "bool", "break", "case", "catch",
+    "accumulate", "alignas", "alignof", "and", "and_eq", "asm", "auto", "batch", "bitand", "bitor", "bool", "break", "case", "catch",
     "char", "char16_t", "char32_t", "char8_t", "class", "co_await", "co_return", "co_yield", "compl", "concept",
     "const", "const_cast", "consteval", "constexpr", "constinit", "context", "continue", "decltype", "default",
     "delete", "do", "double", "dynamic_cast", "else", "enum", "explicit", "export", "extern", "false", "float", "for",
@@ -97,31 +97,89 @@ static void describeFreeDims(func::FuncOp function, Interface &interface) {
     }
 }
 
-static Function describeFunction(func::FuncOp function, const Interface &interface) {
+namespace {
+
+/// Describes one function after the other. Parameters are named for each; the
+/// macros of sizes for all, since the header has one of each name.
+class FunctionDescriber {
+public:
+  explicit FunctionDescriber(Interface &interface) : interface(interface) {}
+
+  /// Gives the function's index; -1 for null.
+  int32_t add(func::FuncOp function, FunctionKind kind);
+
+private:
+  Argument describe(StringAttr name, StringRef fallback, Type type, bool isOutput);
+  std::string getMacro(const Argument &argument);
+
+  Interface &interface;
+  Identifiers parameters, macros;
+  llvm::StringMap<std::string> known; ///< the macros of inputs, and apart from them of outputs
+};
+
+} // namespace
+
+/// An input of several functions has one size, and one macro.
+std::string FunctionDescriber::getMacro(const Argument &argument) {
+  std::string &macro = known[(argument.isOutput ? "out " : "in ") + argument.name];
+  if (macro.empty())
+    macro = interface.prefix + "_" + macros.make(StringRef(argument.name).upper()) + "_SIZE";
+  return macro;
+}
+
+Argument FunctionDescriber::describe(StringAttr name, StringRef fallback, Type type, bool isOutput) {
+  Argument argument;
+  argument.name = getNameOr(name, fallback);
+  argument.identifier = parameters.make(argument.name);
+  argument.isOutput = isOutput;
+  argument.type = cast<RankedTensorType>(type);
+  argument.macro = getMacro(argument);
+  return argument;
+}
+
+int32_t FunctionDescriber::add(func::FuncOp function, FunctionKind kind) {
+  if (!function)
+    return -1;
   Function result;
   result.name = function.getName().str();
-  result.isStep = result.name == "step";
+  result.kind = kind;
   result.op = function;
-  Identifiers parameters, macros;
+  parameters = {};
   for (const FreeDim &dim : interface.freeDims) {
     parameters.make(dim.identifier);
     parameters.make(dim.lengths);
   }
-  auto add = [&](StringAttr name, StringRef fallback, Type type, bool isOutput) {
-    Argument argument;
-    argument.name = getNameOr(name, fallback);
-    argument.identifier = parameters.make(argument.name);
-    argument.macro = interface.prefix + "_" + macros.make(StringRef(argument.name).upper()) + "_SIZE";
-    argument.isOutput = isOutput;
-    argument.type = cast<RankedTensorType>(type);
-    result.arguments.push_back(std::move(argument));
-  };
-  for (auto [index, type] : llvm::enumerate(function.getArgumentTypes()))
-    if (!function.getArgAttr(index, "nn.lengths"))
-      add(function.getArgAttrOfType<StringAttr>(index, "nn.name"), "input" + std::to_string(index), type, false);
+  for (auto [index, type] : llvm::enumerate(function.getArgumentTypes())) {
+    if (function.getArgAttr(index, "nn.lengths") || function.getArgAttr(index, "nn.seed"))
+      continue;
+    auto name = function.getArgAttrOfType<StringAttr>(index, kind == FunctionKind::Update ? "nn.scalar" : "nn.name");
+    result.arguments.push_back(describe(name, "input" + std::to_string(index), type, /*isOutput=*/false));
+    if (auto classes = function.getArgAttrOfType<IntegerAttr>(index, "nn.classes"))
+      result.arguments.back().classes = classes.getInt();
+  }
   for (auto [index, type] : llvm::enumerate(function.getResultTypes()))
-    add(function.getResultAttrOfType<StringAttr>(index, "nn.name"), "output" + std::to_string(index), type, true);
-  return result;
+    result.arguments.push_back(describe(function.getResultAttrOfType<StringAttr>(index, "nn.name"),
+                                        "output" + std::to_string(index), type, /*isOutput=*/true));
+  interface.functions.push_back(std::move(result));
+  return interface.functions.size() - 1;
+}
+
+/// The functions in the order of their numbers: `infer`, `step`, then those of
+/// each train block.
+static void describeFunctions(ModuleOp module, Interface &interface) {
+  FunctionDescriber describer(interface);
+  auto lookup = [&](const Twine &symbol) { return module.lookupSymbol<func::FuncOp>(symbol.str()); };
+  describer.add(lookup("infer"), FunctionKind::Infer);
+  describer.add(lookup("step"), FunctionKind::Step);
+  for (auto function : module.getOps<func::FuncOp>())
+    if (auto settings = function->getAttrOfType<DictionaryAttr>("nn.train")) {
+      Train train{settings.getAs<StringAttr>("name").str(), settings, -1, -1};
+      train.gradients = describer.add(function, FunctionKind::Gradients);
+      train.update = describer.add(lookup(train.name + "_update"), FunctionKind::Update);
+      interface.trains.push_back(std::move(train));
+    }
+  interface.prepare = lookup("prepare");
+  interface.reset = lookup("reset");
 }
 
 //===----------------------------------------------------------------------===//
@@ -187,14 +245,9 @@ Interface emit::describeInterface(ModuleOp module, StringRef name) {
   Interface interface;
   interface.name = name.str();
   interface.prefix = name.upper();
-  auto lookup = [&](StringRef symbol) { return module.lookupSymbol<func::FuncOp>(symbol); };
-  if (func::FuncOp infer = lookup("infer"))
+  if (auto infer = module.lookupSymbol<func::FuncOp>("infer"))
     describeFreeDims(infer, interface);
-  for (StringRef symbol : {"infer", "step"})
-    if (func::FuncOp function = lookup(symbol))
-      interface.functions.push_back(describeFunction(function, interface));
-  interface.prepare = lookup("prepare");
-  interface.reset = lookup("reset");
+  describeFunctions(module, interface);
   describeMemory(module, interface);
   return interface;
 }

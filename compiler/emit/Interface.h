@@ -24,7 +24,8 @@ struct Argument {
   std::string identifier; ///< the same as a parameter in C
   std::string macro;      ///< of its size: LENET5_IMAGE_SIZE
   bool isOutput = false;
-  mlir::RankedTensorType type; ///< [batch, free…, fixed…]
+  int64_t classes = 0;         ///< of numbers of classes; 0: unknown
+  mlir::RankedTensorType type; ///< [batch, free…, fixed…]; a loss is one number
 
   bool isClass() const { return type.getElementType().isInteger(32); }
   bool isTruth() const { return type.getElementType().isInteger(1); }
@@ -40,12 +41,30 @@ struct FreeDim {
   int64_t bound = 0;      ///< 0: unbounded
 };
 
-/// A function of the library: `infer`, `step`.
+/// What a function of the library is for.
+enum class FunctionKind {
+  Infer,
+  Step,      ///< runs one step on the context's state
+  Gradients, ///< of a train block: inputs and labels to a loss
+  Update     ///< of a train block: changes the weights; its arguments are the runtime's
+};
+
+/// A function of the library: `infer`, `step`, `train_gradients`.
 struct Function {
   std::string name;
-  bool isStep = false;             ///< runs one step on the context's state
+  FunctionKind kind = FunctionKind::Infer;
   std::vector<Argument> arguments; ///< inputs, then outputs
   mlir::Operation *op = nullptr;   ///< the planned func.func
+
+  bool isStep() const { return kind == FunctionKind::Step; }
+};
+
+/// A train block.
+struct Train {
+  std::string name;
+  mlir::DictionaryAttr settings; ///< `nn.train` of its gradients
+  int32_t gradients;             ///< index of the function
+  int32_t update = -1;           ///< likewise; -1 when no weight is trained
 };
 
 /// One dimension of a weight in memory: along it index i of the declared
@@ -54,6 +73,7 @@ struct StorageDim {
   int64_t dim, divisor, extent;
 };
 
+/// A weight. Those that are trained lie first in memory.
 struct Weight {
   std::string name;
   mlir::RankedTensorType type;
@@ -76,6 +96,7 @@ struct Interface {
   std::string prefix; ///< the prefix of every macro: LENET5
   std::vector<FreeDim> freeDims;
   std::vector<Function> functions;
+  std::vector<Train> trains;
   std::vector<Weight> weights;
   std::vector<Prepared> prepared;
   std::vector<nn::StateOp> states;

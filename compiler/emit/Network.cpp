@@ -13,6 +13,8 @@
 
 #include "nnc/network.h"
 
+#include "llvm/ADT/StringSwitch.h"
+
 using namespace mlir;
 using namespace nnc;
 using namespace nnc::emit;
@@ -33,6 +35,8 @@ public:
 private:
   Symbol addWeights();
   Symbol addFunctions();
+  Symbol addExtents(const Argument &argument);
+  Symbol addTrains();
   Row getFunctionRow(const Function &function);
   void addKernels();
   void addEmbedded();
@@ -100,22 +104,51 @@ Symbol NetworkEmitter::addWeights() {
   return tables.add(rows);
 }
 
+/// Rows of nnc_extent.
+Symbol NetworkEmitter::addExtents(const Argument &argument) {
+  std::vector<Row> rows;
+  for (const nn::Extent &extent : nn::getExtents(argument.type)) {
+    std::optional<int64_t> number = extent.isDynamic() ? nn::getNumber(extent.name) : extent.size;
+    if (number) {
+      rows.push_back({int32_t(-1), *number, int64_t(0), int64_t(1)});
+      continue;
+    }
+    SmallVector<nn::Length> length = nn::parseProduct(extent.name);
+    assert(length.size() == 1 && "dimensions that a caller sees are lengths, not their products");
+    int32_t dim = interface.getFreeDim(length[0].symbol) + 1; // 0: the batch
+    rows.push_back({dim, int64_t(0), length[0].offset, length[0].stride});
+  }
+  return tables.add(rows);
+}
+
+static int32_t getFlags(FunctionKind kind) {
+  switch (kind) {
+  case FunctionKind::Infer:
+    return 0;
+  case FunctionKind::Step:
+    return NNC_FUNCTION_STEP;
+  case FunctionKind::Gradients:
+    return NNC_FUNCTION_GRADIENTS;
+  case FunctionKind::Update:
+    return NNC_FUNCTION_UPDATE;
+  }
+  llvm_unreachable("every function has a kind");
+}
+
 /// A row of nnc_function.
 Row NetworkEmitter::getFunctionRow(const Function &function) {
   auto op = cast<func::FuncOp>(function.op);
   std::vector<Row> arguments;
   auto getElement = [](const Argument &argument) -> int32_t {
-    return argument.isClass() ? 1 : argument.isTruth() ? 2 : 0;
+    return argument.isClass() ? NNC_CLASS : argument.isTruth() ? NNC_TRUTH : NNC_FLOAT;
   };
   for (const Argument &argument : function.arguments)
-    arguments.push_back({tables.addText(argument.name), static_cast<int32_t>(argument.isOutput), getElement(argument)});
+    arguments.push_back({tables.addText(argument.name), addExtents(argument), argument.classes,
+                         static_cast<int32_t>(argument.type.getRank()), static_cast<int32_t>(argument.isOutput),
+                         getElement(argument)});
   auto run = emitRun(context, op, /*hasPlan=*/true), plan = emitPlan(context, op);
-  return {tables.addText(function.name),
-          tables.add(arguments),
-          static_cast<int32_t>(arguments.size()),
-          static_cast<int32_t>(function.isStep ? NNC_FUNCTION_STEP : 0),
-          Symbol{plan.getName().str()},
-          static_cast<int64_t>(getArenas(op).size()),
+  return {tables.addText(function.name), tables.add(arguments),        static_cast<int32_t>(arguments.size()),
+          getFlags(function.kind),       Symbol{plan.getName().str()}, static_cast<int64_t>(getArenas(op).size()),
           Symbol{run.getName().str()}};
 }
 
@@ -123,6 +156,29 @@ Symbol NetworkEmitter::addFunctions() {
   std::vector<Row> rows;
   for (const Function &function : interface.functions)
     rows.push_back(getFunctionRow(function));
+  return tables.add(rows);
+}
+
+/// Rows of nnc_train.
+Symbol NetworkEmitter::addTrains() {
+  std::vector<Row> rows;
+  for (const Train &train : interface.trains) {
+    auto getNumber = [&](StringRef name) { return train.settings.getAs<IntegerAttr>(name).getInt(); };
+    std::vector<double> betas;
+    for (auto beta : train.settings.getAs<ArrayAttr>("betas").getAsRange<FloatAttr>())
+      betas.push_back(beta.getValueAsDouble());
+    assert(betas.size() <= NNC_MAX_BETAS && "the runtime has room for so many corrections");
+    nnc_batch batch = llvm::StringSwitch<nnc_batch>(train.settings.getAs<StringAttr>("batch"))
+                          .Case("online", NNC_BATCH_ONLINE)
+                          .Case("mini", NNC_BATCH_MINI)
+                          .Case("full", NNC_BATCH_FULL);
+    rows.push_back({tables.addText(train.name), tables.addText(train.settings.getAs<StringAttr>("optimizer")),
+                    train.gradients, train.update, static_cast<int32_t>(getNumber("slots")),
+                    static_cast<int32_t>(train.settings.getAs<BoolAttr>("reduce_sum").getValue()),
+                    static_cast<int32_t>(batch), getNumber("batch_size"),
+                    Symbol{emitRate(context, train).getName().str()}, tables.addArray(ArrayRef(betas)),
+                    static_cast<int32_t>(betas.size())});
+  }
   return tables.add(rows);
 }
 
@@ -197,8 +253,9 @@ void NetworkEmitter::addNetwork() {
   add(int32_t(NNC_NETWORK_VERSION), isaMask, tables.addText(interface.name), tables.addText("nnc " NNC_VERSION));
   add(addWeights(), count(interface.weights));
   add(count(interface.freeDims), addTexts(freeDimNames), tables.addArray(ArrayRef(freeDimBounds)));
-  add(functions, count(interface.functions), /*reserved=*/int32_t(0));
-  add(interface.weightsBytes, interface.preparedBytes, prepare, prepareWorkspace, stateSize, reset);
+  add(functions, count(interface.functions), count(interface.trains), addTrains());
+  add(interface.weightsBytes, interface.trainableBytes, interface.preparedBytes);
+  add(prepare, prepareWorkspace, stateSize, reset);
   add(embeddedBytes, embedded.size, addTexts(context.errors.getTexts()));
   tables.add({network}, interface.name + "_network", LLVM::Linkage::External);
 }

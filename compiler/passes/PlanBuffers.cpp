@@ -268,7 +268,7 @@ void FunctionPlanner::extendLifetimes() {
       while (until->getBlock() != home && isa<EachOp>(until->getParentOp()))
         until = until->getParentOp();
       // A store copies at the end of the function.
-      if (isa<StoreOp>(reader))
+      if (isa<StoreOp, StoreFlatOp>(reader))
         until = home->getTerminator();
       unsigned last =
           isa<YieldOp>(reader) && until == reader ? numbers[reader->getParentOp()].second : numbers[until].second;

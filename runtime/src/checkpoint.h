@@ -20,7 +20,7 @@ typedef struct nnc_checkpoint {
 typedef struct nnc_section {
   char prefix[32]; /**< of the tensors' names; a weight's follows */
   char *memory;
-  int64_t size; /**< bytes of memory */
+  int64_t size;    /**< bytes of memory */
   bool is_trained; /**< of weights that are trained alone */
 } nnc_section;
 

@@ -145,10 +145,10 @@ void nnc_float_mode_restore(unsigned mode);
 
 /** What a context that trains holds. */
 typedef struct nnc_training {
-  char *gradients;  /**< laid out as all weights: sums over `examples`, and running statistics after them */
-  char *added;      /**< the same of one call, before it is added */
-  char *slots;      /**< of the optimizers, those of one train block after those of the other */
-  int64_t *steps;   /**< of each train block: its updates */
+  char *gradients; /**< laid out as all weights: sums over `examples`, and running statistics after them */
+  char *added;     /**< the same of one call, before it is added */
+  char *slots;     /**< of the optimizers, those of one train block after those of the other */
+  int64_t *steps;  /**< of each train block: its updates */
   int64_t epoch;
   uint64_t seed;
   int64_t calls;    /**< that drew random numbers from the seed */

@@ -65,9 +65,9 @@ typedef struct nnc_frame {
   const int32_t *const *ragged; /* for each free dimension: length of each example; never null */
   struct nnc_tasks *tasks;      /* passed to kernels as their user context */
   int64_t isa;                  /* index of the kernel table: 0 AVX2, 1 AVX-512 */
-  char *gradients;              /* at each weight's offset its gradient, or the running statistic as training moves it */
-  char *slots;                  /* of the optimizer: number s at s * trainable_size */
-  const int32_t *seed;          /* of random numbers: two words, others in each call */
+  char *gradients;     /* at each weight's offset its gradient, or the running statistic as training moves it */
+  char *slots;         /* of the optimizer: number s at s * trainable_size */
+  const int32_t *seed; /* of random numbers: two words, others in each call */
 } nnc_frame;
 
 /** The user context of kernels: who runs a parallel loop. Generated code sets

@@ -137,7 +137,9 @@ static int32_t runGradients(const nnc_frame *frame) {
   const float *bias = floatsAt(frame->weights, BiasAt);
   float *gradient = floatsAt(frame->gradients, BiasAt), *mean = floatsAt(frame->gradients, MeanAt);
   float loss = 0, sum = 0;
-  std::memset(frame->gradients, 0, MeanAt);
+  for (const nnc_weight &weight : weights)
+    if (weight.trainable)
+      std::memset(frame->gradients + weight.offset, 0, weight.size);
   for (int64_t example = 0; example < batch; ++example)
     for (int64_t t = 0; t < frame->ragged[0][example]; ++t) {
       const int64_t i = example * length + t;
@@ -163,6 +165,9 @@ static float getNumber(const nnc_frame *frame, int index) { return *static_cast<
 static int32_t runMomentum(const nnc_frame *frame) {
   float *weights = floatsAt(frame->weights, 0), *slot = floatsAt(frame->slots, 0);
   const float *gradients = floatsAt(frame->gradients, 0);
+  for (int64_t i = (BiasAt + 80) / 4; i < ConvAt / 4; ++i)
+    if (gradients[i] != 0)
+      return 2;
   for (int64_t i = 0; i < MeanAt / 4; ++i) {
     slot[i] = slot[i] / 2 + gradients[i] * getNumber(frame, 1);
     weights[i] -= getNumber(frame, 0) * slot[i];
@@ -216,7 +221,7 @@ static const nnc_train trains[] = {
 };
 static const char *const freeDimNames[] = {"T"};
 static const int64_t freeDimBounds[] = {maxT};
-static const char *const errors[] = {"dense (fake.nn:7): failed"};
+static const char *const errors[] = {"dense (fake.nn:7): failed", "padding is not 0"};
 
 const nnc_network &nnc::test::getFakeNetwork() {
   static const nnc_network network = {NNC_NETWORK_VERSION,

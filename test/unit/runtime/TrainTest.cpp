@@ -44,7 +44,7 @@ TEST(Train, StepsFollowMomentumAndTheRate) {
 // A sum, two slots, and corrections of 1 - beta^step.
 TEST(Train, EachTrainBlockHasItsOwnOptimizer) {
   Trainer trainer;
-  ASSERT_EQ(trainer.step({{3}}, {{1}}), NNC_OK);
+  ASSERT_EQ(trainer.step({{3}}, {{2}}), NNC_OK);
   float bias = readWeight(trainer.model, "dense.bias")[2], slot0 = 0, slot1 = 0;
   for (int step = 1; step <= 3; ++step) {
     ASSERT_EQ(trainer.step({{3}, {1}}, {{2}, {2}}, Whole), NNC_OK);
@@ -149,6 +149,7 @@ TEST(Gradients, OfTwoContextsAreAdded) {
   ASSERT_EQ(first.update(), NNC_OK);
   ASSERT_EQ(whole.update(), NNC_OK);
   EXPECT_EQ(readWeight(first.model, "dense.bias"), readWeight(whole.model, "dense.bias"));
+  EXPECT_EQ(readWeight(first.model, "mean")[0], 6) << "of the other's first";
 }
 
 // As data-parallel training does: everyone its share at once, then one update.
@@ -395,7 +396,8 @@ TEST(Run, RefusesFunctionsThatTrain) {
 TEST(Train, TakesMemoryInContextsThatTrainAlone) {
   nnc_network network = getFakeNetwork();
   int64_t length = 8;
-  size_t with = nnc_context_memory_size(&network, 4, &length), training = nnc_training_memory_size(&network, 4, &length);
+  size_t with = nnc_context_memory_size(&network, 4, &length),
+         training = nnc_training_memory_size(&network, 4, &length);
   EXPECT_GE(training, with + 3 * network.trainable_size + 2 * network.weights_size);
   network.function_count = 3;
   network.train_count = 0;
