@@ -37,10 +37,12 @@ struct ReductionLoop {
 
 /// What a stage is to the schedule.
 enum class Role {
-  Contraction, ///< update: acc += a * b
-  Reduction,   ///< update: a sum, maximum, … of its operand
-  Padded,      ///< a copy of an input with its border, read by a window
-  Value        ///< pure; worth storing because several points read it
+  Contraction,  ///< update: acc += a * b; b is contiguous along the innermost loop
+  InnerProduct, ///< the same; a and b are contiguous along the innermost loop of the reduction
+  OuterProduct, ///< the same; sums over all rows or pixels, which the result does not have
+  Reduction,    ///< update: a sum, maximum, … of its operand
+  Padded,       ///< a copy of an input with its border, read by a window
+  Value         ///< pure; worth storing because several points read it
 };
 
 /// How a window moves along one dimension of a padded image.
@@ -57,7 +59,8 @@ struct Stage {
   std::vector<Loop> loops;               ///< of the pure definition, innermost first
   std::vector<ReductionLoop> reductions; ///< of update(0), innermost first
   /// Of a padded image: for its loops 1, 2, …, the spatial ones. Of what belongs to
-  /// the windows of a pool backwards: for all of its loops from 1 on.
+  /// the windows of a pool backwards: for all of its loops from 1 on. Of sums for every
+  /// stride-th pixel of the result: the spatial loops.
   std::vector<WindowStep> window;
   bool alongRow = false; ///< a reduction whose innermost loop goes from neighbour to neighbour in memory
 };

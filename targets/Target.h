@@ -18,7 +18,7 @@ struct Isa {
 /// What decides the variants of a kernel: its anchor's sizes, without Halide.
 struct KernelShape {
   Family family;
-  bool dynamicRows = false; ///< the outermost extent is an argument
+  bool dynamicRows = false; ///< the outermost extent of the result is an argument
   int64_t columns = 0;      ///< of the innermost dimension of the result
   int64_t reduction = 0;    ///< products summed for each element
 };

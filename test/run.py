@@ -3,9 +3,9 @@
 
 usage: run.py --build DIR [SUITE...]
 
-Suites: lit (every station, with FileCheck), unit (GoogleTest), kernels (one at a
-time against numpy), conformance (every layer against values made by PyTorch),
-examples (their programs),
+Suites: lit (every station, with FileCheck), unit (GoogleTest), kernels and
+gradients (one kernel at a time against NumPy), conformance (every layer against
+values made by PyTorch), examples (their programs),
 mutations (of programs through the whole compiler, of modules through the
 passes). The last line is `N passed, N failed`; the exit status is 0 when none
 failed.
@@ -76,6 +76,10 @@ def run_kernels(build):
     return run_script([VENV / "python", TEST / "kernels" / "run.py", "--build", build])
 
 
+def run_gradients(build):
+    return run_script([VENV / "python", TEST / "gradients" / "run.py", "--build", build])
+
+
 def run_examples(build):
     """Every example's program: it fails where its answers are not those of PyTorch."""
     programs = sorted((build / "bin").glob("*-demo"))
@@ -94,6 +98,7 @@ SUITES = {
     "unit": run_unit,
     "kernels": run_kernels,
     "conformance": run_conformance,
+    "gradients": run_gradients,
     "examples": run_examples,
     "mutations": run_mutations,
 }

@@ -31,8 +31,9 @@ static constexpr uint64_t cacheSize = uint64_t(1) << 30;
 static targets::KernelShape getShape(nn::KernelOp kernel) {
   targets::KernelShape shape;
   shape.family = static_cast<targets::Family>(kernel.getFamily()); // they are in the same order
-  shape.dynamicRows = !kernel.getExtents().empty();
-  ArrayRef<int64_t> fixed = nn::getFixedShape(nn::getType(kernel.getYield().getOutputs().front()));
+  RankedTensorType result = nn::getType(kernel.getYield().getOutputs().front());
+  shape.dynamicRows = nn::getDynamicRank(result) > 0;
+  ArrayRef<int64_t> fixed = nn::getFixedShape(result);
   shape.columns = fixed.empty() ? 1 : fixed.back();
   kernel.getBody().walk([&](nn::ComputeOp op) { shape.reduction = std::max(shape.reduction, op.getReductionSize()); });
   return shape;

@@ -37,7 +37,10 @@ Work emit::getWork(nn::LaunchOp launch, nn::KernelOp kernel) {
   Work work;
   kernel.getBody().walk([&](nn::ComputeOp op) {
     RankedTensorType type = nn::getType(op->getResult(0));
-    work[getCallerProduct(getUnit(type), launch.getExtents())] += nn::getFixedSize(type) * getWorkPerElement(op);
+    // A sum over rows takes as long as they are many.
+    bool sumsRows = op->hasTrait<nn::OpTrait::SumsRows>();
+    std::string unit = getUnit(sumsRows ? nn::getType(op->getOperands().back()) : type);
+    work[getCallerProduct(unit, launch.getExtents())] += nn::getFixedSize(type) * getWorkPerElement(op);
   });
   return work;
 }

@@ -52,6 +52,30 @@ std::vector<targets::Loop> AlgorithmBuilder::makeLoops(ArrayRef<Extent> extents,
   return loops;
 }
 
+/// The dimensions in which a value lies in memory, outermost first: those of its
+/// type, or [panel][other…][lane].
+static Extents getStoredExtents(RankedTensorType type) {
+  Extents extents = getExtents(type);
+  auto panel = dyn_cast_or_null<PanelAttr>(type.getEncoding());
+  if (!panel)
+    return extents;
+  extents.erase(extents.begin() + panel.getDim());
+  extents.insert(extents.begin(), int64_t(llvm::divideCeil(type.getDimSize(panel.getDim()), panel.getWidth())));
+  extents.push_back(panel.getWidth());
+  return extents;
+}
+
+/// Where the element at an index lies in panels.
+static Indices toPanels(PanelAttr panel, const Indices &indices) {
+  Indices place(indices);
+  Expr index = indices[panel.getDim()];
+  int32_t width = panel.getWidth();
+  place.erase(place.begin() + panel.getDim());
+  place.insert(place.begin(), index / width);
+  place.push_back(index % width);
+  return place;
+}
+
 //===----------------------------------------------------------------------===//
 // Funcs
 //===----------------------------------------------------------------------===//
@@ -73,7 +97,8 @@ Expr AlgorithmBuilder::at(Value value, const Indices &indices) {
       return static_cast<float>(number.getValueAsDouble());
     return static_cast<int32_t>(cast<IntegerAttr>(constant.getValue()).getInt());
   }
-  return call(func(value), indices);
+  auto panel = dyn_cast_or_null<PanelAttr>(nn::getType(value).getEncoding());
+  return call(func(value), panel ? toPanels(panel, indices) : indices);
 }
 
 Expr AlgorithmBuilder::atSuffix(Value operand, const Indices &indices) {
@@ -161,28 +186,20 @@ static void describeBuffer(Halide::OutputImageParam buffer, const std::vector<Ex
   }
 }
 
-/// An argument is a buffer; a weight in panels one of [panel][other…][lane].
+/// An argument is a buffer of what lies in memory.
 void AlgorithmBuilder::bindArgument(BlockArgument argument) {
   RankedTensorType type = nn::getType(argument);
-  Extents extents = getExtents(type);
-  auto panel = dyn_cast_or_null<PanelAttr>(type.getEncoding());
+  bool inPanels = isa_and_nonnull<PanelAttr>(type.getEncoding());
   std::vector<Expr> sizes;
-  if (panel) {
-    sizes.push_back(static_cast<int32_t>(panel.getWidth()));
-    for (int64_t dim = type.getRank() - 1; dim >= 0; --dim)
-      if (dim != panel.getDim())
-        sizes.push_back(size(extents[dim]));
-    sizes.push_back(static_cast<int32_t>(llvm::divideCeil(type.getDimSize(panel.getDim()), panel.getWidth())));
-  } else {
-    for (const Extent &extent : llvm::reverse(extents))
-      sizes.push_back(size(extent));
-  }
+  Extents extents = getStoredExtents(type);
+  for (const Extent &extent : llvm::reverse(extents))
+    sizes.push_back(size(extent));
   Halide::ImageParam image(getStorageType(type.getElementType()), sizes.size(), unique("in"));
   describeBuffer(image, sizes);
-  if (isa_and_nonnull<PanelAttr>(type.getEncoding()))
+  if (inPanels)
     image.set_host_alignment(64);
   group.arguments.push_back(image);
-  if (panel) {
+  if (inPanels) {
     bind(argument, image); // contractions read panels as they lie
     return;
   }
@@ -196,8 +213,8 @@ void AlgorithmBuilder::bindArgument(BlockArgument argument) {
 void AlgorithmBuilder::buildOp(Operation &op) {
   if (isa<ConstantOp>(op))
     return;
-  bool built = buildElementwise(*this, op) || buildDense(*this, op) || buildConv(*this, op) || buildPool(*this, op) ||
-               buildNorm(*this, op) || buildReduce(*this, op) || buildReshape(*this, op);
+  bool built = buildElementwise(*this, op) || buildDense(*this, op) || buildDenseGradient(*this, op) ||
+               buildConv(*this, op) || buildConvGradient(*this, op) || buildPool(*this, op) || buildNorm(*this, op) || buildReduce(*this, op) || buildReshape(*this, op);
   if (!built)
     throw Halide::CompileError("no algorithm for " + op.getName().getStringRef().str());
 }
@@ -213,17 +230,19 @@ void AlgorithmBuilder::makeOut(Func out, const std::vector<Var> &vars, Extents e
   group.out = {targets::Role::Value, out, makeLoops(extents, vars), {}, {}};
 }
 
-/// All results as one Func, so that one loop nest computes them.
+/// All results as one Func, so that one loop nest computes them. A value in panels
+/// is a Func of them, in which what pads the last panel is 0.
 void AlgorithmBuilder::buildResults() {
   if (group.out.func.defined())
     return; // a scatter is the result already
   OperandRange results = kernel.getYield().getOutputs();
   RankedTensorType first = nn::getType(results.front());
-  Extents extents = getExtents(first);
+  Extents extents = getStoredExtents(first);
+  bool inPanels = isa_and_nonnull<PanelAttr>(first.getEncoding());
   std::vector<Var> vars = makeVars(extents.size());
   std::vector<Expr> elements;
   for (Value result : results) {
-    Expr element = at(result, toIndices(vars));
+    Expr element = inPanels ? call(func(result), toIndices(vars)) : at(result, toIndices(vars));
     elements.push_back(element.type().is_bool() ? Halide::cast<uint8_t>(element) : element);
   }
   Func out(symbol);

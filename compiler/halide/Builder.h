@@ -33,7 +33,8 @@ public:
   /// result's, at an index of the result.
   Halide::Expr atSuffix(mlir::Value operand, const Indices &indices);
 
-  /// The Func of a value, as it is or what the kernel is handed.
+  /// The Func of a value: of its dimensions, or of [panel][other…][lane] where its
+  /// type is in panels.
   Halide::Func func(mlir::Value value) { return funcs.at(value.getAsOpaquePointer()); }
 
   /// An extent of a type: a number, or an expression of the kernel's arguments.
@@ -90,10 +91,16 @@ private:
   targets::Group group;
 };
 
+/// The last dimension of a value in panels of `packed`, [panel][other…][lane], as a
+/// stage; what pads the last panel is 0.
+Halide::Func packColumns(AlgorithmBuilder &builder, mlir::Value value, llvm::ArrayRef<nn::Extent> packed);
+
 /// One function a family: gives false for ops of the others.
 bool buildElementwise(AlgorithmBuilder &builder, mlir::Operation &op);
 bool buildDense(AlgorithmBuilder &builder, mlir::Operation &op);
+bool buildDenseGradient(AlgorithmBuilder &builder, mlir::Operation &op);
 bool buildConv(AlgorithmBuilder &builder, mlir::Operation &op);
+bool buildConvGradient(AlgorithmBuilder &builder, mlir::Operation &op);
 bool buildPool(AlgorithmBuilder &builder, mlir::Operation &op);
 bool buildNorm(AlgorithmBuilder &builder, mlir::Operation &op);
 bool buildReduce(AlgorithmBuilder &builder, mlir::Operation &op);

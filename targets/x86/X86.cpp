@@ -2,6 +2,8 @@
 
 #include "targets/x86/X86.h"
 
+#include <algorithm>
+
 namespace nnc::targets {
 
 namespace {
@@ -46,11 +48,14 @@ public:
   }
 
   void schedule(Group &group, const Isa &isa, int64_t minRows) const override {
+    bool isGradient = std::any_of(group.stages.begin(), group.stages.end(), [](const Stage &stage) {
+      return stage.role == Role::InnerProduct || stage.role == Role::OuterProduct;
+    });
     switch (group.family) {
     case Family::Dense:
-      return x86::scheduleDense(group, isa, minRows);
+      return isGradient ? x86::scheduleDenseGradient(group, isa, minRows) : x86::scheduleDense(group, isa, minRows);
     case Family::Conv:
-      return x86::scheduleConv(group, isa);
+      return isGradient ? x86::scheduleConvGradient(group, isa) : x86::scheduleConv(group, isa);
     case Family::Pool:
       return x86::schedulePool(group, isa);
     case Family::Reduce:

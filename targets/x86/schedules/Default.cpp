@@ -9,6 +9,8 @@
 
 #include "targets/x86/X86.h"
 
+#include <algorithm>
+
 namespace nnc::targets::x86 {
 
 using Halide::TailStrategy;
@@ -18,6 +20,14 @@ bool hasFreeWindow(const Stage &padded) {
     if (i >= padded.loops.size() || padded.loops[i].extent == 0)
       return true;
   return false;
+}
+
+/// Whether the lengths of a stage are lengths of the result, too: a row of the
+/// result needs a part of the stage whose size is known.
+static bool isOfResult(const Stage &stage, const Stage &out) {
+  auto isFree = [](const Loop &loop) { return loop.extent == 0; };
+  return std::count_if(stage.loops.begin(), stage.loops.end(), isFree) <=
+         std::count_if(out.loops.begin(), out.loops.end(), isFree);
 }
 
 void scheduleDefault(Group &group, const Isa &isa) {
@@ -30,8 +40,8 @@ void scheduleDefault(Group &group, const Isa &isa) {
   if (loops.size() > 1)
     parallelizeOuter(group.out, loops.size() > 2 ? 2 : 1);
   for (Stage &stage : group.stages) {
-    // A border over a length that is not known is computed where it is read.
-    if (stage.role == Role::Padded && hasFreeWindow(stage))
+    // What spans a length that is not known is computed where it is read.
+    if (stage.role == Role::Padded && (hasFreeWindow(stage) || !isOfResult(stage, group.out)))
       continue;
     if (loops.empty())
       stage.func.compute_at(group.out.func, Halide::Var::outermost());
