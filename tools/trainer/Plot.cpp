@@ -20,8 +20,9 @@ using namespace nnc::trainer;
 
 /// The values of a field in all events of a type. An event stands where it
 /// happened: at `at`, in epochs, or at the end of its epoch.
-static Series getSeries(ArrayRef<json::Object> events, StringRef event, StringRef field, StringRef name) {
-  Series series{name.str(), {}};
+static Series getSeries(ArrayRef<json::Object> events, StringRef event, StringRef field, StringRef name,
+                        const char *colour) {
+  Series series{name.str(), {}, colour};
   for (const json::Object &own : events) {
     std::optional<double> y = own.getNumber(field);
     std::optional<double> x = own.getNumber("at");
@@ -33,15 +34,21 @@ static Series getSeries(ArrayRef<json::Object> events, StringRef event, StringRe
   return series;
 }
 
+/// Colours that the colour-blind can tell apart (M. Okabe & K. Ito, 2008).
+static constexpr const char *Blue = "#0072b2", *PaleBlue = "#9ad0f0", *Orange = "#d55e00", *Green = "#009e73";
+
 std::vector<Chart> nnc::trainer::getCharts(ArrayRef<json::Object> events) {
+  auto get = [&](StringRef event, StringRef field, StringRef name, const char *colour) {
+    return getSeries(events, event, field, name, colour);
+  };
   std::vector<Chart> charts = {
       {"loss",
-       {getSeries(events, "loss", "loss", "training, as it went"), getSeries(events, "epoch", "loss", "training"),
-        getSeries(events, "epoch", "held_out_cross_entropy", "held out, cross entropy"),
-        getSeries(events, "epoch", "held_out_mean_squared_error", "held out, mean squared error")}},
+       {get("loss", "loss", "training, as it went", PaleBlue), get("epoch", "loss", "training", Blue),
+        get("epoch", "held_out_cross_entropy", "held out, cross entropy", Orange),
+        get("epoch", "held_out_mean_squared_error", "held out, mean squared error", Orange)}},
       {"accuracy",
-       {getSeries(events, "epoch", "held_out_accuracy", "held out"),
-        getSeries(events, "epoch", "held_out_exact", "held out, whole examples")}}};
+       {get("epoch", "held_out_accuracy", "held out", Orange),
+        get("epoch", "held_out_exact", "held out, whole examples", Green)}}};
   for (Chart &chart : charts)
     erase_if(chart.series, [](const Series &series) { return series.points.empty(); });
   erase_if(charts, [](const Chart &chart) { return chart.series.empty(); });
@@ -84,10 +91,7 @@ struct Range {
 };
 
 /// Where charts and their parts lie, in pixels.
-constexpr double Width = 760, ChartHeight = 300, Left = 64, Right = 24, Top = 48, Bottom = 44;
-
-/// Colours that the colour-blind can tell apart (M. Okabe & K. Ito, 2008).
-constexpr const char *Colours[] = {"#9ad0f0", "#0072b2", "#d55e00", "#009e73"};
+constexpr double Width = 760, ChartHeight = 300, Left = 64, Right = 24, Top = 48, Bottom = 44, LetterWidth = 6.4;
 
 class ChartDrawer {
 public:
@@ -102,12 +106,16 @@ public:
     x = x.getWidened();
     y.include(0);
     y = y.getWidened();
+    // The highest tick is not below the highest point.
+    std::vector<double> ticks = placeTicks(y.low, y.high, 5);
+    if (ticks.size() > 1 && ticks.back() < y.high)
+      y.include(2 * ticks.back() - ticks[ticks.size() - 2]);
   }
 
   void draw() {
     drawAxes();
-    for (auto [index, series] : enumerate(chart.series))
-      drawSeries(series, index);
+    for (const Series &series : chart.series)
+      drawSeries(series);
   }
 
 private:
@@ -148,8 +156,8 @@ private:
     drawText(Width - Right, bottom + 36, "end", xTitle);
   }
 
-  void drawSeries(const Series &series, size_t index) {
-    const char *colour = Colours[index % std::size(Colours)];
+  void drawSeries(const Series &series) {
+    const char *colour = series.colour;
     std::string points;
     raw_string_ostream list(points);
     size_t count = 0;
@@ -165,10 +173,15 @@ private:
         if (std::isfinite(point.x) && std::isfinite(point.y))
           os << format("<circle r=\"2.4\" cx=\"%.1f\" cy=\"%.1f\" fill=\"", getX(point.x), getY(point.y)) << colour
              << "\"/>\n";
-    double place = Width - Right - 170.0 * static_cast<double>(chart.series.size() - index);
-    os << format("<rect x=\"%.1f\" y=\"%.1f\" width=\"14\" height=\"4\" fill=\"", place, top + 14) << colour
+    drawLegend(series.name, colour);
+  }
+
+  /// Names stand beside the title, one after the other.
+  void drawLegend(StringRef name, StringRef colour) {
+    os << format("<rect x=\"%.1f\" y=\"%.1f\" width=\"14\" height=\"4\" fill=\"", legend, top + 14) << colour
        << "\"/>\n";
-    drawText(place + 20, top + 20, "start", series.name);
+    drawText(legend + 20, top + 20, "start", name);
+    legend += 44 + LetterWidth * static_cast<double>(name.size());
   }
 
   raw_ostream &os;
@@ -176,6 +189,7 @@ private:
   double top;
   StringRef xTitle;
   Range x, y;
+  double legend = Left + 96; ///< where the next name goes
 };
 
 } // namespace

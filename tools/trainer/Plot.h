@@ -19,6 +19,7 @@ struct Point {
 struct Series {
   std::string name;
   std::vector<Point> points;
+  const char *colour = "#0072b2";
 };
 
 struct Chart {

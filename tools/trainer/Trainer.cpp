@@ -114,7 +114,7 @@ Error Trainer::resume() {
 }
 
 Error Trainer::begin() {
-  if (std::error_code error = sys::fs::create_directories(settings.folder))
+  if (std::error_code error = sys::fs::create_directories(settings.folder, true, sys::fs::all_all))
     return createStringError(error, settings.folder + ": " + error.message());
   if (settings.resume)
     return resume();
@@ -156,13 +156,29 @@ void Trainer::saveCheckpoint() {
 
 Error Trainer::saveWeights(StringRef file) { return learner.saveWeights(getPath(file)); }
 
+/// Replaces a file by this text, or leaves it as it is.
+static Error writeFile(const std::string &path, StringRef text) {
+  std::string temporary = path + ".tmp";
+  std::error_code error;
+  raw_fd_ostream os(temporary, error);
+  if (!error) {
+    os << text;
+    os.close();
+    error = os.error();
+    os.clear_error(); // which would end the process
+  }
+  if (!error)
+    error = sys::fs::rename(temporary, path);
+  if (!error)
+    return Error::success();
+  sys::fs::remove(temporary);
+  return createStringError(error, path + ": " + error.message());
+}
+
 void Trainer::savePlot() {
   const Signature &signature = learner.getSignature();
   std::string svg = drawCharts(getCharts(history->getEvents()), "epochs of " + signature.network);
-  Error error = writeToOutput(getPath(PlotFile), [&](raw_ostream &os) {
-    os << svg;
-    return Error::success();
-  });
+  Error error = writeFile(getPath(PlotFile), svg);
   if (error)
     warn(std::move(error));
 }

@@ -10,9 +10,11 @@
 
 #include <gtest/gtest.h>
 
+#include <sys/resource.h>
+
 #include <cmath>
-#include <filesystem>
-#include <fstream>
+#include <csignal>
+#include <cstring>
 
 using namespace nnc::test;
 using namespace nnc::trainer;
@@ -335,6 +337,29 @@ TEST_F(TrainerTest, GoesOnWhenTheDiskIsFull) {
   EXPECT_NE(printed.find("warning: " + (folder / "run/checkpoint.safetensors") + ": No space left on device"),
             std::string::npos)
       << printed;
+}
+
+// No file can grow: neither history nor plot ends the process.
+TEST_F(TrainerTest, SurvivesADiskThatTakesNothing) {
+  Line line;
+  Settings settings = makeSettings();
+  trainWell(line, settings);
+  settings.resume = true;
+  settings.epochs = 8;
+  rlimit before;
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  rlimit limit = before;
+  limit.rlim_cur = 100;
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &limit), 0);
+  Line resumed;
+  std::string error = getError(train(resumed, settings));
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
+  std::signal(SIGXFSZ, handler);
+  EXPECT_EQ(error, "the last checkpoint could not be written");
+  EXPECT_NE(printed.find("history.svg: File too large"), std::string::npos) << printed;
+  Line again;
+  EXPECT_EQ(trainWell(again, settings), Outcome::Finished) << "with the disk back";
 }
 
 // The checkpoint is older than the step that failed.
