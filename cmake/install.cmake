@@ -1,4 +1,4 @@
-# What an installation holds: nnc, nnc-opt, nnc-train, the standard library, the runtime and
+# What an installation holds: nnc, nnc-opt, the standard library, the runtime and
 # its headers, and what CMake and pkg-config look for.
 
 include(GNUInstallDirs)
@@ -11,12 +11,7 @@ set(NNC_CMAKE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/nnc)
 set_target_properties(nnc nnc-opt PROPERTIES
   INSTALL_RPATH_USE_LINK_PATH ON
   INSTALL_RPATH "$<TARGET_FILE_DIR:Halide::Halide>")
-# The trainer finds the runtime beside it, wherever the installation is moved.
-file(RELATIVE_PATH NNC_LIB_FROM_BIN /prefix/${CMAKE_INSTALL_BINDIR} /prefix/${CMAKE_INSTALL_LIBDIR})
-set_target_properties(nnc-train PROPERTIES
-  INSTALL_RPATH_USE_LINK_PATH ON
-  INSTALL_RPATH "$ORIGIN/${NNC_LIB_FROM_BIN}")
-install(TARGETS nnc nnc-opt nnc-train RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(TARGETS nnc nnc-opt RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/dsl/std DESTINATION ${CMAKE_INSTALL_DATADIR}/nnc FILES_MATCHING PATTERN "*.nn")
 
 install(TARGETS nnc_runtime nnc_runtime_shared
