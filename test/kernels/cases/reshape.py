@@ -26,6 +26,18 @@ def delay(name, steps, batch, columns):
                 tolerance=0)
 
 
+def pack(name, shape, dim, width):
+    """[panel][other dimensions][lane], what pads the last panel 0."""
+    x = randoms(1, *shape)
+    panels = -(-shape[dim] // width)
+    want = np.zeros((panels, *np.delete(shape, dim), width), np.float32)
+    for number, row in enumerate(np.moveaxis(x, dim, 0)):
+        want[number // width, ..., number % width] = row
+    given, result = tensor(*shape), tensor(*shape, panel=(dim, width))
+    text = function({"x": given}, f"%y = nn.pack %x : ({given}) -> {result}", {"y": result})
+    return Case(name, text, [x], [want], tolerance=0)
+
+
 def embed_gradient(name, rows, table, columns, dims):
     """Some classes lie outside of the table: they count nowhere."""
     ids, dy = classes(1, table + 4, *rows) - 2, randoms(2, *rows, columns)
@@ -47,6 +59,8 @@ CASES = [
     pad("pad_over_time", (4, 2, 5), [0], [8], ["T", "batch"], {"T": 4}),
     delay("delay_rows", 5, 3, 20),
     delay("delay_one_step", 1, 3, 4),
+    pack("pack_rows", (10, 5), 0, 8),
+    pack("pack_columns", (3, 3, 4, 20), 3, 16),
     embed_gradient("embed_words", (7, 5), 11, 40, ["T", "batch"]),
     embed_gradient("embed_narrow", (300,), 5, 3, ["batch"]),
     embed_gradient("embed_wide", (60,), 700, 128, ["batch"]),
