@@ -48,7 +48,7 @@ public:
 
   void run() {
     createFunction();
-    Value gradient = clip(mul(flat(FlatMemory::Gradients), scalars[1]));
+    Value gradient = getGradient();
     Value weights = flat(FlatMemory::Weights);
     bool isDecoupled = getOptimizer() == "adamw";
     if (double decay = getNumber("weight_decay"); decay != 0 && !isDecoupled)
@@ -103,13 +103,20 @@ private:
     return value;
   }
 
-  /// By value: each within a bound. By norm: all scaled so that their norm is
-  /// within it (Pascanu et al. 2013).
-  Value clip(Value gradient) {
+  /// The gradient of the mean loss, clipped by value: each within a bound.
+  Value getMean() {
+    Value gradient = mul(flat(FlatMemory::Gradients), scalars[1]);
     if (double bound = getNumber("clip_value"); bound > 0)
       gradient = make<MaxOp>({make<MinOp>({gradient, number(bound)}), number(-bound)});
+    return gradient;
+  }
+
+  /// The same clipped by norm: all scaled so that their norm is within a bound
+  /// (Pascanu et al. 2013). The norm has a mean of its own, which is not stored.
+  Value getGradient() {
+    Value gradient = getMean();
     if (double bound = getNumber("clip_norm"); bound > 0) {
-      Value squares = createInferred<SumOp>(builder, location, make<SquareOp>(gradient),
+      Value squares = createInferred<SumOp>(builder, location, make<SquareOp>(getMean()),
                                             builder.getNamedAttr("axes", builder.getDenseI64ArrayAttr(0)));
       Value norm = add(make<SqrtOp>(squares), number(1e-6));
       gradient = mul(gradient, make<MinOp>({div(number(bound), norm), number(1)}));
