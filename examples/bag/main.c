@@ -59,7 +59,7 @@ static int loadData(Sorter *sorter, const char *digits) {
 }
 
 static int loadNetwork(Sorter *sorter, const char *weights) {
-  if (!succeeded(bag_create(NULL, &sorter->model), "making the network", ""))
+  if (!succeeded(bag_create(NULL, &sorter->model), "making the network", nnc_model_error(NULL)))
     return 0;
   nnc_status status = nnc_model_load(sorter->model, weights);
   if (!succeeded(status, "loading the weights", nnc_model_error(sorter->model)))

@@ -43,7 +43,7 @@ static int loadData(Reader *reader, const char *digits) {
 
 /** Makes the network with its trained weights, and room to run all pictures at once. */
 static int loadNetwork(Reader *reader, const char *weights) {
-  if (!succeeded(lenet5_create(NULL, &reader->model), "making the network", ""))
+  if (!succeeded(lenet5_create(NULL, &reader->model), "making the network", nnc_model_error(NULL)))
     return 0;
   nnc_status status = nnc_model_load(reader->model, weights);
   if (!succeeded(status, "loading the weights", nnc_model_error(reader->model)))

@@ -42,7 +42,7 @@ int main(int argc, char **argv) {
   nnc_context *context = NULL;
   size_t right = 0;
   float most = 0;
-  int ok = expected && succeeded(mlp_create(NULL, &model), "making the network", "") &&
+  int ok = expected && succeeded(mlp_create(NULL, &model), "making the network", nnc_model_error(NULL)) &&
            succeeded(nnc_model_load(model, weights), weights, "") &&
            succeeded(mlp_context_create(model, 1, &context), "making room to run", "") &&
            readAll(context, &digits, expected, &right, &most);

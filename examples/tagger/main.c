@@ -51,7 +51,7 @@ static int loadData(Watcher *watcher, const char *digits) {
 }
 
 static int loadNetwork(Watcher *watcher, const char *weights) {
-  if (!succeeded(tagger_create(NULL, &watcher->model), "making the network", ""))
+  if (!succeeded(tagger_create(NULL, &watcher->model), "making the network", nnc_model_error(NULL)))
     return 0;
   nnc_status status = nnc_model_load(watcher->model, weights);
   if (!succeeded(status, "loading the weights", nnc_model_error(watcher->model)))

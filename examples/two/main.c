@@ -24,14 +24,16 @@ typedef struct Pair {
 static int loadNetworks(Pair *pair, const char *folder) {
   char path[4096];
   snprintf(path, sizeof path, "%s/lenet5/lenet5.safetensors", folder);
-  if (!succeeded(lenet5_create(NULL, &pair->convolutional), "making lenet5", "") ||
+  if (!succeeded(lenet5_create(NULL, &pair->convolutional), "making lenet5", nnc_model_error(NULL)) ||
       !succeeded(nnc_model_load(pair->convolutional, path), path, "") ||
-      !succeeded(lenet5_context_create(pair->convolutional, 1, &pair->convolutionalContext), "room for lenet5", ""))
+      !succeeded(lenet5_context_create(pair->convolutional, 1, &pair->convolutionalContext), "room for lenet5",
+                 nnc_model_error(pair->convolutional)))
     return 0;
   snprintf(path, sizeof path, "%s/mlp/mlp.safetensors", folder);
-  return succeeded(mlp_create(NULL, &pair->perceptron), "making mlp", "") &&
+  return succeeded(mlp_create(NULL, &pair->perceptron), "making mlp", nnc_model_error(NULL)) &&
          succeeded(nnc_model_load(pair->perceptron, path), path, "") &&
-         succeeded(mlp_context_create(pair->perceptron, 1, &pair->perceptronContext), "room for mlp", "");
+         succeeded(mlp_context_create(pair->perceptron, 1, &pair->perceptronContext), "room for mlp",
+                   nnc_model_error(pair->perceptron));
 }
 
 /** Both networks read one digit. */

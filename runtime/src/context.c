@@ -100,7 +100,8 @@ static nnc_context_layout nnc_lay_out_context(const nnc_network *network, bool t
 
 size_t nnc_context_size(const nnc_network *network, bool trains, int64_t max_batch, const int64_t *max_lengths) {
   char message[NNC_MESSAGE_SIZE];
-  if (nnc_check_network(network) != NNC_OK || nnc_check_sizes(network, max_batch, max_lengths, message) != NNC_OK)
+  if (nnc_check_network(network, message) != NNC_OK ||
+      nnc_check_sizes(network, max_batch, max_lengths, message) != NNC_OK)
     return 0;
   return nnc_lay_out_context(network, trains, max_batch, max_lengths).size;
 }

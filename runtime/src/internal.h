@@ -74,8 +74,8 @@ struct nnc_model {
 nnc_status nnc_model_fail(const nnc_model *model, nnc_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/** Whether this runtime can run the network. */
-nnc_status nnc_check_network(const nnc_network *network);
+/** Whether this runtime can run the network; else `message` says why not. */
+nnc_status nnc_check_network(const nnc_network *network, char *message);
 
 /** The text of a code that generated code returned. */
 const char *nnc_network_error(const nnc_network *network, int32_t code);

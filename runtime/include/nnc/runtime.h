@@ -83,7 +83,8 @@ typedef struct nnc_model_options {
   size_t memory_size;            /**< at least nnc_model_memory_size */
 } nnc_model_options;
 
-/** Makes a model with initialized weights. options may be null. */
+/** Makes a model with initialized weights. options may be null. When it fails,
+ * *out_model is null, and nnc_model_error(NULL) says why. */
 NNC_API nnc_status nnc_model_create(const nnc_network *network, const nnc_model_options *options,
                                     nnc_model **out_model);
 NNC_API void nnc_model_destroy(nnc_model *model);
@@ -92,7 +93,9 @@ NNC_API void nnc_model_destroy(nnc_model *model);
 NNC_API size_t nnc_model_memory_size(const nnc_network *network);
 
 /** What went wrong in the last failed call on this model, naming the weight or
- * the file; "" when none failed. Valid until the next call on it. */
+ * the file; "" when none failed. Valid until the next call on it. Of a null model:
+ * what went wrong in this thread's last nnc_model_create, until its next one; ""
+ * when that made a model. */
 NNC_API const char *nnc_model_error(const nnc_model *model);
 
 /** Which kernels this model runs: NNC_ISA_AVX2 or NNC_ISA_AVX512. */

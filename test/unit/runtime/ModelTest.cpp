@@ -7,6 +7,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <set>
+#include <string>
+#include <thread>
 
 using namespace nnc::test;
 
@@ -52,7 +54,6 @@ TEST(Model, RefusesNullPointers) {
   EXPECT_EQ(nnc_model_create(&getFakeNetwork(), nullptr, nullptr), NNC_INVALID_ARGUMENT);
   EXPECT_EQ(nnc_model_create(nullptr, nullptr, &model), NNC_INVALID_ARGUMENT);
   EXPECT_EQ(nnc_model_memory_size(nullptr), 0u);
-  EXPECT_STREQ(nnc_model_error(nullptr), "");
   EXPECT_EQ(nnc_model_isa(nullptr), NNC_ISA_AUTO);
   nnc_model_destroy(nullptr);
 }
@@ -83,6 +84,77 @@ TEST(Model, SaysWhenNoMemoryIsThatLarge) {
   EXPECT_EQ(create(network), NNC_OUT_OF_MEMORY);
   network.weights_size = INT64_MIN;
   EXPECT_EQ(create(network), NNC_OUT_OF_MEMORY);
+}
+
+//===----------------------------------------------------------------------===//
+// Why there is no model
+//===----------------------------------------------------------------------===//
+
+static std::string whyNot(const nnc_network *network, nnc_model_options options = {}) {
+  nnc_model *model = nullptr;
+  EXPECT_NE(nnc_model_create(network, &options, &model), NNC_OK);
+  EXPECT_EQ(model, nullptr);
+  return nnc_model_error(model);
+}
+
+TEST(CreateError, SaysWhichArgumentIsNull) {
+  EXPECT_EQ(whyNot(nullptr), "network is null");
+  EXPECT_EQ(nnc_model_create(&getFakeNetwork(), nullptr, nullptr), NNC_INVALID_ARGUMENT);
+  EXPECT_STREQ(nnc_model_error(nullptr), "out_model is null");
+}
+
+TEST(CreateError, SaysWhatTheNetworkAsksForAndWhatThereIs) {
+  nnc_network network = getFakeNetwork();
+  network.version = 7;
+  EXPECT_EQ(whyNot(&network),
+            "the network's tables are of version 7, the runtime's of version " + std::to_string(NNC_NETWORK_VERSION));
+  network = getFakeNetwork();
+  network.free_dim_count = 16;
+  EXPECT_EQ(whyNot(&network), "fake has 16 free dimensions, 15 are the most");
+  network = getFakeNetwork();
+  network.weights_size = INT64_MAX;
+  EXPECT_EQ(whyNot(&network), "the weights of fake are more than memory can hold");
+}
+
+TEST(CreateError, SaysWhatIsWrongWithTheMemory) {
+  alignas(64) char memory[128];
+  nnc_model_options options = {};
+  options.memory = memory;
+  options.memory_size = 64;
+  EXPECT_EQ(whyNot(&getFakeNetwork(), options), "the model needs " +
+                                                    std::to_string(nnc_model_memory_size(&getFakeNetwork())) +
+                                                    " bytes, options->memory_size is 64");
+  options.memory = memory + 4;
+  EXPECT_EQ(whyNot(&getFakeNetwork(), options), "options->memory is not aligned to 64 bytes");
+}
+
+TEST(CreateError, SaysWhichWeightsInTheLibraryAreWrong) {
+  nnc_network network = getFakeNetwork();
+  network.embedded = "no file";
+  network.embedded_size = 7;
+  EXPECT_EQ(whyNot(&network).rfind("the weights in fake: ", 0), 0u) << nnc_model_error(nullptr);
+  EXPECT_GT(std::strlen(nnc_model_error(nullptr)), std::strlen("the weights in fake: "));
+}
+
+TEST(CreateError, IsGoneOnceAModelIsMade) {
+  EXPECT_NE(whyNot(nullptr), "");
+  Model model = makeModel();
+  EXPECT_STREQ(nnc_model_error(nullptr), "");
+}
+
+/// Who creates models at the same time as others reads their own message.
+TEST(CreateError, IsTheThreadsOwn) {
+  EXPECT_EQ(whyNot(nullptr), "network is null");
+  std::string before, after;
+  std::thread([&] {
+    before = nnc_model_error(nullptr);
+    nnc_network network = getFakeNetwork();
+    network.free_dim_count = 16;
+    after = whyNot(&network);
+  }).join();
+  EXPECT_EQ(before, "");
+  EXPECT_EQ(after, "fake has 16 free dimensions, 15 are the most");
+  EXPECT_STREQ(nnc_model_error(nullptr), "network is null");
 }
 
 //===----------------------------------------------------------------------===//
@@ -170,6 +242,15 @@ TEST(Isa, EnvironmentMustNameAnIsa) {
   IsaVariable variable("sse9");
   EXPECT_EQ(create(getFakeNetwork()), NNC_INVALID_ARGUMENT);
   EXPECT_EQ(create(getFakeNetwork(), askFor(NNC_ISA_AVX2)), NNC_OK) << "it is asked where AUTO is";
+}
+
+TEST(Isa, ErrorsSayWhoAskedForIt) {
+  nnc_network network = getFakeNetwork();
+  network.isa_mask = 1 << NNC_ISA_AVX2;
+  EXPECT_EQ(whyNot(&network, askFor(NNC_ISA_AVX512)), "fake has no kernels for AVX-512");
+  EXPECT_EQ(whyNot(&network, askFor(static_cast<nnc_isa>(3))), "options->isa is 3, which is no nnc_isa");
+  IsaVariable variable("sse9");
+  EXPECT_EQ(whyNot(&network), "NNC_ISA is 'sse9' in the environment: it must be avx2 or avx512");
 }
 
 TEST(Isa, EnvironmentMayBeEmpty) {
