@@ -24,11 +24,11 @@ import traceback
 
 import numpy as np
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "conformance"))
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "conformance"))
 
 import reference
 from case import hash_name, uniform
-from cases import CASES, Case, Port
+from kernels import CASES, Case, Port
 from library import ISAS, UNSUPPORTED, Context, Failure, Model, Network, Runtime
 
 PASSES = ("-nn-infer-shapes", "-nn-form-groups", "-nn-outline-kernels", "-nn-plan-buffers")

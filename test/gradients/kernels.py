@@ -21,24 +21,20 @@ class Port:
     shape: tuple[Extent, ...]
     panel: tuple[int, int] | None = None  # dimension and width
 
-    def type(self, lengths: dict[str, str] | None = None) -> str:
+    def type(self) -> str:
         dims = [extent for extent in self.shape if isinstance(extent, str)]
         sizes = "x".join("?" if isinstance(extent, str) else str(extent) for extent in self.shape)
         encoding = ""
         if dims:
-            encoding = f", #nn.dims<{', '.join(json_string(dim) for dim in dims)}>"
+            encoding = ", #nn.dims<" + ", ".join(f'"{dim}"' for dim in dims) + ">"
         if self.panel:
             encoding = f", #nn.panel<dim = {self.panel[0]}, width = {self.panel[1]}>"
         return f"tensor<{sizes}xf32{encoding}>"
 
 
-def json_string(text: str) -> str:
-    return f'"{text}"'
-
-
 @dataclass(frozen=True)
 class Output:
-    """An output's op, and what it means: expected(numbers, extents) gets the float64 arguments by name."""
+    """An output's op, and what it means: expected(arguments, shape) gets float64 values by name."""
 
     port: Port
     op: str
@@ -50,14 +46,16 @@ class Output:
 @dataclass(frozen=True)
 class Case:
     name: str
-    arguments: dict[str, Port]  # those with lengths first
+    arguments: dict[str, Port]
     outputs: dict[str, Output]
     calls: tuple[dict[str, int], ...]  # the lengths of each call, the batch among them
     lengths: tuple[str, ...] = ()  # names of the free dimensions, without the batch
     evaluate: dict[str, Callable] = field(default_factory=dict)  # the value of a dimension that depends on others
 
     def module(self) -> str:
-        arguments = ", ".join(f'%{name}: {port.type()} {{nn.name = "{name}"}}' for name, port in self.arguments.items())
+        taken = [f'%{name}: {port.type()} {{nn.name = "{name}"}}' for name, port in self.arguments.items()]
+        taken += [f'%{name}: tensor<?xi32, #nn.dims<"batch">> {{nn.lengths = "{name}"}}' for name in self.lengths]
+        arguments = ", ".join(taken)
         results = ", ".join(f'{output.port.type()} {{nn.name = "{name}"}}' for name, output in self.outputs.items())
         lines = [f"module @{self.name} {{", f"  func.func @infer({arguments}) -> ({results}) {{"]
         for name, output in self.outputs.items():
@@ -156,7 +154,6 @@ dense("dense_thousand", 1000, 37, ("batch",), ({"batch": 1}, {"batch": 13}))
 dense("dense_padded", 20, 50, ("batch",), ROWS, width=64)
 dense("dense_time", 48, 33, ("T", "batch"), ({"T": 1, "batch": 1}, {"T": 7, "batch": 11}, {"T": 300, "batch": 2}))
 dense("dense_fixed", 40, 24, ("batch", 6), ({"batch": 1}, {"batch": 9}))
-dense("dense_nothing", 40, 24, ("T", "batch"), ({"T": 0, "batch": 3},))
 
 conv("conv_3x3", (8, 9), 16, 32, (3, 3), padding=(1, 1, 1, 1), batches=(1, 5))
 conv("conv_3x3_odd", (7, 11), 5, 19, (3, 3), padding=(1, 1, 1, 1))
