@@ -183,8 +183,7 @@ Func InputGradientBuilder::accumulate(const Phases &phases, int64_t lanes, int64
   Func sum = builder.accumulate("conv", role, shape, r, zero, [&](Expr self, const Indices &indices) {
     Indices place(indices);
     for (auto [i, slide] : llvm::enumerate(slides))
-      place[slide.dim] =
-          indices[slide.dim] + toInt(phases[i]->base - slide.low) - tap(r, i) * toInt(phases[i]->back);
+      place[slide.dim] = indices[slide.dim] + toInt(phases[i]->base - slide.low) - tap(r, i) * toInt(phases[i]->back);
     Expr in = indices.back();
     if (panel)
       place.back() = (r[window.rank() + 1] + toInt(first)) * toInt(panel.getWidth()) + r[0];
@@ -310,14 +309,14 @@ static void buildKernelGradient(AlgorithmBuilder &builder, ConvKernelGradientOp 
   };
   auto panel = dyn_cast_or_null<PanelAttr>(type.getEncoding());
   if (!panel) {
-    Func sum = builder.accumulate(
-        "conv", targets::Role::OuterProduct, getExtents(type), r, zero, [&](Expr self, const Indices &indices) {
-          Expr in = indices[rank], out = indices[rank + 1];
-          Indices dy(pixel);
-          dy.push_back(out);
-          Expr channel = op.getGroups() == 1 ? in : out / outputs * inputs + in;
-          return self + builder.at(op.getDy(), dy) * getImage(indices.data(), channel);
-        });
+    Func sum = builder.accumulate("conv", targets::Role::OuterProduct, getExtents(type), r, zero,
+                                  [&](Expr self, const Indices &indices) {
+                                    Expr in = indices[rank], out = indices[rank + 1];
+                                    Indices dy(pixel);
+                                    dy.push_back(out);
+                                    Expr channel = op.getGroups() == 1 ? in : out / outputs * inputs + in;
+                                    return self + builder.at(op.getDy(), dy) * getImage(indices.data(), channel);
+                                  });
     builder.bind(op.getResult(), sum);
     return;
   }
@@ -329,14 +328,13 @@ static void buildKernelGradient(AlgorithmBuilder &builder, ConvKernelGradientOp 
     shape.push_back(extent);
   shape.push_back(width);
   Func dy = packColumns(builder, op.getDy(), packed);
-  Func sum = builder.accumulate("conv", targets::Role::OuterProduct, shape, r, zero,
-                                [&](Expr self, const Indices &indices) {
-                                  Indices place{indices.front()};
-                                  place.insert(place.end(), pixel.begin(), pixel.end());
-                                  place.push_back(indices.back());
-                                  return self + AlgorithmBuilder::call(dy, place) *
-                                                    getImage(indices.data() + 1, indices[rank + 1]);
-                                });
+  Func sum =
+      builder.accumulate("conv", targets::Role::OuterProduct, shape, r, zero, [&](Expr self, const Indices &indices) {
+        Indices place{indices.front()};
+        place.insert(place.end(), pixel.begin(), pixel.end());
+        place.push_back(indices.back());
+        return self + AlgorithmBuilder::call(dy, place) * getImage(indices.data() + 1, indices[rank + 1]);
+      });
   builder.bind(op.getResult(), sum);
 }
 

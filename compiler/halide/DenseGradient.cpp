@@ -21,13 +21,13 @@ static int32_t toInt(int64_t value) { return static_cast<int32_t>(value); }
 /// A weight that lies as [n][k]: acc(k, rows…) += w(k, n) dy(n, rows…).
 static void buildFromRowMajor(AlgorithmBuilder &builder, DenseInputGradientOp op) {
   RDom n = builder.domain("n", {Expr(toInt(op.getReductionSize()))});
-  Func sum = builder.accumulate(
-      "dense", targets::Role::Contraction, getExtents(nn::getType(op.getResult())), n, zero,
-      [&](Expr self, const Indices &indices) {
-        Indices dy(indices);
-        dy.back() = n.x;
-        return self + builder.at(op.getWeight(), {n.x, indices.back()}) * builder.at(op.getDy(), dy);
-      });
+  Func sum =
+      builder.accumulate("dense", targets::Role::Contraction, getExtents(nn::getType(op.getResult())), n, zero,
+                         [&](Expr self, const Indices &indices) {
+                           Indices dy(indices);
+                           dy.back() = n.x;
+                           return self + builder.at(op.getWeight(), {n.x, indices.back()}) * builder.at(op.getDy(), dy);
+                         });
   builder.bind(op.getResult(), sum);
 }
 
@@ -42,8 +42,8 @@ static void buildFromPanels(AlgorithmBuilder &builder, DenseInputGradientOp op, 
         "dense", targets::Role::InnerProduct, extents, r, zero, [&](Expr self, const Indices &indices) {
           Indices dy(indices);
           dy.back() = (r[1] + toInt(first)) * toInt(width) + r[0];
-          Expr weight = AlgorithmBuilder::call(builder.func(op.getWeight()),
-                                               {r[1] + toInt(first), indices.back(), r[0]});
+          Expr weight =
+              AlgorithmBuilder::call(builder.func(op.getWeight()), {r[1] + toInt(first), indices.back(), r[0]});
           return self + weight * builder.at(op.getDy(), dy);
         });
   };
@@ -97,13 +97,13 @@ static void buildWeightGradient(AlgorithmBuilder &builder, DenseWeightGradientOp
   packed.push_back(width);
   shape.append({Extent(type.getDimSize(1)), Extent(width)});
   Func dy = packColumns(builder, op.getDy(), packed);
-  Func sum = builder.accumulate("dense", targets::Role::OuterProduct, shape, r, zero,
-                                [&](Expr self, const Indices &indices) {
-                                  Indices place{indices[0]};
-                                  place.insert(place.end(), row.begin(), row.end());
-                                  place.push_back(indices[2]);
-                                  return self + at(op.getX(), indices[1]) * AlgorithmBuilder::call(dy, place);
-                                });
+  Func sum =
+      builder.accumulate("dense", targets::Role::OuterProduct, shape, r, zero, [&](Expr self, const Indices &indices) {
+        Indices place{indices[0]};
+        place.insert(place.end(), row.begin(), row.end());
+        place.push_back(indices[2]);
+        return self + at(op.getX(), indices[1]) * AlgorithmBuilder::call(dy, place);
+      });
   builder.bind(op.getResult(), sum);
 }
 

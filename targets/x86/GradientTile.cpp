@@ -40,8 +40,8 @@ InnerTile chooseInnerTile(int64_t columns, int64_t points, const Isa &isa) {
   for (int c = 1; c <= std::min<int64_t>(columns, 8); ++c)
     for (int p = 1; p <= std::min<int64_t>(points, most / c); ++p) {
       double sums = c * p;
-      double value = useful(columns, c) * useful(points, p) * std::min(1.0, sums / 8) *
-                     std::min(1.0, sums / (c + p)) * (1 - 0.2 / sums);
+      double value = useful(columns, c) * useful(points, p) * std::min(1.0, sums / 8) * std::min(1.0, sums / (c + p)) *
+                     (1 - 0.2 / sums);
       if (c % 4 != 0 && c != columns) // what is stored is no vector
         value *= 0.95;
       if (value > highest * 1.0001) {

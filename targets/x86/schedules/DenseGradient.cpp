@@ -32,7 +32,10 @@ static constexpr int64_t rowsInBlock = 128;
 
 static void scheduleInputGradient(Group &group, const Isa &isa, int64_t minRows) {
   const std::vector<Loop> &loops = group.out.loops;
-  InnerTile tile = chooseInnerTile(loops[0].extent, loops[1].extent ? loops[1].extent : loops.size() == 2 ? minRows : 1,
+  InnerTile tile = chooseInnerTile(loops[0].extent,
+                                   loops[1].extent     ? loops[1].extent
+                                   : loops.size() == 2 ? minRows
+                                                       : 1,
                                    isa);
   int64_t reduction = 1;
   for (const ReductionLoop &loop : group.stages.front().reductions)
@@ -66,8 +69,8 @@ void scheduleDenseGradient(Group &group, const Isa &isa, int64_t minRows) {
                            [](const Stage &stage) { return stage.role == Role::OuterProduct; });
   if (sums != group.stages.end()) {
     RowBlocks blocks(sums->reductions.size());
-    blocks.front() = sums->reductions.front().extent ? std::min(sums->reductions.front().extent, rowsInBlock)
-                                                     : rowsInBlock;
+    blocks.front() =
+        sums->reductions.front().extent ? std::min(sums->reductions.front().extent, rowsInBlock) : rowsInBlock;
     if (sums->reductions.front().extent && blocks.size() == 1)
       blocks.front() = 0;
     if (scheduleOuterProducts(group, blocks, isa))
