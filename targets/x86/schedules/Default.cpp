@@ -2,8 +2,8 @@
 //
 // Every stage is computed for one row of the result, or for one element where a
 // row's length is not known or great, on the stack. The innermost loop of the
-// result and of every stage is vectorized where it is at least a vector long. Rows
-// are parallel.
+// result and of every stage is vectorized where it is at least a vector long. The
+// outermost loop is parallel.
 //
 //===----------------------------------------------------------------------===//
 
@@ -37,8 +37,9 @@ void scheduleDefault(Group &group, const Isa &isa) {
     group.out.func.vectorize(loops[0].var, isa.vector, TailStrategy::GuardWithIf);
   // What lies on the stack has a fixed size: a row, or an element.
   bool inRows = loops.size() > 1 && loops[0].extent > 0 && loops[0].extent * 4 <= maxStackBytes;
+  // The outermost loop alone: of fused ones Halide does not see what a stage spans.
   if (loops.size() > 1)
-    parallelizeOuter(group.out, loops.size() > 2 ? 2 : 1);
+    group.out.func.parallel(loops.back().var);
   for (Stage &stage : group.stages) {
     // What spans a length that is not known is computed where it is read.
     if (stage.role == Role::Padded && (hasFreeWindow(stage) || !isOfResult(stage, group.out)))
