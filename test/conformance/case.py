@@ -116,9 +116,14 @@ class Case:
     tolerance: float = 1e-5  # times the largest expected magnitude
 
     @property
+    def arguments(self) -> dict[str, Tensor]:
+        """What a call is given."""
+        return self.inputs
+
+    @property
     def program(self) -> str:
         """The network as a .nn program, without its layers: cases of a family share those."""
-        ports = [_port(name, tensor) for name, tensor in self.inputs.items()]
+        ports = [port_text(name, tensor) for name, tensor in self.inputs.items()]
         lines = [f"input {', '.join(ports)}", f"output {', '.join(self.outputs)}"]
         lines += [line for line in self.body.strip().splitlines()]
         return f"network {self.name} {{\n" + "".join(f"  {line}\n" for line in lines) + "}\n"
@@ -126,7 +131,7 @@ class Case:
     def input_values(self, call: Call) -> dict[str, np.ndarray]:
         """Each input of a call, batch in front."""
         filled = {}
-        for name, tensor in self.inputs.items():
+        for name, tensor in self.arguments.items():
             shape = (call.batch,) + tuple(call.lengths.get(extent, extent) for extent in tensor.shape)
             filled[name] = tensor.fill(f"{self.name}/{call.name}/{name}", shape)
         return filled
@@ -136,30 +141,30 @@ class Case:
 
     def free_dimensions(self) -> list[str]:
         """Names of the free dimensions in the order in which the inputs bring them up."""
-        names = [extent for tensor in self.inputs.values() for extent in tensor.shape if isinstance(extent, str)]
+        names = [extent for tensor in self.arguments.values() for extent in tensor.shape if isinstance(extent, str)]
         return list(dict.fromkeys(names))
 
 
-def _port(name: str, tensor: Tensor) -> str:
+def port_text(name: str, tensor: Tensor) -> str:
     shape = f"[{', '.join(map(str, tensor.shape))}]" if tensor.shape else ""
     return f"{name}{shape}" + (f" : class[{tensor.classes}]" if tensor.classes else "")
 
 
 def program_of(cases: list[Case]) -> str:
     """A whole .nn file with these cases; each declaration of layers once."""
-    layers = dict.fromkeys(case.layers for case in cases if case.layers)
+    layers = dict.fromkeys(case.layers for case in cases if getattr(case, "layers", ""))
     return "\n".join([*layers, *(case.program for case in cases)])
 
 
 class Family:
     """Collects the cases of one file."""
 
-    def __init__(self, name: str):
-        self.name = name
+    def __init__(self, name: str, kind: type = Case):
+        self.name, self.kind = name, kind
         self.cases: list[Case] = []
 
     def add(self, name: str, body: str, inputs: dict, reference: Callable, weights: dict | None = None, **more) -> None:
         """Adds a case; inputs and weights may be given as bare shapes."""
         inputs = {key: value if isinstance(value, Tensor) else Tensor(tuple(value)) for key, value in inputs.items()}
         weights = {key: value if isinstance(value, Tensor) else weight(*value) for key, value in (weights or {}).items()}
-        self.cases.append(Case(self.name, name, body, inputs, reference, weights, **more))
+        self.cases.append(self.kind(self.name, name, body, inputs, reference, weights, **more))

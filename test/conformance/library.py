@@ -92,11 +92,15 @@ class Model:
         count = ctypes.c_int64(values.size)
         status = self.runtime.c.nnc_weight_write(self.handle, name.encode(), ctypes.c_void_p(values.ctypes.data), count)
         self.runtime.check(status, f"nnc_weight_write {name}", self.runtime.c.nnc_model_error(self.handle))
-        back = np.empty_like(values)
-        status = self.runtime.c.nnc_weight_read(self.handle, name.encode(), ctypes.c_void_p(back.ctypes.data), count)
-        self.runtime.check(status, f"nnc_weight_read {name}", self.runtime.c.nnc_model_error(self.handle))
-        if back.tobytes() != values.tobytes():
+        if self.read(name, values.shape).tobytes() != values.tobytes():
             raise Failure(0, f"weight {name} is read back other than it was written")
+
+    def read(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
+        values = np.empty(shape, np.float32)
+        status = self.runtime.c.nnc_weight_read(self.handle, name.encode(), ctypes.c_void_p(values.ctypes.data),
+                                                ctypes.c_int64(values.size))
+        self.runtime.check(status, f"nnc_weight_read {name}", self.runtime.c.nnc_model_error(self.handle))
+        return values
 
     def close(self) -> None:
         self.runtime.c.nnc_model_destroy(self.handle)
@@ -105,29 +109,71 @@ class Model:
 class Context:
     """Room to run a model."""
 
+    create = "nnc_context_create"
+
     def __init__(self, model: Model, max_batch: int, max_lengths: list[int]):
         self.model, self.runtime, self.handle = model, model.runtime, ctypes.c_void_p()
-        status = self.runtime.c.nnc_context_create(model.handle, None, ctypes.c_int64(max_batch),
-                                                   _int64_array(max_lengths), ctypes.byref(self.handle))
-        self.runtime.check(status, "nnc_context_create", self.runtime.c.nnc_model_error(model.handle))
+        status = getattr(self.runtime.c, self.create)(model.handle, None, ctypes.c_int64(max_batch),
+                                                      _int64_array(max_lengths), ctypes.byref(self.handle))
+        self.runtime.check(status, self.create, self.runtime.c.nnc_model_error(model.handle))
 
     def run(self, function: int, batch: int, lengths: list[int], ragged: list[np.ndarray | None],
             arguments: list[np.ndarray]) -> None:
         """nnc_run on C-contiguous arrays; outputs are written in place."""
-        pointers = (ctypes.c_void_p * len(arguments))(*[array.ctypes.data for array in arguments])
-        tables = None
-        if any(table is not None for table in ragged):
-            tables = (ctypes.c_void_p * len(ragged))(*[None if table is None else table.ctypes.data
-                                                       for table in ragged])
-        status = self.runtime.c.nnc_run(self.handle, ctypes.c_int32(function), ctypes.c_int64(batch),
-                                        _int64_array(lengths), tables, pointers)
-        self.runtime.check(status, "nnc_run", self.runtime.c.nnc_context_error(self.handle))
+        status = self.runtime.c.nnc_run(self.handle, ctypes.c_int32(function),
+                                        *_call_arguments(batch, lengths, ragged, arguments))
+        self.check(status, "nnc_run")
+
+    def check(self, status: int, what: str) -> None:
+        self.runtime.check(status, what, self.runtime.c.nnc_context_error(self.handle))
 
     def reset(self) -> None:
         self.runtime.check(self.runtime.c.nnc_context_reset(self.handle), "nnc_context_reset")
 
     def close(self) -> None:
         self.runtime.c.nnc_context_destroy(self.handle)
+
+
+class TrainingContext(Context):
+    """Room to train a model by its first train block."""
+
+    create = "nnc_training_create"
+
+    def gradients(self, batch: int, lengths: list[int], ragged: list[np.ndarray | None], arguments: list[np.ndarray],
+                  accumulate: bool = False) -> None:
+        """nnc_train_gradients; the last argument is the loss, a float."""
+        status = self.runtime.c.nnc_train_gradients(self.handle, ctypes.c_int32(0), ctypes.c_int32(accumulate),
+                                                    *_call_arguments(batch, lengths, ragged, arguments))
+        self.check(status, "nnc_train_gradients")
+
+    def step(self, batch: int, lengths: list[int], ragged: list[np.ndarray | None],
+             arguments: list[np.ndarray]) -> None:
+        status = self.runtime.c.nnc_train_step(self.handle, ctypes.c_int32(0),
+                                               *_call_arguments(batch, lengths, ragged, arguments))
+        self.check(status, "nnc_train_step")
+
+    def update(self) -> None:
+        self.check(self.runtime.c.nnc_train_update(self.handle, ctypes.c_int32(0)), "nnc_train_update")
+
+    def set_epoch(self, epoch: int) -> None:
+        self.check(self.runtime.c.nnc_training_set_epoch(self.handle, ctypes.c_int64(epoch)), "nnc_training_set_epoch")
+
+    def gradient(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
+        """The gradient of a weight, as the train block reduces it."""
+        values = np.full(shape, np.nan, np.float32)
+        status = self.runtime.c.nnc_gradient_read(self.handle, ctypes.c_int32(0), name.encode(),
+                                                  ctypes.c_void_p(values.ctypes.data), ctypes.c_int64(values.size))
+        self.check(status, f"nnc_gradient_read {name}")
+        return values
+
+
+def _call_arguments(batch: int, lengths: list[int], ragged: list[np.ndarray | None], arguments: list[np.ndarray]):
+    """batch, lengths, ragged lengths and arguments as the C functions take them."""
+    pointers = (ctypes.c_void_p * len(arguments))(*[array.ctypes.data for array in arguments])
+    tables = None
+    if any(table is not None for table in ragged):
+        tables = (ctypes.c_void_p * len(ragged))(*[None if table is None else table.ctypes.data for table in ragged])
+    return ctypes.c_int64(batch), _int64_array(lengths), tables, pointers
 
 
 def _int64_array(values: list[int]):

@@ -38,7 +38,7 @@ def cut(case: Case, call: Call, values: dict[str, np.ndarray], example: int) -> 
     alone = {}
     for name, value in values.items():
         region = [slice(example, example + 1)]
-        for extent in case.inputs[name].shape:
+        for extent in case.arguments[name].shape:
             own = call.ragged.get(extent, {})
             region.append(slice(0, own[example]) if own else slice(None))
         alone[name] = value[tuple(region)]

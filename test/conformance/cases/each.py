@@ -224,12 +224,12 @@ def lstm_weights(layer: str, inputs: int, hidden: int) -> dict:
 def lstm(t, x, w, layer: str):
     """PyTorch's own LSTM with these weights: all h, and the last h and c. PyTorch's order of gates is i, f, g, o."""
     hidden = w[f"{layer}.bi"].shape[0]
-    module = t.nn.LSTM(x.shape[-1], hidden, batch_first=True).double()
-    module.weight_ih_l0.copy_(t.cat([w[f"{layer}.W{gate}"] for gate in "ifgo"]))
-    module.weight_hh_l0.copy_(t.cat([w[f"{layer}.R{gate}"] for gate in "ifgo"]))
-    module.bias_ih_l0.copy_(t.cat([w[f"{layer}.b{gate}"] for gate in "ifgo"]))
-    module.bias_hh_l0.zero_()
-    hs, (h, c) = module(x)
+    module = t.nn.LSTM(x.shape[-1], hidden, batch_first=True).to(x.dtype)
+    weights = {"weight_ih_l0": t.cat([w[f"{layer}.W{gate}"] for gate in "ifgo"]),
+               "weight_hh_l0": t.cat([w[f"{layer}.R{gate}"] for gate in "ifgo"]),
+               "bias_ih_l0": t.cat([w[f"{layer}.b{gate}"] for gate in "ifgo"]),
+               "bias_hh_l0": x.new_zeros(4 * hidden)}
+    hs, (h, c) = t.func.functional_call(module, weights, (x,))
     return hs, h[0], c[0]
 
 

@@ -77,9 +77,9 @@ FAMILY.add("embed_rows", "y = ids |> embed(16)", {"ids": Tensor((6,), classes=50
 FAMILY.add("embed_time", "y = ids |> embed(33)", {"ids": Tensor(("T",), classes=1000)},
            lambda t, x, w: w["embed1.table"][x["ids"]], {"embed1.table": weight(1000, 33)}, calls=SEQUENCES + (EMPTY,))
 FAMILY.add("one_hot", "y = one_hot(ids)", {"ids": Tensor((4,), classes=11)},
-           lambda t, x, w: t.nn.functional.one_hot(x["ids"], 11).double())
+           lambda t, x, w: t.nn.functional.one_hot(x["ids"], 11) * 1.0)
 FAMILY.add("one_hot_time", "y = one_hot(ids)", {"ids": Tensor(("T",), classes=7)},
-           lambda t, x, w: t.nn.functional.one_hot(x["ids"], 7).double(), calls=SEQUENCES)
+           lambda t, x, w: t.nn.functional.one_hot(x["ids"], 7) * 1.0, calls=SEQUENCES)
 FAMILY.add("one_hot_dense", "y = ids |> one_hot |> dense(5)", {"ids": Tensor((), classes=8)},
            lambda t, x, w: w["dense1.kernel"].T[x["ids"]] + w["dense1.bias"],
            {"dense1.kernel": (5, 8), "dense1.bias": (5,)})

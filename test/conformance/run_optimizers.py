@@ -1,0 +1,82 @@
+#!/usr/bin/env python3
+"""Train a small network for some steps with every optimizer and compare its weights with those of PyTorch's.
+
+    run_optimizers.py [-k TEXT]
+
+The weights after the last step must be within 1e-5 of float64's, relative to their norm, and so must each step's loss.
+With two threads the bits are the same. Prints one line an optimizer and, last, "N passed, N failed".
+"""
+
+from __future__ import annotations
+
+import pathlib
+import sys
+
+import numpy as np
+
+import gradients
+from harness import Mismatch, argument_parser, on_each_isa, run_families
+from library import Model, Network, Runtime, TrainingContext
+from optimizers import BATCH, OPTIMIZERS, STEPS, STEPS_OF_EPOCH, WEIGHTS, Optimizer
+
+
+def train(case: Optimizer, network: Network, isa: str) -> dict[str, np.ndarray]:
+    """The weights after all steps, and under "loss" the loss of each step."""
+    model = Model(network, isa)
+    for name, values in case.weight_values().items():
+        model.write(name, values)
+    context = TrainingContext(model, BATCH, [])
+    losses = np.full(STEPS, np.nan, np.float32)
+    for step in range(STEPS):
+        values = case.step_values(step)
+        context.set_epoch(step // STEPS_OF_EPOCH)
+        if case.calls == 1:
+            context.step(BATCH, [], [], [values["x"], values["label"], losses[step:step + 1]])
+        else:
+            losses[step] = in_parts(case, context, values)
+    results = {name: model.read(name, tensor.shape) for name, tensor in WEIGHTS.items()}
+    context.close()
+    model.close()
+    return {"loss": losses, **results}
+
+
+def in_parts(case: Optimizer, context: TrainingContext, values: dict[str, np.ndarray]) -> float:
+    """A step whose batch comes in parts of different sizes; gives its loss."""
+    total, begin = 0.0, 0
+    for part in range(case.calls):
+        end = BATCH if part == case.calls - 1 else begin + 1 + part
+        loss = np.full(1, np.nan, np.float32)
+        given = [np.ascontiguousarray(values[name][begin:end]) for name in ("x", "label")]
+        context.gradients(end - begin, [], [], [*given, loss], accumulate=part > 0)
+        total += float(loss[0]) * (1 if case.reduce_sum else (end - begin) / BATCH)
+        begin = end
+    context.update()
+    return total
+
+
+def run_isa(case: Optimizer, runtime: Runtime, network: Network, wanted: dict[str, gradients.Expected],
+            isa: str) -> str:
+    runtime.set_threads(1)
+    got = train(case, network, isa)
+    worst = 0.0
+    for name, values in got.items():
+        distance = wanted[f"{case.name}/{name}"].distance(f"{case.name}/{name}", values)
+        if not distance <= gradients.BAR:
+            raise Mismatch(f"{name} is {distance:.1e} off after {STEPS} steps")
+        worst = max(worst, distance)
+    runtime.set_threads(2)
+    for name, values in train(case, network, isa).items():
+        if values.tobytes() != got[name].tobytes():
+            raise Mismatch(f"other bits of {name} with two threads")
+    return f"{worst:.0e}"
+
+
+def run_case(case: Optimizer, runtime_path: pathlib.Path, folder: pathlib.Path, isas: list[str]) -> str:
+    wanted = gradients.load("optimizers")
+    runtime = Runtime(runtime_path)
+    network = Network(runtime, folder / f"lib{case.name}.so", case.name)
+    return on_each_isa(isas, lambda isa: run_isa(case, runtime, network, wanted, isa))
+
+
+if __name__ == "__main__":
+    sys.exit(run_families(argument_parser(__doc__).parse_args(), {"optimizers": list(OPTIMIZERS)}, run_case))
