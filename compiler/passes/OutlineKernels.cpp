@@ -73,6 +73,7 @@ public:
     };
     llvm::for_each(group.getBody().getArgumentTypes(), number);
     llvm::for_each(group.getResultTypes(), number);
+    group.getBody().walk([&](Operation *op) { llvm::for_each(op->getResultTypes(), number); });
   }
 
   /// What the caller passes for d0, d1, ….

@@ -54,6 +54,8 @@ SmallVector<StringAttr> KernelOp::getExtents() {
   };
   llvm::for_each(getBody().getArgumentTypes(), add);
   llvm::for_each(getYield().getOutputs().getTypes(), add);
+  // A sum of what is the same everywhere has an extent that no argument has.
+  getBody().walk([&](Operation *op) { llvm::for_each(op->getResultTypes(), add); });
   return names;
 }
 

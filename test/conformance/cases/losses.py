@@ -96,9 +96,9 @@ for loss, output, target, function in (
     matrix = Tensor((4, *target.shape), target.scale, target.shift)
     FAMILY.add(f"{loss}_{output}_matrix", f"y = x |> dense(6) |> {layer}", {"x": (4, 5)},
                lambda t, x, w, f=function, m=meaning: f(t, m(t, dense(x["x"], w)), x["target"]).mean((1, 2)),
-               dense_weights(5, 6), labels={"target": matrix}, loss=f"{loss}(y, target)")
+               dense_weights(5, 6), labels={"target": matrix}, loss=f"mean({loss}(y, target))")
     steps = Tensor(("T", *target.shape), target.scale, target.shift)
-    for kind, text in (("steps", f"mean(t in T, {loss}(y[t], target[t]))"), ("sequence", f"{loss}(y, target)")):
+    for kind, text in (("steps", f"mean(t in T, {loss}(y[t], target[t]))"), ("sequence", f"mean({loss}(y, target))")):
         FAMILY.add(f"{loss}_{output}_{kind}", f"y = x |> dense(6) |> {layer}", {"x": ("T", 5)},
                    lambda t, x, w, f=function, m=meaning: f(t, m(t, dense(x["x"], w)), x["target"]).mean((1, 2)),
                    dense_weights(5, 6), labels={"target": steps}, loss=text, calls=SEQUENCES)
@@ -106,9 +106,9 @@ FAMILY.add("binary_cross_entropy_far", "y = x |> dense(6) |> sigmoid", {"x": (9,
            lambda t, x, w: t.nn.functional.binary_cross_entropy_with_logits(
                dense(x["x"], w), x["target"], reduction="none").mean(1),
            dense_weights(9, 6, scale=40), labels={"target": PROBABILITY}, loss="binary_cross_entropy(y, target)")
-FAMILY.add("binary_cross_entropy_one", "weight v[9]\ny = sigmoid(dot(v, x))", {"x": (9,)},
-           lambda t, x, w: binary_cross_entropy(t, t.sigmoid(x["x"] @ w["v"]), x["target"]), {"v": weight(9)},
-           labels={"target": Tensor((), scale=0.5, shift=0.5)}, loss="binary_cross_entropy(y, target)")
+FAMILY.add("binary_cross_entropy_one", "weight V[1, 9]\ny = sigmoid(V * x)", {"x": (9,)},
+           lambda t, x, w: binary_cross_entropy(t, t.sigmoid(x["x"] @ w["V"].T), x["target"])[:, 0], {"V": weight(1, 9)},
+           labels={"target": Tensor((1,), scale=0.5, shift=0.5)}, loss="binary_cross_entropy(y, target)")
 
 # Several losses, and losses written out.
 FAMILY.add("several_losses", "h = x |> dense(8) |> tanh\ny = h |> dense(6) |> softmax\nz = h |> dense(3)", {"x": (9,)},
