@@ -17,7 +17,7 @@ from case import Tensor, weight
 STEPS, STEPS_OF_EPOCH, BATCH = 5, 2, 6
 INPUTS = {"x": Tensor((7,)), "label": Tensor((), classes=4)}
 WEIGHTS = {"dense1.kernel": weight(9, 7), "dense1.bias": weight(9), "dense2.kernel": weight(4, 9),
-           "dense2.bias": weight(4), "free": weight(3)}  # `free` has no influence
+           "dense2.bias": weight(4), "free": weight(3)}  # the loss does not read `free`
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class Optimizer:
     @property
     def program(self) -> str:
         lines = "".join(f"  {line}\n" for line in ("loss = cross_entropy(y, label)", *self.settings))
-        return (f"network {self.name} {{\n  input x[7]\n  output y[4]\n  weight free[3]\n"
-                f"  unused = sum(free)\n  y = x |> dense(9) |> tanh |> dense(4) |> softmax\n}}\n"
+        return (f"network {self.name} {{\n  input x[7]\n  output y[4], z[3]\n  weight free[3]\n"
+                f"  z = x[0:3] .* free\n  y = x |> dense(9) |> tanh |> dense(4) |> softmax\n}}\n"
                 f"train {self.name}(label : class[4]) {{\n{lines}}}\n")
 
     def weight_values(self) -> dict[str, np.ndarray]:

@@ -6,6 +6,7 @@ all values so far, so that paths part and meet again and most weights have sever
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -291,11 +292,16 @@ class Builder:
 # --- Losses ------------------------------------------------------------------------------------------------------
 
 
+def leaves_of(builder: Builder) -> list[Value]:
+    """Values that nothing reads."""
+    words = re.findall(r"\w+", "\n".join(builder.outer.lines))
+    return [value for value in builder.outer.values if words.count(value.key) == 1 and value.key not in builder.inputs]
+
+
 def losses_of(builder: Builder) -> tuple[str, dict[str, Tensor], Callable]:
-    """One to three losses of late values: their text, their labels, and their sum for each example."""
+    """A loss of every leaf: their text, their labels, and their sum for each example."""
     draws, terms, labels, functions = builder.draws, [], {}, []
-    for _ in range(1 + draws.below(3)):
-        a = builder.pick(lambda shape: True)
+    for a in leaves_of(builder):
         name, share = f"label{len(terms)}", draws.number(0.2, 1)
         over_time = isinstance(a.shape[0], str)
         kind = draws.choice(("cross_entropy", "mse", "l1", "sum") if len(a.shape) == 1 + over_time and a.shape[-1] > 1
@@ -303,7 +309,8 @@ def losses_of(builder: Builder) -> tuple[str, dict[str, Tensor], Callable]:
         if kind == "cross_entropy":
             a = builder.define(f"softmax({a.text})", a.shape, lambda t, x, w, a=a: t.softmax(x[a.key], -1))
             labels[name] = Tensor(a.shape[:-1], classes=a.shape[-1])
-            text = f"mean(t in T, cross_entropy({a.text}[t], {name}[t]))" if over_time else f"cross_entropy({a.text}, {name})"
+            text = f"cross_entropy({a.text}, {name})"
+            text = f"mean(t in T, cross_entropy({a.text}[t], {name}[t]))" if over_time else text
         else:
             labels[name] = Tensor(a.shape)
             text = f"mean({a.text} .* {name})" if kind == "sum" else f"{kind}({a.text}, {name})"

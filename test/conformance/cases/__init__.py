@@ -9,7 +9,7 @@ from case import Case
 from training import Training, from_forward
 
 NAMES = ("dense", "conv", "pool", "elementwise", "norm", "reduce", "reshape", "each", "language")
-TRAINING = ("losses", "recurrence", "batch")
+TRAINING = ("losses", "recurrence", "batch", "random")
 
 
 def load(names: list[str] | None = None) -> dict[str, list[Case]]:

@@ -1,4 +1,4 @@
-"""Random networks (see random_networks.py). Every fourth is run; all with --all."""
+"""Random networks: see random_networks.py. Some are run, all with --all."""
 
 from case import Family
 from random_networks import COUNT, make
