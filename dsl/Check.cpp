@@ -200,8 +200,8 @@ private:
 
   void addNetworks(const Ast &ast) {
     if (ast.networks.size() > maxDeclarations || ast.trains.size() > maxDeclarations)
-      return error({ast.source, 1, 1, 0}, "has more than the limit of " + std::to_string(maxDeclarations) +
-                                              " networks or train blocks");
+      return error({ast.source, 1, 1, 0},
+                   "has more than the limit of " + std::to_string(maxDeclarations) + " networks or train blocks");
     for (const NetworkDecl &network : ast.networks) {
       auto known = std::find_if(networks.begin(), networks.end(),
                                 [&](const NetworkDecl *other) { return other->name == network.name; });
@@ -234,15 +234,18 @@ private:
       for (const Train &other : network.trains)
         if (other.name == result.name)
           error(train->location, "network `" + declaration.name + "` has two train blocks called `" + result.name + "`",
-                {{other.location, "the other is here"}, {train->location, "write `train " + declaration.name + " as …`"}});
+                {{other.location, "the other is here"},
+                 {train->location, "write `train " + declaration.name + " as …`"}});
       for (const char *taken : {"infer", "step", "reset", "prepare"})
         if (result.name == taken)
-          error(train->location, "a train block cannot be called `" + result.name + "`: so is a function of every library");
+          error(train->location,
+                "a train block cannot be called `" + result.name + "`: so is a function of every library");
       result.forward.name = result.name;
       size_t lengths = network.freeDims.size();
       Elaborator(program, network, result.forward, declaration).elaborateTraining(*train, result);
       if (network.freeDims.size() > lengths)
-        error(train->location, "`" + network.freeDims.back().name + "` is no length of network `" + declaration.name + "`");
+        error(train->location,
+              "`" + network.freeDims.back().name + "` is no length of network `" + declaration.name + "`");
       DeadRemover(result.forward).run();
       addPending(result, network);
       network.trains.push_back(std::move(result));

@@ -10,8 +10,7 @@ using namespace nnc::nn;
 static Value transposeLast(Adjoints &a, Value value) {
   SmallVector<int64_t> permutation = llvm::to_vector(llvm::seq<int64_t>(0, nn::getType(value).getRank()));
   std::swap(permutation[permutation.size() - 1], permutation[permutation.size() - 2]);
-  return a.make<TransposeOp>(value,
-                             a.builder.getNamedAttr("permutation", a.builder.getDenseI64ArrayAttr(permutation)));
+  return a.make<TransposeOp>(value, a.builder.getNamedAttr("permutation", a.builder.getDenseI64ArrayAttr(permutation)));
 }
 
 bool nnc::differentiateDense(Adjoints &a, Operation *op, Value dy) {

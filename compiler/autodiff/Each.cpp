@@ -125,9 +125,9 @@ private:
   Region region;
   LoopAdjoints adjoints;
 
-  SmallVector<unsigned> activeStates;   ///< of the forward loop
-  SmallVector<Value> starts, next;      ///< of the loop backwards
-  SmallVector<Value> outputs;           ///< of its body
+  SmallVector<unsigned> activeStates;                         ///< of the forward loop
+  SmallVector<Value> starts, next;                            ///< of the loop backwards
+  SmallVector<Value> outputs;                                 ///< of its body
   SmallVector<std::pair<unsigned, unsigned>> sequenceOutputs; ///< forward sequence, output
   SmallVector<std::pair<Value, unsigned>> sums;               ///< a value outside, its state
   struct Lifted {
@@ -220,9 +220,7 @@ bool LoopDifferentiator::liftContribution(Value value, Value contribution) {
   Operation *op = contribution.getDefiningOp();
   if (!isSumOfRows(op) || op->getBlock() != &body())
     return false;
-  auto isLocal = [&](Value operand) {
-    return operand.getParentBlock() == &body() && operand != body().getArgument(0);
-  };
+  auto isLocal = [&](Value operand) { return operand.getParentBlock() == &body() && operand != body().getArgument(0); };
   if (!llvm::all_of(op->getOperands(), isLocal))
     return false;
   lifted.push_back({value, op});
@@ -265,8 +263,8 @@ void LoopDifferentiator::yieldCotangents() {
 /// Replaces the forward loop by one that stacks the tape.
 void LoopDifferentiator::stackTape() {
   OpBuilder builder(loop);
-  EachOp replacement = EachOp::make(builder, loop.getLoc(), loop.getTripAttr(), loop.getBackward(),
-                                    loop.getSequences(), loop.getStarts(), loop.getBody());
+  EachOp replacement = EachOp::make(builder, loop.getLoc(), loop.getTripAttr(), loop.getBackward(), loop.getSequences(),
+                                    loop.getStarts(), loop.getBody());
   auto replace = [&](ValueRange from, ValueRange to) {
     for (auto [before, after] : llvm::zip(from, to)) {
       outer.replace(before, after);

@@ -32,9 +32,8 @@ void differentiateConcat(Adjoints &a, ConcatOp op, Value dy) {
   for (Value input : op.getInputs()) {
     sizes[axis] = getFixedShape(nn::getType(input))[axis];
     if (a.isActive(input))
-      a.add(input,
-            a.make<SliceOp>(dy, {a.builder.getNamedAttr("starts", a.builder.getDenseI64ArrayAttr(starts)),
-                                 a.builder.getNamedAttr("sizes", a.builder.getDenseI64ArrayAttr(sizes))}));
+      a.add(input, a.make<SliceOp>(dy, {a.builder.getNamedAttr("starts", a.builder.getDenseI64ArrayAttr(starts)),
+                                        a.builder.getNamedAttr("sizes", a.builder.getDenseI64ArrayAttr(sizes))}));
     starts[axis] += sizes[axis];
   }
 }
@@ -45,9 +44,8 @@ void differentiateLast(Adjoints &a, LastOp op, Value dy) {
   Value everywhere = a.repeat(dy, nn::getType(op.getX()), 0);
   Value lengths = a.primal(op.getLengths());
   auto keepBefore = [&](Value end) {
-    return a.make<MaskOp>({everywhere, end},
-                          {a.builder.getNamedAttr("axis", a.builder.getI64IntegerAttr(0)),
-                           a.builder.getNamedAttr("fill", a.builder.getF64FloatAttr(0))});
+    return a.make<MaskOp>({everywhere, end}, {a.builder.getNamedAttr("axis", a.builder.getI64IntegerAttr(0)),
+                                              a.builder.getNamedAttr("fill", a.builder.getF64FloatAttr(0))});
   };
   Value shorter = a.make<LengthsOp>(lengths, {a.builder.getNamedAttr("offset", a.builder.getI64IntegerAttr(-1)),
                                               a.builder.getNamedAttr("stride", a.builder.getI64IntegerAttr(1))});
@@ -92,13 +90,15 @@ bool nnc::differentiateReshape(Adjoints &a, Operation *op, Value dy) {
         SmallVector<Value> operands{dy};
         if (reverse.getLengths())
           operands.push_back(a.primal(reverse.getLengths()));
-        return a.add(reverse.getX(), a.make<ReverseOp>(operands, a.builder.getNamedAttr("axis", reverse.getAxisAttr()))),
+        return a.add(reverse.getX(),
+                     a.make<ReverseOp>(operands, a.builder.getNamedAttr("axis", reverse.getAxisAttr()))),
                true;
       })
       .Case([&](LastOp last) { return last.getLengths() ? (differentiateLast(a, last, dy), true) : false; })
       .Case([&](EmbedOp embed) {
         auto classes = a.builder.getI64IntegerAttr(nn::getType(embed.getTable()).getDimSize(0));
-        Value table = a.make<EmbedGradientOp>({a.primal(embed.getIds()), dy}, a.builder.getNamedAttr("classes", classes));
+        Value table =
+            a.make<EmbedGradientOp>({a.primal(embed.getIds()), dy}, a.builder.getNamedAttr("classes", classes));
         return a.add(embed.getTable(), table), true;
       })
       .Default([](Operation *) { return false; });

@@ -80,7 +80,7 @@ private:
   mlir::Location location = builder.getUnknownLoc();
   unsigned states = 0;
   unsigned depth = 0;
-  mlir::Value step;       ///< of the innermost loop
+  mlir::Value step; ///< of the innermost loop
   int64_t dropouts = 0;
 };
 

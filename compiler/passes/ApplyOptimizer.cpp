@@ -75,9 +75,8 @@ private:
     for (size_t i = 0; i < cast<ArrayAttr>(train.get("betas")).size(); ++i)
       names.push_back("correction" + std::to_string(i));
     std::string name = cast<StringAttr>(train.get("name")).str();
-    auto function = func::FuncOp::create(
-        builder, location, name + "_update",
-        builder.getFunctionType(SmallVector<Type>(names.size(), scalar), TypeRange()));
+    auto function = func::FuncOp::create(builder, location, name + "_update",
+                                         builder.getFunctionType(SmallVector<Type>(names.size(), scalar), TypeRange()));
     function->setAttr("nn.update", builder.getStringAttr(name));
     Block *body = function.addEntryBlock();
     for (auto [index, scalarName] : llvm::enumerate(names))
@@ -127,7 +126,8 @@ private:
   /// A memory of an exponential or growing mean: decay * old + share * value.
   Value remember(FlatMemory memory, double decay, double share, Value value) {
     Value old = flat(memory);
-    return store(memory, add(decay == 1 ? old : mul(old, number(decay)), share == 1 ? value : mul(value, number(share))));
+    return store(memory,
+                 add(decay == 1 ? old : mul(old, number(decay)), share == 1 ? value : mul(value, number(share))));
   }
 
   /// What the rate scales.
@@ -136,8 +136,8 @@ private:
     if (optimizer == "momentum") // Polyak 1964
       return remember(FlatMemory::Slot0, getNumber("momentum"), 1, gradient);
     if (optimizer == "nesterov") // Sutskever et al. 2013, as PyTorch writes it
-      return add(gradient, mul(remember(FlatMemory::Slot0, getNumber("momentum"), 1, gradient),
-                               number(getNumber("momentum"))));
+      return add(gradient,
+                 mul(remember(FlatMemory::Slot0, getNumber("momentum"), 1, gradient), number(getNumber("momentum"))));
     Value epsilon = number(getNumber("epsilon"));
     if (optimizer == "adagrad") { // Duchi et al. 2011
       Value sum = remember(FlatMemory::Slot0, 1, 1, make<SquareOp>(gradient));

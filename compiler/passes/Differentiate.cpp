@@ -68,8 +68,8 @@ private:
       adjoints.location = weight.getLoc();
       Value gradient = gradients.lookup(weight);
       if (!gradient) {
-        weight.emitWarning("no loss of `") << function.getName() << "` reaches weight `" << weight.getSymName()
-                                           << "`: its gradient is 0";
+        weight.emitWarning("no loss of `")
+            << function.getName() << "` reaches weight `" << weight.getSymName() << "`: its gradient is 0";
         gradient = adjoints.fill(0, cast<RankedTensorType>(weight.getType()));
       }
       StoreGradientOp::create(builder, weight.getLoc(), weight.getSymName(), gradient);
@@ -83,8 +83,7 @@ private:
     adjoints.location = end.getLoc();
     Value loss = isSum ? adjoints.sum(losses, 0) : adjoints.make<MeanOp>(losses, adjoints.axes(0));
     end.getOperandsMutable().assign(loss);
-    function.setFunctionType(
-        builder.getFunctionType(function.getArgumentTypes(), TypeRange(end.getOperands())));
+    function.setFunctionType(builder.getFunctionType(function.getArgumentTypes(), TypeRange(end.getOperands())));
     function.setName((function.getName() + "_gradients").str());
   }
 

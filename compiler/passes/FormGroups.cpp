@@ -283,9 +283,9 @@ void BlockGrouper::takeMet(Operation *op, Cluster &cluster) {
         (met->family != Family::Elementwise && !canShareSums(*met, cluster)))
       continue;
     bool isSummed = cluster.family != Family::Elementwise && llvm::any_of(cluster.ops, [&](Operation *member) {
-      return !isElementwise(member) &&
-             llvm::any_of(member->getOperands(), [&](Value value) { return getHome(value) == met; });
-    });
+                      return !isElementwise(member) &&
+                             llvm::any_of(member->getOperands(), [&](Value value) { return getHome(value) == met; });
+                    });
     if (!isSummed && !waitsByOthers(cluster, *met) && !waitsByOthers(*met, cluster))
       merge(*met, cluster);
   }

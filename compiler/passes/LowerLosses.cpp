@@ -34,7 +34,8 @@ public:
                               rewriter.getF32FloatAttr(static_cast<float>(value)));
   }
   template <typename OpTy> Value alongLast(Value value) {
-    return make<OpTy>(value, rewriter.getNamedAttr("axes", rewriter.getDenseI64ArrayAttr(getType(value).getRank() - 1)));
+    return make<OpTy>(value,
+                      rewriter.getNamedAttr("axes", rewriter.getDenseI64ArrayAttr(getType(value).getRank() - 1)));
   }
   /// A number for each vector, repeated along it.
   Value repeatLast(Value value, RankedTensorType type) {
@@ -43,8 +44,8 @@ public:
   }
   /// Where in each vector its label is.
   Value isLabel(Value label, RankedTensorType type) {
-    Value places = make<OneHotOp>(label, rewriter.getNamedAttr("classes", rewriter.getI64IntegerAttr(
-                                                                              type.getShape().back())));
+    Value places =
+        make<OneHotOp>(label, rewriter.getNamedAttr("classes", rewriter.getI64IntegerAttr(type.getShape().back())));
     return make<GtOp>({places, number(0.5)});
   }
   Value zeros(RankedTensorType type) {

@@ -93,8 +93,7 @@ struct SinkBroadcast : RewritePattern {
     Operation *narrow = rewriter.clone(*op, mapping);
     Type element = getType(op->getResult(0)).getElementType();
     narrow->getResult(0).setType(getTensorType(element, getExtents(getType(broadcast.getX()))));
-    rewriter.replaceOpWithNewOp<BroadcastOp>(op, op->getResult(0).getType(), narrow->getResult(0),
-                                             broadcast.getDims());
+    rewriter.replaceOpWithNewOp<BroadcastOp>(op, op->getResult(0).getType(), narrow->getResult(0), broadcast.getDims());
     return success();
   }
 };

@@ -138,7 +138,8 @@ llvm::SetVector<Operation *> LoopSplitter::findHoisted() {
         }))
       liftable.insert(&op);
   for (Operation *op : llvm::reverse(liftable.getArrayRef()))
-    if (loop.getStarts().empty() || isContraction(op) || llvm::any_of(op->getUsers(), [&](Operation *user) { return hoisted.contains(user); }))
+    if (loop.getStarts().empty() || isContraction(op) ||
+        llvm::any_of(op->getUsers(), [&](Operation *user) { return hoisted.contains(user); }))
       hoisted.insert(op);
   return hoisted;
 }

@@ -106,7 +106,8 @@ void EachOp::print(OpAsmPrinter &printer) {
   };
   printList("sequences", getSequences());
   printList("start", getStarts());
-  printer.printOptionalAttrDictWithKeyword((*this)->getAttrs(), {"trip", "backward", "operandSegmentSizes", "resultSegmentSizes"});
+  printer.printOptionalAttrDictWithKeyword((*this)->getAttrs(),
+                                           {"trip", "backward", "operandSegmentSizes", "resultSegmentSizes"});
   printer << ' ';
   printer.printRegion(getBody());
   printer << " : ";
