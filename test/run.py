@@ -5,7 +5,8 @@ usage: run.py --build DIR [SUITE...]
 
 Suites: lit (every station, with FileCheck), unit (GoogleTest), kernels and
 gradients (one kernel at a time against NumPy), conformance (every layer against
-values made by PyTorch), examples (their programs),
+values made by PyTorch), training (losses and gradients against PyTorch's in
+float64), examples (their programs),
 mutations (of programs through the whole compiler, of modules through the
 passes). The last line is `N passed, N failed`; the exit status is 0 when none
 failed.
@@ -76,6 +77,12 @@ def run_kernels(build):
     return run_script([VENV / "python", TEST / "kernels" / "run.py", "--build", build])
 
 
+def run_training(build):
+    """The derivatives of loops and norms; every family with test/conformance/run_training.py."""
+    script = TEST / "conformance" / "run_training.py"
+    return run_script([VENV / "python", script, "--build", build, "recurrence", "norm"])
+
+
 def run_gradients(build):
     return run_script([VENV / "python", TEST / "gradients" / "run.py", "--build", build])
 
@@ -99,6 +106,7 @@ SUITES = {
     "unit": run_unit,
     "kernels": run_kernels,
     "conformance": run_conformance,
+    "training": run_training,
     "gradients": run_gradients,
     "examples": run_examples,
     "mutations": run_mutations,
