@@ -82,7 +82,7 @@ def compile_program(build, text, folder):
 
 
 def run_passes(build, text, _):
-    return run([build / "bin" / "nnc-opt", f"--pass-pipeline={PASSES}", "-", "-o", os.devnull], text)
+    return run([build / "bin" / "nnc-opt", f"--pass-pipeline={PASSES}", "-"], text)
 
 
 def check(check_one, build, texts, folder):
