@@ -68,7 +68,7 @@ def main() -> None:
     parser.add_argument("families", nargs="*", help="files of cases/, or optimizers (all)")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    if not arguments.families or arguments.families == ["optimizers"]:
+    if not arguments.families or "optimizers" in arguments.families:
         make_optimizers()
     families = [name for name in arguments.families if name != "optimizers"]
     if arguments.families and not families:

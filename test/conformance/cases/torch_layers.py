@@ -42,7 +42,7 @@ def conv(t, x, kernel, bias=None, stride=1, dilation=1, padding=0, groups=1, fli
     if not x.numel():  # a sequence of length 0, padded to keep its length
         return x.new_zeros(*x.shape[:-1], kernel.shape[-1])
     rank = kernel.dim() - 2
-    weight = kernel.movedim(-1, 0).movedim(-1, 1)
+    weight = kernel.movedim(-1, 0).movedim(-1, 1).contiguous()
     if flip:
         weight = weight.flip(list(range(2, 2 + rank)))
     x = pad(t, channels_first(x), sides(padding, kernel.shape[:rank], dilation))
