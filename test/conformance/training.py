@@ -78,7 +78,8 @@ def _factor(tensor: Tensor) -> Tensor | None:
     fixed = tuple(extent for extent in tensor.shape if not isinstance(extent, str))
     if not fixed or tensor.classes or not all(map(math.isfinite, tensor.values)):
         return None
-    return Tensor(fixed, scale=0.25, shift=1)
+    # Values that are far away but close to each other stay so.
+    return Tensor(fixed, scale=0.25 * min(1, tensor.scale / max(abs(tensor.shift), 1e-9)), shift=1)
 
 
 def _term(output: str, dimensions: tuple | None) -> str:
