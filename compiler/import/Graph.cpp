@@ -187,6 +187,8 @@ Value GraphImporter::import(const dsl::Operation &operation) {
   if (name == "avg_pool" && hasFreeDim(firstType))
     return importAveragePool(operation);
 
+  if (seed)
+    guardOperands(operation, operands);
   SmallVector<NamedAttribute> attributes = convertAttributes(operation);
   if (name == "transpose") {
     // The model permutes the fixed dimensions; the others stay in front.
@@ -262,7 +264,8 @@ Value GraphImporter::importAveragePool(const dsl::Operation &operation) {
   Value ones = BroadcastOp::create(builder, location, nn::getType(value), one, ArrayRef<int64_t>());
   Value sum = build("nn.avg_pool", mask(value, type, 0), attributes);
   Value count = build("nn.avg_pool", mask(ones, type, 0), attributes);
-  return build("nn.div", {sum, count}, {});
+  // A window past the end counts nothing: 0 / 0 would spoil gradients that sum over all steps.
+  return build("nn.div", {sum, mask(count, typeOf(operation.results.front()), 1)}, {});
 }
 
 Value GraphImporter::importLast(const dsl::Operation &operation) {
@@ -295,6 +298,14 @@ Value GraphImporter::makeBatched(Value value, const dsl::Type &type) {
   return BroadcastOp::create(builder, location, getType(type, /*batched=*/true), value, dims);
 }
 
+Value GraphImporter::isAlive(const dsl::Each &each, RankedTensorType type) {
+  Value alive = build("nn.lt", {get(each.index), getLengths(each.trip)}, {});
+  Extents extents = getExtents(type);
+  int64_t batchDim = llvm::find(extents, Extent(builder.getStringAttr(batchName))) - extents.begin();
+  return BroadcastOp::create(builder, location, getTensorType(builder.getI1Type(), extents), alive,
+                             ArrayRef<int64_t>(batchDim));
+}
+
 /// An example that has ended keeps its state. What reads the new state reads
 /// what is kept, so that one value serves both.
 Value GraphImporter::hold(Value newest, Value before, const dsl::Each &each) {
@@ -306,12 +317,7 @@ Value GraphImporter::hold(Value newest, Value before, const dsl::Each &each) {
   bool ofThisStep = definer && definer->getBlock() == index.getParentBlock();
   if (ofThisStep)
     builder.setInsertionPointAfter(definer);
-  Value alive = build("nn.lt", {index, getLengths(each.trip)}, {});
-  Extents extents = getExtents(nn::getType(newest));
-  int64_t batchDim = llvm::find(extents, Extent(builder.getStringAttr(batchName))) - extents.begin();
-  Value condition = BroadcastOp::create(builder, location, getTensorType(builder.getI1Type(), extents), alive,
-                                        ArrayRef<int64_t>(batchDim));
-  Value held = build("nn.select", {condition, newest, before}, {});
+  Value held = build("nn.select", {isAlive(each, nn::getType(newest)), newest, before}, {});
   if (ofThisStep)
     newest.replaceAllUsesExcept(held, held.getDefiningOp());
   return held;
@@ -373,9 +379,11 @@ void GraphImporter::importEach(const dsl::Operation &operation) {
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPointToEnd(body);
     ++depth;
+    loops.push_back(&each);
     Value outerStep = std::exchange(step, get(each.index));
     importOperations(each.body);
     step = outerStep;
+    loops.pop_back();
     --depth;
     location = loopLocation;
     SmallVector<Value> next, outputs;

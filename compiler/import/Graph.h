@@ -66,6 +66,13 @@ private:
   mlir::Value importBatchStatistics(const dsl::Operation &operation);
   void importEach(const dsl::Operation &operation);
 
+  /// `value` without what lies past each example's end, in loops too.
+  mlir::Value fillPastEnd(mlir::Value value, const dsl::Type &type, double fill);
+  /// Whether a step of a loop is one of the example's own, for each element of `type`.
+  mlir::Value isAlive(const dsl::Each &each, mlir::RankedTensorType type);
+  /// Makes operands of ops whose derivative is not finite everywhere harmless past the end.
+  void guardOperands(const dsl::Operation &operation, llvm::SmallVectorImpl<mlir::Value> &operands);
+
   mlir::Value hold(mlir::Value newest, mlir::Value before, const dsl::Each &each);
   mlir::Value build(llvm::StringRef name, mlir::ValueRange operands, llvm::ArrayRef<mlir::NamedAttribute> attributes);
   llvm::SmallVector<mlir::NamedAttribute> convertAttributes(const dsl::Operation &operation);
@@ -80,7 +87,8 @@ private:
   mlir::Location location = builder.getUnknownLoc();
   unsigned states = 0;
   unsigned depth = 0;
-  mlir::Value step; ///< of the innermost loop
+  mlir::Value step;                           ///< of the innermost loop
+  llvm::SmallVector<const dsl::Each *> loops; ///< those around, the innermost last
   int64_t dropouts = 0;
 };
 

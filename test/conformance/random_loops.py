@@ -41,7 +41,7 @@ def add_loop(builder: Builder, a: Value) -> Value:
     inner = [value for value in scope.values if value.text.endswith("[t]") and value.key not in read]
     builder.scope = outer
     header = ", ".join(f"{state}[{n}] = {starts[state][0]}" for state in states)
-    outer.lines += [f"each t in {a.shape[0]} from {header} {{", *(f"  {line}" for line in scope.lines), "}"]
+    outer.lines.append("\n".join([f"each t in {a.shape[0]} from {header} {{", *(f"  {line}" for line in scope.lines), "}"]))
     outer.program.append(lambda t, x, w: _run(t, x, w, scope, list(read), starts, lags, inner))
     outer.values += [Value(value.key, (a.shape[0], *value.shape), value.key) for value in inner]
     return outer.values[-1]

@@ -293,9 +293,15 @@ class Builder:
 
 
 def leaves_of(builder: Builder) -> list[Value]:
-    """Values that nothing reads."""
-    words = re.findall(r"\w+", "\n".join(builder.outer.lines))
-    return [value for value in builder.outer.values if words.count(value.key) == 1 and value.key not in builder.inputs]
+    """Values that nothing reads: neither another definition nor, where a loop defines them, the loop, but for a state,
+    which its own loop always reads."""
+    leaves = []
+    for value in builder.outer.values:
+        words = [re.findall(r"\w+", line) for line in builder.outer.lines if re.search(rf"\b{value.key}\b", line)]
+        alone = len(words) == 1 and (words[0].count(value.key) == 1 or value.key.startswith("h"))
+        if alone and value.key not in builder.inputs:
+            leaves.append(value)
+    return leaves
 
 
 def losses_of(builder: Builder) -> tuple[str, dict[str, Tensor], Callable]:
