@@ -34,6 +34,15 @@ def binary_cross_entropy(t, y, target):
     return -(target * y.log() + (1 - target) * (1 - y).log())
 
 
+def recurrence(t, inputs, R):
+    """h_t = tanh(R h_{t-1} + input_t) from 0.1: all h."""
+    h, outputs = t.full_like(inputs[:, 0], 0.1), []
+    for now in inputs.unbind(1):
+        h = t.tanh(h @ R.T + now)
+        outputs.append(h)
+    return t.stack(outputs, 1)
+
+
 # What classes are told from: the layer, and its meaning.
 OUTPUTS = {
     "softmax": ("softmax", lambda t, z: t.softmax(z, -1)),
@@ -129,3 +138,31 @@ FAMILY.add("untrained_path", "y = x |> dense(6) |> softmax\nunused = x |> dense(
            lambda t, x, w: cross_entropy(t, t.softmax(dense(x["x"], w), -1), x["label"]),
            {**dense_weights(9, 6), **dense_weights(9, 4, "dense2")}, outputs=("y", "unused"), labels=LABEL,
            loss="cross_entropy(y, label)")
+
+# Past an example's end a logarithm, a root, a quotient would be infinite, or their derivatives.
+for name, text, function in (
+        ("log", "log(x)", lambda t, x: t.log(x)), ("sqrt", "sqrt(x)", lambda t, x: t.sqrt(x)),
+        ("div", "1 ./ x", lambda t, x: 1 / x), ("pow", "pow(x, -0.5)", lambda t, x: x ** -0.5)):
+    FAMILY.add(f"past_the_end_{name}", f"weight of_x[5]\nx = x_in .* of_x\na = {text}\ny = a |> dense(3)",
+               {"x_in": Tensor(("T", 5), scale=0.4, shift=1)},
+               lambda t, x, w, f=function: (dense(f(t, x["x_in"] * w["of_x"]), w) * x["target"]).mean((1, 2)),
+               {"of_x": Tensor((5,), scale=0.25, shift=1), **dense_weights(5, 3)},
+               labels={"target": Tensor(("T", 3))}, loss="mean(y .* target)", calls=SEQUENCES)
+    FAMILY.add(f"past_the_end_{name}_loop",
+               "weight of_x[5], R[5, 5]\neach t in T from h[5] = 0.1 {\n  x[t] = x_in[t] .* of_x\n"
+               f"  h[t] = tanh(R * h[t-1] + {text.replace('x', 'x[t]')})\n}}\ny = h |> dense(3)",
+               {"x_in": Tensor(("T", 5), scale=0.4, shift=1)},
+               lambda t, x, w, f=function: (dense(recurrence(t, f(t, x["x_in"] * w["of_x"]), w["R"]), w)
+                                            * x["target"]).mean((1, 2)),
+               {"of_x": Tensor((5,), scale=0.25, shift=1), "R": weight(5, 5), **dense_weights(5, 3)},
+               labels={"target": Tensor(("T", 3))}, loss="mean(y .* target)", calls=SEQUENCES)
+FAMILY.add("past_the_end_cross_entropy", "weight of_x[5]\ny = square(x .* of_x)", {"x": Tensor(("T", 5), scale=0.3, shift=1)},
+           lambda t, x, w: cross_entropy(t, (x["x"] * w["of_x"]) ** 2, x["label"]).mean(1),
+           {"of_x": Tensor((5,), scale=0.25, shift=1)}, labels={"label": Tensor(("T",), classes=5)},
+           loss="mean(t in T, cross_entropy(y[t], label[t]))", calls=SEQUENCES)
+FAMILY.add("past_the_end_binary", "weight of_x[5]\ny = square(x .* of_x)",
+           {"x": Tensor(("T", 5), scale=0.2, shift=0.5)},
+           lambda t, x, w: binary_cross_entropy(t, (x["x"] * w["of_x"]) ** 2, x["target"]).mean((1, 2)),
+           {"of_x": Tensor((5,), scale=0.25, shift=1)},
+           labels={"target": Tensor(("T", 5), scale=0.5, shift=0.5)}, loss="mean(binary_cross_entropy(y, target))",
+           calls=SEQUENCES)
