@@ -20,10 +20,11 @@ def batch_norm(t, x, w, layer: str = "batch_norm1", epsilon: float = 1e-5, momen
 
 
 def add(name: str, body: str, shape: tuple, reference, weights: dict, out: tuple, calls=CALLS, **more) -> None:
-    """A case whose loss is the sum of its output times a label of that shape; its input is multiplied by a weight."""
-    FAMILY.add(name, f"weight of_x[{shape[-1]}]\nx = x_in .* of_x\n{body}", {"x_in": shape},
+    """A case whose loss is the sum of its output times a label of that shape; its input is multiplied by a weight of its
+    own shape: one for each channel would have next to no influence."""
+    FAMILY.add(name, f"weight of_x{list(shape)}\nx = x_in .* of_x\n{body}", {"x_in": shape},
                lambda t, x, w: (reference(t, x["x_in"] * w["of_x"], w) * x["target"]).flatten(1).sum(1),
-               {"of_x": Tensor((shape[-1],), scale=0.25, shift=1), **weights}, labels={"target": out},
+               {"of_x": Tensor(shape, scale=0.25, shift=1), **weights}, labels={"target": out},
                loss="sum(y .* target)", together=True, calls=calls, **{"statistics": STATISTICS, **more})
 
 
