@@ -115,6 +115,8 @@ ExitCode Compilation::compileProgram() {
   std::unique_ptr<dsl::Ast> ast = dsl::parse(getSource(sources), diagnostics);
   if (ast && options.emit == Emit::Ast)
     return printText(toString(*ast));
+  if (ast && options.leavesTrainingOut)
+    ast->trains.clear();
 
   auto library = openLibrary(options, filesRead);
   if (!library)

@@ -43,6 +43,8 @@ static cl::opt<char> optimization("O", cl::desc("Optimization of the entry funct
                                   cl::init('2'), cl::value_desc("level"), cl::cat(category));
 static cl::opt<std::string> libraryName("name", cl::desc("Name of the library instead of the network's"),
                                         cl::value_desc("name"), cl::cat(category));
+static cl::opt<bool> noTrain("no-train", cl::desc("Leave train blocks out: a library for inference alone"),
+                             cl::cat(category));
 static cl::opt<bool> shared("shared", cl::desc("Write a shared library too"), cl::cat(category));
 static cl::opt<std::string> embedWeights("embed-weights", cl::desc("Carry these weights in the library"),
                                          cl::value_desc("file.safetensors"), cl::cat(category));
@@ -109,6 +111,7 @@ std::optional<ExitCode> driver::parseOptions(int argc, char **argv, Options &opt
   options.emit = emitStation;
   options.optimization = optimization - '0';
   options.name = libraryName;
+  options.leavesTrainingOut = noTrain;
   options.shared = shared;
   options.embeddedWeights = embedWeights;
   options.stdFolder = stdPath;

@@ -45,6 +45,7 @@ struct Options {
   Emit emit = Emit::Library;
   unsigned optimization = 2;   ///< of the entry functions
   std::string name;            ///< of the library; empty: the network's
+  bool leavesTrainingOut = false; ///< as if the source had no train blocks
   bool shared = false;         ///< write a shared library too
   std::string embeddedWeights; ///< a safetensors file to start from
   std::string stdFolder;       ///< of the standard library; empty: the compiler's own
