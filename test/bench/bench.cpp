@@ -1,6 +1,6 @@
 //===- bench.cpp - How fast compiled networks run -------------------------===//
 //
-// Times networks that nnc compiled, with one thread and with two, and beside
+// Times inference and steps of training of networks that nnc compiled, with one thread and with two, and beside
 // them what the machine can multiply and add at most. The counter `flops` is
 // floating-point operations a second, counted as the direct algorithm needs
 // them. bench.py turns the numbers into ratios.
@@ -9,6 +9,7 @@
 
 #include "peak.h"
 
+#include "char_rnn.h"
 #include "conv1x1_14_256_1024.h"
 #include "conv1x1_56_256_64.h"
 #include "conv1x1_56_64_256.h"
@@ -19,7 +20,11 @@
 #include "dense_1008.h"
 #include "dense_64.h"
 #include "dense_8.h"
+#include "gru.h"
 #include "lenet5.h"
+#include "lenet5_sgd.h"
+#include "lstm.h"
+#include "rnn.h"
 
 #include <benchmark/benchmark.h>
 
@@ -33,13 +38,14 @@ namespace {
 
 using namespace nnc::bench;
 
-/// A network, the batch to run it with, and what one example needs.
+/// A network and the call that is timed.
 struct Subject {
   const char *name;
   const nnc_network *network;
   int64_t batch;
-  double operations;                  ///< floating-point operations an example
-  std::vector<int64_t> argumentSizes; ///< elements an example: inputs, then outputs
+  double operations;            ///< floating-point operations an example
+  std::vector<int64_t> lengths; ///< of the free dimensions
+  bool trains = false;          ///< a step of training, else inference
 };
 
 double denseOperations(double inputs, double outputs) { return 2 * inputs * outputs; }
@@ -54,70 +60,84 @@ double lenet5Operations() {
          denseOperations(120, 84) + denseOperations(84, 10);
 }
 
-std::vector<Subject> subjects() {
+/// Forward, and for each product the gradients of both its operands.
+constexpr double trainingFactor = 3;
+
+/// Inference: layers by themselves.
+std::vector<Subject> layers() {
   return {
-      {"lenet5", &lenet5_network, 1, lenet5Operations(), {LENET5_IMAGE_SIZE, LENET5_DIGIT_SIZE, LENET5_LOGITS_SIZE}},
-      {"dense_1008", &dense_1008_network, 1008, denseOperations(1008, 1008), {DENSE_1008_X_SIZE, DENSE_1008_Y_SIZE}},
-      {"dense_64", &dense_64_network, 64, denseOperations(1024, 1024), {DENSE_64_X_SIZE, DENSE_64_Y_SIZE}},
-      {"dense_8", &dense_8_network, 8, denseOperations(512, 512), {DENSE_8_X_SIZE, DENSE_8_Y_SIZE}},
-      {"conv3x3_56_64_64",
-       &conv3x3_56_64_64_network,
-       1,
-       convOperations(56, 3, 64, 64),
-       {CONV3X3_56_64_64_X_SIZE, CONV3X3_56_64_64_Y_SIZE}},
-      {"conv3x3_28_128_128",
-       &conv3x3_28_128_128_network,
-       1,
-       convOperations(28, 3, 128, 128),
-       {CONV3X3_28_128_128_X_SIZE, CONV3X3_28_128_128_Y_SIZE}},
-      {"conv3x3_14_256_256",
-       &conv3x3_14_256_256_network,
-       1,
-       convOperations(14, 3, 256, 256),
-       {CONV3X3_14_256_256_X_SIZE, CONV3X3_14_256_256_Y_SIZE}},
-      {"conv3x3_7_512_512",
-       &conv3x3_7_512_512_network,
-       1,
-       convOperations(7, 3, 512, 512),
-       {CONV3X3_7_512_512_X_SIZE, CONV3X3_7_512_512_Y_SIZE}},
-      {"conv1x1_56_64_256",
-       &conv1x1_56_64_256_network,
-       1,
-       convOperations(56, 1, 64, 256),
-       {CONV1X1_56_64_256_X_SIZE, CONV1X1_56_64_256_Y_SIZE}},
-      {"conv1x1_56_256_64",
-       &conv1x1_56_256_64_network,
-       1,
-       convOperations(56, 1, 256, 64),
-       {CONV1X1_56_256_64_X_SIZE, CONV1X1_56_256_64_Y_SIZE}},
-      {"conv1x1_14_256_1024",
-       &conv1x1_14_256_1024_network,
-       1,
-       convOperations(14, 1, 256, 1024),
-       {CONV1X1_14_256_1024_X_SIZE, CONV1X1_14_256_1024_Y_SIZE}},
+      {"lenet5", &lenet5_network, 1, lenet5Operations(), {}},
+      {"dense_1008", &dense_1008_network, 1008, denseOperations(1008, 1008), {}},
+      {"dense_64", &dense_64_network, 64, denseOperations(1024, 1024), {}},
+      {"dense_8", &dense_8_network, 8, denseOperations(512, 512), {}},
+      {"conv3x3_56_64_64", &conv3x3_56_64_64_network, 1, convOperations(56, 3, 64, 64), {}},
+      {"conv3x3_28_128_128", &conv3x3_28_128_128_network, 1, convOperations(28, 3, 128, 128), {}},
+      {"conv3x3_14_256_256", &conv3x3_14_256_256_network, 1, convOperations(14, 3, 256, 256), {}},
+      {"conv3x3_7_512_512", &conv3x3_7_512_512_network, 1, convOperations(7, 3, 512, 512), {}},
+      {"conv1x1_56_64_256", &conv1x1_56_64_256_network, 1, convOperations(56, 1, 64, 256), {}},
+      {"conv1x1_56_256_64", &conv1x1_56_256_64_network, 1, convOperations(56, 1, 256, 64), {}},
+      {"conv1x1_14_256_1024", &conv1x1_14_256_1024_network, 1, convOperations(14, 1, 256, 1024), {}},
   };
 }
 
-/// Floats that begin at a cache line, filled with values in [-0.5, 0.5).
-class AlignedFloats {
+/// Training: whole steps, sequences as long as the peers'.
+std::vector<Subject> steps() {
+  constexpr int64_t steps = 64, letters = 7;
+  auto recurrent = [](double gates) {
+    return trainingFactor * steps * (gates * denseOperations(128 + 256, 256) + denseOperations(256, 32));
+  };
+  double charRnn = trainingFactor * (letters * denseOperations(58 + 128, 128) + denseOperations(128, 16));
+  return {
+      {"train_char_rnn", &char_rnn_network, 1, charRnn, {letters}, true},
+      {"train_rnn_1", &rnn_network, 1, recurrent(1), {steps}, true},
+      {"train_rnn_32", &rnn_network, 32, recurrent(1), {steps}, true},
+      {"train_lstm_1", &lstm_network, 1, recurrent(4), {steps}, true},
+      {"train_lstm_32", &lstm_network, 32, recurrent(4), {steps}, true},
+      {"train_gru_1", &gru_network, 1, recurrent(3), {steps}, true},
+      {"train_gru_32", &gru_network, 32, recurrent(3), {steps}, true},
+      {"train_lenet5_64", &lenet5_sgd_network, 64, trainingFactor * lenet5Operations(), {}, true},
+  };
+}
+
+/// What an argument points to: elements that begin at a cache line, with random values.
+class Values {
 public:
-  explicit AlignedFloats(int64_t count)
-      : values(static_cast<float *>(::operator new(static_cast<size_t>(count) * sizeof(float), Line))) {
+  Values(const nnc_argument_info &argument, int64_t batch, const int64_t *lengths) : memory(allocate(1)) {
+    int64_t count = 1;
+    for (int32_t i = 0; i < argument.rank; ++i)
+      count *= nnc_extent_length(&argument.extents[i], batch, lengths);
+    memory.reset(allocate(static_cast<size_t>(count) * 4));
     uint32_t state = 1;
     for (int64_t i = 0; i < count; ++i) {
       state = state * 1664525u + 1013904223u;
-      values.get()[i] = static_cast<float>(state >> 8) / 16777216.0f - 0.5f;
+      if (argument.element == NNC_CLASS)
+        static_cast<int32_t *>(memory.get())[i] = static_cast<int32_t>((state >> 8) % argument.classes);
+      else
+        static_cast<float *>(memory.get())[i] = static_cast<float>(state >> 8) / 16777216.0f - 0.5f;
     }
   }
-  float *data() const { return values.get(); }
+  void *data() const { return memory.get(); }
 
 private:
   static constexpr std::align_val_t Line{64};
+  static void *allocate(size_t bytes) { return ::operator new(bytes, Line); }
   struct Release {
-    void operator()(float *memory) const { ::operator delete(memory, Line); }
+    void operator()(void *memory) const { ::operator delete(memory, Line); }
   };
-  std::unique_ptr<float, Release> values;
+  std::unique_ptr<void, Release> memory;
 };
+
+/// The arguments of a function of the network.
+std::vector<Values> makeArguments(const Subject &subject, int32_t function) {
+  nnc_function_info info;
+  std::vector<Values> arguments;
+  if (nnc_function_at(subject.network, function, &info) != NNC_OK)
+    return arguments;
+  for (int32_t i = 0; i < info.argument_count; ++i)
+    if (nnc_argument_info argument; nnc_argument_at(subject.network, function, i, &argument) == NNC_OK)
+      arguments.emplace_back(argument, subject.batch, subject.lengths.data());
+  return arguments;
+}
 
 using Model = std::unique_ptr<nnc_model, decltype(&nnc_model_destroy)>;
 using Context = std::unique_ptr<nnc_context, decltype(&nnc_context_destroy)>;
@@ -137,16 +157,22 @@ void runSubject(benchmark::State &state, const Subject &subject) {
     return;
   Model model(rawModel, nnc_model_destroy);
   nnc_context *rawContext = nullptr;
-  if (!succeeded(state, nnc_context_create(model.get(), nullptr, subject.batch, nullptr, &rawContext)))
+  auto create = subject.trains ? nnc_training_create : nnc_context_create;
+  const int64_t *lengths = subject.lengths.data();
+  if (!succeeded(state, create(model.get(), nullptr, subject.batch, lengths, &rawContext)))
     return;
   Context context(rawContext, nnc_context_destroy);
 
-  std::vector<AlignedFloats> memory;
+  nnc_train_info train{};
+  if (subject.trains && !succeeded(state, nnc_train_at(subject.network, 0, &train)))
+    return;
+  std::vector<Values> memory = makeArguments(subject, train.gradients);
   std::vector<void *> arguments;
-  for (int64_t size : subject.argumentSizes)
-    arguments.push_back(memory.emplace_back(size * subject.batch).data());
+  for (const Values &values : memory)
+    arguments.push_back(values.data());
+  auto run = subject.trains ? nnc_train_step : nnc_run;
   for (auto _ : state)
-    if (!succeeded(state, nnc_run(context.get(), 0, subject.batch, nullptr, nullptr, arguments.data())))
+    if (!succeeded(state, run(context.get(), 0, subject.batch, lengths, nullptr, arguments.data())))
       return;
   state.counters["flops"] = benchmark::Counter(subject.operations * static_cast<double>(subject.batch),
                                                benchmark::Counter::kIsIterationInvariantRate);
@@ -165,7 +191,10 @@ void registerAll() {
   benchmark::RegisterBenchmark("peak_avx2", runPeak, multiplyAddAvx2)->UseRealTime();
   if (hasAvx512())
     benchmark::RegisterBenchmark("peak_avx512", runPeak, multiplyAddAvx512)->UseRealTime();
-  for (const Subject &subject : subjects())
+  std::vector<Subject> subjects = layers();
+  for (Subject &step : steps())
+    subjects.push_back(std::move(step));
+  for (const Subject &subject : subjects)
     benchmark::RegisterBenchmark(subject.name, runSubject, subject)
         ->ArgName("threads")
         ->Arg(1)

@@ -6,7 +6,7 @@
 NAME is a network of nnc_bench (lenet5, dense_1008, conv3x3_56_64_64, ...), "compile" or nothing for all. Rounds of ours
 and of the peers alternate, and the fastest of each counts, so that what else the machine does falls on both.
 
--peers makes .venv-peers with ONNX Runtime, PyTorch and OpenVINO (some GB) where there is none; without it, peers are
+-peers makes .venv-peers with ONNX Runtime, PyTorch, OpenVINO and JAX (some GB) where there is none; without it, peers are
 timed only where .venv-peers or $NNC_PEERS_PYTHON is at hand. -check fails when a figure is below its bar; a figure that
 could not be taken is below it, too, unless it needs peers that are not there.
 """
@@ -29,12 +29,16 @@ from dataclasses import dataclass
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HERE = pathlib.Path(__file__).resolve().parent
 PEERS_VENV = ROOT / ".venv-peers"
-PEERS_PACKAGES = ("torch", "onnx", "onnxruntime", "openvino")
+PEERS_PACKAGES = ("torch", "onnx", "onnxruntime", "openvino", "jax")
+PEERS = ("ort", "torch", "openvino", "compiled", "jax")
 
 DENSE = ("dense_1008", "dense_64", "dense_8")
 CONV = ("conv3x3_56_64_64", "conv3x3_28_128_128", "conv3x3_14_256_256", "conv3x3_7_512_512", "conv1x1_56_64_256",
         "conv1x1_56_256_64", "conv1x1_14_256_1024")
-NAMES = ("lenet5", *DENSE, *CONV)
+TRAIN = {"train_char_rnn": None, "train_rnn_1": 1.2, "train_rnn_32": 1.1, "train_lstm_1": 1.2, "train_lstm_32": 1.1,
+         "train_gru_1": 1.2, "train_gru_32": 1.1, "train_lenet5_64": 2.0}  # times as fast as the best peer
+TRAIN_SHARED = ("train_rnn_32", "train_lstm_32", "train_gru_32", "train_lenet5_64")  # with enough work for two threads
+NAMES = ("lenet5", *DENSE, *CONV, *TRAIN)
 SHARED = tuple(name for name in DENSE + CONV if name != "dense_8")  # with enough work for two threads
 
 
@@ -60,9 +64,16 @@ BARS = (
     Bar("convolutions: share of peak, geometric mean", 0.90, "", CONV),
     Bar("convolutions: share of peak, worst", 0.80, "", CONV),
     Bar("two threads: times as fast as one, geometric mean", 1.85, "x", SHARED),
-    Bar("nnc lenet5.nn, nothing cached", 2.0, "s", ("compile",), at_most=True),
-    Bar("nnc lenet5.nn, all cached", 0.3, "s", ("compile",), at_most=True),
-    Bar("liblenet5.a", 300.0, "KB", ("compile",), at_most=True),
+    Bar("train_char_rnn: times as fast as PyTorch, eager", 20.0, "x", ("train_char_rnn",), needs_peers=True),
+    Bar("train_char_rnn: times as fast as JAX", 2.0, "x", ("train_char_rnn",), needs_peers=True),
+    *(Bar(f"{name}: times as fast as the best peer", bound, "x", (name,), needs_peers=True)
+      for name, bound in TRAIN.items() if bound),
+    Bar("training: two threads over one, geometric mean", 1.8, "x", TRAIN_SHARED),
+    Bar("nnc -no-train lenet5.nn, nothing cached", 2.0, "s", ("compile",), at_most=True),
+    Bar("nnc -no-train lenet5.nn, all cached", 0.3, "s", ("compile",), at_most=True),
+    Bar("liblenet5.a without training", 300.0, "KB", ("compile",), at_most=True),
+    Bar("nnc lenet5.nn, nothing cached", 6.0, "s", ("compile",), at_most=True),
+    Bar("nnc char_rnn.nn, nothing cached", 6.0, "s", ("compile",), at_most=True),
 )
 
 
@@ -101,13 +112,18 @@ def _seconds(row: dict) -> float:
 
 def run_peers(python: pathlib.Path | None, names: list[str], seconds: float) -> dict[str, float]:
     """Seconds a call by "name/peer"; nothing without an environment."""
-    if not python or not names:
-        return {}
-    done = subprocess.run([python, HERE / "peers.py", *names, "--seconds", str(seconds)], capture_output=True, text=True)
-    if done.returncode:
-        print(f"the peers failed: {done.stderr.strip().splitlines()[-1]}", file=sys.stderr)
-        return {}
-    return {f"{name}/{peer}": value for name, peers in json.loads(done.stdout).items() for peer, value in peers.items()}
+    found: dict[str, float] = {}
+    for script, own in (("peers.py", [name for name in names if name not in TRAIN]),
+                        ("peers_training.py", [name for name in names if name in TRAIN])):
+        if not python or not own:
+            continue
+        done = subprocess.run([python, HERE / script, *own, "--seconds", str(seconds)], capture_output=True, text=True)
+        if done.returncode:
+            print(f"{script} failed: {done.stderr.strip().splitlines()[-1]}", file=sys.stderr)
+            continue
+        for name, peers in json.loads(done.stdout).items():
+            found |= {f"{name}/{peer}": value for peer, value in peers.items()}
+    return found
 
 
 def merge(into: dict[str, float], new: dict[str, float], better: Callable[[float, float], float]) -> None:
@@ -130,18 +146,24 @@ def measure(program: pathlib.Path, python: pathlib.Path | None, names: list[str]
 
 def measure_compiler(nnc: pathlib.Path) -> dict[str, float]:
     """Seconds with an empty and with a filled cache, the fastest of three each, and the archive's size in KB."""
-    source = ROOT / "examples/lenet5/lenet5.nn"
-    cold, warm = [], []
-    for _ in range(3):
-        with tempfile.TemporaryDirectory() as folder:
-            command = [nnc, source, "-o", f"{folder}/out", f"-cache-dir={folder}/cache"]
-            for times in (cold, warm):
-                start = time.perf_counter()
-                subprocess.run(command, check=True)
-                times.append(time.perf_counter() - start)
-            size = pathlib.Path(folder, "out", "liblenet5.a").stat().st_size
-    return {"nnc lenet5.nn, nothing cached": min(cold), "nnc lenet5.nn, all cached": min(warm),
-            "liblenet5.a": size / 1000}
+    def compile_twice(source: str, *options: str) -> tuple[float, float, float]:
+        cold, warm = [], []
+        for _ in range(3):
+            with tempfile.TemporaryDirectory() as folder:
+                command = [nnc, ROOT / source, *options, "-o", f"{folder}/out", f"-cache-dir={folder}/cache"]
+                for times in (cold, warm):
+                    start = time.perf_counter()
+                    subprocess.run(command, check=True)
+                    times.append(time.perf_counter() - start)
+                (archive,) = pathlib.Path(folder, "out").glob("*.a")
+                size = archive.stat().st_size / 1000
+        return min(cold), min(warm), size
+
+    cold, warm, size = compile_twice("examples/lenet5/lenet5.nn", "-no-train")
+    return {"nnc -no-train lenet5.nn, nothing cached": cold, "nnc -no-train lenet5.nn, all cached": warm,
+            "liblenet5.a without training": size,
+            "nnc lenet5.nn, nothing cached": compile_twice("examples/lenet5/lenet5.nn")[0],
+            "nnc char_rnn.nn, nothing cached": compile_twice("examples/char-rnn/char_rnn.nn")[0]}
 
 
 # --- Telling -----------------------------------------------------------------------------------------------------
@@ -160,10 +182,19 @@ def figures(ours: dict[str, float], peers: dict[str, float]) -> dict[str, float]
     if shares:
         found["convolutions: share of peak, geometric mean"] = geometric_mean(shares)
         found["convolutions: share of peak, worst"] = min(shares)
-    speedups = [ours[f"{name}/threads:2"] / ours[f"{name}/threads:1"] for name in SHARED
-                if f"{name}/threads:2" in ours and f"{name}/threads:1" in ours]
-    if speedups:
-        found["two threads: times as fast as one, geometric mean"] = geometric_mean(speedups)
+    for figure, shared in (("two threads: times as fast as one, geometric mean", SHARED),
+                           ("training: two threads over one, geometric mean", TRAIN_SHARED)):
+        speedups = [ours[f"{name}/threads:2"] / ours[f"{name}/threads:1"] for name in shared
+                    if f"{name}/threads:2" in ours and f"{name}/threads:1" in ours]
+        if speedups:
+            found[figure] = geometric_mean(speedups)
+    for name in TRAIN:
+        own = ours.get(f"{name}/threads:1/seconds", math.nan)
+        if all(f"{name}/{peer}" in peers for peer in ("torch", "jax")) and not math.isnan(own):
+            best = min(peers[f"{name}/{peer}"] for peer in PEERS if f"{name}/{peer}" in peers)
+            found[f"{name}: times as fast as the best peer"] = best / own
+            found[f"{name}: times as fast as PyTorch, eager"] = peers[f"{name}/torch"] / own
+            found[f"{name}: times as fast as JAX"] = peers[f"{name}/jax"] / own
     return found
 
 
@@ -177,7 +208,7 @@ def print_networks(names: list[str], ours: dict[str, float], peers: dict[str, fl
             continue
         seconds, speed = ours[f"{name}/threads:1/seconds"], ours[f"{name}/threads:1"]
         gain = ours.get(f"{name}/threads:2", math.nan) / speed
-        others = [f"{peer} {peers[f'{name}/{peer}'] / seconds:.2f}x" for peer in ("ort", "torch", "openvino")
+        others = [f"{peer} {peers[f'{name}/{peer}'] / seconds:.2f}x" for peer in PEERS
                   if f"{name}/{peer}" in peers]
         print(f"{name:22}{seconds * 1e6:10.1f}{speed / 1e9:10.1f}{speed / peak:9.2f}{gain:10.2f}x   {'  '.join(others)}")
 
