@@ -6,8 +6,8 @@
 
 namespace nnc::dsl {
 
-static const std::vector<std::string> activations{"sigmoid", "relu", "softplus", "gelu", "exp", "log", "sqrt", "square",
-                                                  "abs"};
+static const std::vector<std::string> activations{"sigmoid", "relu", "softplus", "gelu", "exp",
+                                                  "log",     "sqrt", "square",   "abs"};
 
 static bool isOneOf(const std::string &name, std::initializer_list<const char *> names) {
   return std::any_of(names.begin(), names.end(), [&](const char *other) { return name == other; });
@@ -17,11 +17,12 @@ Item Elaborator::applyBuiltin(const LayerValue &layer, std::vector<Item> items, 
                               const Location &location) {
   const std::string &name = layer.builtin->name;
   int count = static_cast<int>(items.size());
-  if (count < layer.builtin->minValues || (layer.builtin->maxValues >= 0 && count > layer.builtin->maxValues))
-    return error(location, "`" + name + "` takes " + std::to_string(layer.builtin->minValues) +
-                               (layer.builtin->maxValues < 0 ? " or more" : "") +
-                               (layer.builtin->minValues == 1 ? " value" : " values") + ", not " +
-                               std::to_string(count));
+  int least = layer.builtin->minValues, most = layer.builtin->maxValues;
+  if (count < least || (most >= 0 && count > most)) {
+    std::string wanted = std::to_string(least) + (most > least ? " or " + std::to_string(most) : "") +
+                         (most == 1 ? " value" : " values");
+    return error(location, "`" + name + "` takes " + wanted + ", not " + std::to_string(count));
+  }
   if (isOneOf(name, {"max", "min", "pow"}) && count == 2)
     return elementwise(name, std::move(items), scope, location);
   if (name == "select")
@@ -37,8 +38,8 @@ Item Elaborator::applyBuiltin(const LayerValue &layer, std::vector<Item> items, 
   const Type type = typeOf(x);
   bool takesClasses = isOneOf(name, {"embed", "one_hot", "concat", "last", "reverse", "identity"});
   if (type.element != Element::Float && !takesClasses)
-    return error(location, "`" + name + "` takes numbers, not " +
-                               (type.element == Element::Class ? "classes" : "truth values"),
+    return error(location,
+                 "`" + name + "` takes numbers, not " + (type.element == Element::Class ? "classes" : "truth values"),
                  {originOf(x, "the value")});
 
   if (name == "identity")
@@ -139,8 +140,8 @@ Item Elaborator::applyConv(const LayerValue &layer, Value x, Scope &scope, const
   Type type = typeOf(x);
   size_t rank = type.shape.size() - 1;
   if (type.shape.size() < 2 || type.shape.size() > 4 || !type.shape.back().isFixed())
-    return error(location, "`conv` takes one to three spatial dimensions and channels, not a value of shape " +
-                               describe(type),
+    return error(location,
+                 "`conv` takes one to three spatial dimensions and channels, not a value of shape " + describe(type),
                  {originOf(x, "the value")});
   auto kernel = extentsOf(layer, "kernel", rank), stride = extentsOf(layer, "stride", rank),
        dilation = extentsOf(layer, "dilation", rank);
@@ -152,20 +153,21 @@ Item Elaborator::applyConv(const LayerValue &layer, Value x, Scope &scope, const
   int64_t n = static_cast<int64_t>(numberOf(layer, "n")), channels = type.shape.back().size;
   int64_t groups = static_cast<int64_t>(numberOf(layer, "groups"));
   if (channels % groups != 0 || n % groups != 0)
-    return error(location, "`conv` has " + std::to_string(groups) + " groups, which must divide its " +
-                               std::to_string(channels) + " channels in and " + std::to_string(n) + " out",
+    return error(location,
+                 "`conv` has " + std::to_string(groups) + " groups, which must divide its " + std::to_string(channels) +
+                     " channels in and " + std::to_string(n) + " out",
                  {originOf(x, "the value")});
   int64_t taps = 1;
   for (size_t i = 0; i < rank; ++i) {
     int64_t span = (*dilation)[i] * ((*kernel)[i] - 1) + 1, added = (*padding)[2 * i] + (*padding)[2 * i + 1];
     std::optional<Dim> dim = slide(type.shape[i], span, (*stride)[i], added);
     if (!dim)
-      return error(location,
-                   "a kernel of " + std::to_string(span) + " does not fit an extent of " +
-                       describe(type.shape[i]) + (added ? " with padding of " + std::to_string(added) : ""),
-                   {originOf(x, "the value"),
-                    {location, "padding = " + std::to_string((span - type.shape[i].size + 1) / 2) +
-                                   " would make it fit"}});
+      return error(
+          location,
+          "a kernel of " + std::to_string(span) + " does not fit an extent of " + describe(type.shape[i]) +
+              (added ? " with padding of " + std::to_string(added) : ""),
+          {originOf(x, "the value"),
+           {location, "padding = " + std::to_string((span - type.shape[i].size + 1) / 2) + " would make it fit"}});
     type.shape[i] = *dim;
     taps = multiplyExtents(taps, (*kernel)[i]);
   }
@@ -179,7 +181,10 @@ Item Elaborator::applyConv(const LayerValue &layer, Value x, Scope &scope, const
   Value weight = readWeight(path + ".kernel", shape, init, /*trainable=*/true, location);
   type.shape.back() = Dim::fixed(n);
   Value result = emit("conv", {x, weight}, type, scope, location,
-                      {{"strides", *stride}, {"dilations", *dilation}, {"padding", *padding}, {"groups", groups},
+                      {{"strides", *stride},
+                       {"dilations", *dilation},
+                       {"padding", *padding},
+                       {"groups", groups},
                        {"flip", flagOf(layer, "flip")}});
   return tensor(flagOf(layer, "bias") ? addBias(result, n, scope, path, location) : result);
 }
@@ -192,8 +197,11 @@ Item Elaborator::applyPool(const LayerValue &layer, Value x, Scope &scope, const
   Type type = typeOf(x);
   size_t rank = type.shape.size() - 1;
   if (type.shape.size() < 2 || type.shape.size() > 4 || !type.shape.back().isFixed())
-    return error(location, "`" + layer.getName() + "` takes one to three spatial dimensions and channels, not a value "
-                           "of shape " + describe(type),
+    return error(location,
+                 "`" + layer.getName() +
+                     "` takes one to three spatial dimensions and channels, not a value "
+                     "of shape " +
+                     describe(type),
                  {originOf(x, "the value")});
   auto window = extentsOf(layer, "window", rank), stride = extentsOf(layer, "stride", rank);
   if (!window || !stride)
@@ -316,13 +324,13 @@ Item Elaborator::applyLoss(const LayerValue &layer, Value y, Value target, Scope
     return error(location, "`" + name + "` compares vectors, not a value of shape " + describe(type),
                  {originOf(y, "the value")});
   rows.pop_back();
-  bool fits = isLabel ? other.element == Element::Class && other.shape == rows &&
-                            other.classes <= type.shape.back().size
-                      : other.element == Element::Float && other.shape == type.shape;
+  bool fits = isLabel
+                  ? other.element == Element::Class && other.shape == rows && other.classes <= type.shape.back().size
+                  : other.element == Element::Float && other.shape == type.shape;
   if (!fits)
     return error(location,
-                 "`" + name + "` compares shape " + describe(type) + " with " +
-                     (isLabel ? "a label " : "a target ") + describe(other),
+                 "`" + name + "` compares shape " + describe(type) + " with " + (isLabel ? "a label " : "a target ") +
+                     describe(other),
                  {originOf(y, "the value"), originOf(target, "the other")});
   type.shape = rows;
   return tensor(emit(name, {y, target}, type, scope, location));
