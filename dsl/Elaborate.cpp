@@ -9,7 +9,7 @@
 namespace nnc::dsl {
 
 static constexpr int64_t maxElements = (int64_t(1) << 31) - 1;
-static constexpr size_t maxOperations = 100000;
+static constexpr size_t maxOperations = 20000;
 static constexpr size_t maxSteps = 1000000;
 static constexpr size_t maxErrors = 100;
 static constexpr size_t maxCalls = 64;
@@ -26,9 +26,11 @@ Item Elaborator::error(const Location &location, const std::string &message, std
     return {};
   if (program.diagnostics.size() >= maxErrors) {
     program.isExhausted = true;
-    program.diagnostics.push_back({Diagnostic::Severity::Error, location,
-                                   "has more than the limit of " + std::to_string(maxErrors) +
-                                       " errors; what follows is not checked", {}});
+    program.diagnostics.push_back(
+        {Diagnostic::Severity::Error,
+         location,
+         "has more than the limit of " + std::to_string(maxErrors) + " errors; what follows is not checked",
+         {}});
     return {};
   }
   if (!stack.empty() && program.standard.count(stack.back()->name) == 0)
@@ -310,8 +312,9 @@ std::optional<Type> Elaborator::evaluatePort(const PortDecl &port, Scope &scope,
     if (!dim)
       continue;
     if (!dim->isFixed() && wasFixed) {
-      error(expr->location, "`" + describe(*dim) + "` is known only when the library is called: it must come before "
-                            "fixed dimensions");
+      error(expr->location, "`" + describe(*dim) +
+                                "` is known only when the library is called: it must come before "
+                                "fixed dimensions");
       isGood = false;
     }
     wasFixed |= dim->isFixed();
@@ -354,8 +357,10 @@ std::optional<Initializer> Elaborator::evaluateInitializer(const Expr *expr, con
   const Expr *head = expr->kind == Expr::Kind::Call ? expr->operands[0].get() : expr;
   std::string name = head->kind == Expr::Kind::Name ? head->text : "";
   static const std::map<std::string, std::pair<Initializer::Kind, size_t>> kinds{
-      {"glorot", {Initializer::Glorot, 0}},   {"he", {Initializer::He, 0}},
-      {"uniform", {Initializer::Uniform, 2}}, {"normal", {Initializer::Normal, 1}},
+      {"glorot", {Initializer::Glorot, 0}},
+      {"he", {Initializer::He, 0}},
+      {"uniform", {Initializer::Uniform, 2}},
+      {"normal", {Initializer::Normal, 1}},
       {"orthogonal", {Initializer::Orthogonal, 0}}};
   auto kind = kinds.find(name);
   if (kind == kinds.end()) {
@@ -372,8 +377,8 @@ std::optional<Initializer> Elaborator::evaluateInitializer(const Expr *expr, con
   init.kind = kind->second.first;
   size_t count = expr->kind == Expr::Kind::Call ? expr->arguments.size() : 0;
   if (count != kind->second.second) {
-    error(expr->location, "`" + name + "` takes " + std::to_string(kind->second.second) + " numbers, not " +
-                              std::to_string(count));
+    error(expr->location,
+          "`" + name + "` takes " + std::to_string(kind->second.second) + " numbers, not " + std::to_string(count));
     return std::nullopt;
   }
   double numbers[2] = {0, 0};
@@ -400,8 +405,9 @@ void Elaborator::declareWeights(const Statement &statement, Scope &scope) {
     for (const ExprPtr &expr : weight.shape) {
       std::optional<Dim> dim = evaluateDim(*expr, scope, /*introducesDims=*/false);
       if (dim && !dim->isFixed())
-        error(expr->location, "a weight has fixed dimensions, but `" + describe(*dim) + "` is known only when the "
-                              "library is called");
+        error(expr->location, "a weight has fixed dimensions, but `" + describe(*dim) +
+                                  "` is known only when the "
+                                  "library is called");
       isGood &= dim && dim->isFixed();
       shape.push_back(dim ? dim->size : 1);
     }
@@ -420,8 +426,8 @@ void Elaborator::declareStatements(const std::vector<Statement> &body, Scope &sc
       for (size_t i = 0; i < statement.places.size(); ++i) {
         const Place &place = statement.places[i];
         if (!place.index.empty())
-          error(place.location, "`" + place.name + "[" + place.index + "]` is defined outside of `each " +
-                                    place.index + " in …`");
+          error(place.location,
+                "`" + place.name + "[" + place.index + "]` is defined outside of `each " + place.index + " in …`");
         declare(scope, place.name, {&statement, i, Definition::State::Pending, {}, place.location});
       }
     } else if (statement.kind == Statement::Kind::Each) {
@@ -479,8 +485,7 @@ void Elaborator::runDefinition(const Statement &statement, Scope &scope) {
   }
   if (!item.isError() && (!item.is(Item::Kind::Tuple) || item.parts.size() < wanted)) {
     size_t given = item.is(Item::Kind::Tuple) ? item.parts.size() : 1;
-    error(statement.value->location,
-          "gives " + std::to_string(given) + " results, not " + std::to_string(wanted));
+    error(statement.value->location, "gives " + std::to_string(given) + " results, not " + std::to_string(wanted));
     item = {};
   }
   for (size_t i = 0; i < wanted; ++i)
@@ -495,12 +500,13 @@ Item Elaborator::callDeclared(const LayerValue &layer, std::vector<Item> values,
                               const Location &location) {
   const LayerDecl &decl = *layer.declared;
   if (values.size() != decl.values.size())
-    return error(location, "layer `" + decl.name + "` takes " + std::to_string(decl.values.size()) +
-                               " values, not " + std::to_string(values.size()),
+    return error(location,
+                 "layer `" + decl.name + "` takes " + std::to_string(decl.values.size()) + " values, not " +
+                     std::to_string(values.size()),
                  {{decl.location, "`" + decl.name + "` is declared here"}});
   if (stack.size() >= maxCalls)
     return exhaust(location, "layers call each other more than " + std::to_string(maxCalls) + " deep",
-                 {{decl.location, "`" + decl.name + "` is declared here"}});
+                   {{decl.location, "`" + decl.name + "` is declared here"}});
   Scope body;
   body.block = scope.block;
   body.path = childPath(scope, layer);
@@ -517,9 +523,9 @@ Item Elaborator::callDeclared(const LayerValue &layer, std::vector<Item> values,
       // Names of a value's shape that mean nothing yet get their meaning from the value.
       const Shape &shape = typeOf(values[i].value).shape;
       if (shape.size() != port.shape.size()) {
-        error(location, "layer `" + decl.name + "` takes a value of " + std::to_string(port.shape.size()) +
-                            " dimensions as `" + port.name + "`, not one of shape " +
-                            describe(typeOf(values[i].value)),
+        error(location,
+              "layer `" + decl.name + "` takes a value of " + std::to_string(port.shape.size()) + " dimensions as `" +
+                  port.name + "`, not one of shape " + describe(typeOf(values[i].value)),
               {{port.location, "`" + port.name + "` is declared here"}, originOf(values[i].value, "the value")});
         isGood = false;
         continue;
@@ -537,8 +543,9 @@ Item Elaborator::callDeclared(const LayerValue &layer, std::vector<Item> values,
         }
         std::optional<Dim> dim = evaluateDim(expr, body, /*introducesDims=*/false);
         if (dim && *dim != shape[d]) {
-          error(location, "layer `" + decl.name + "` takes `" + port.name + "` with " + describe(*dim) +
-                              " in dimension " + std::to_string(d) + ", not " + describe(shape[d]),
+          error(location,
+                "layer `" + decl.name + "` takes `" + port.name + "` with " + describe(*dim) + " in dimension " +
+                    std::to_string(d) + ", not " + describe(shape[d]),
                 {originOf(values[i].value, "the value")});
           isGood = false;
         }
@@ -608,8 +615,9 @@ void Elaborator::finishOutputs(Scope &scope) {
         continue;
       std::optional<Type> declared = evaluatePort(port, scope, /*introducesDims=*/false);
       if (declared && port.hasShape && declared->shape != typeOf(*value).shape)
-        error(port.location, "output `" + port.name + "` is declared with shape " + describe(declared->shape) +
-                                 ", but has shape " + describe(typeOf(*value).shape),
+        error(port.location,
+              "output `" + port.name + "` is declared with shape " + describe(declared->shape) + ", but has shape " +
+                  describe(typeOf(*value).shape),
               {originOf(*value, "the value")});
       function.outputs.push_back({port.name, *value});
     }
