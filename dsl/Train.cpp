@@ -21,7 +21,10 @@ public:
     for (const Setting &setting : train.settings)
       if (!setting.given && setting.name != "loss")
         read(setting);
-    if (result.optimizer.empty())
+    bool hasOptimizer = std::any_of(train.settings.begin(), train.settings.end(), [](const Setting &setting) {
+      return !setting.given && setting.name == "optimizer";
+    });
+    if (!hasOptimizer)
       error(train.location, "train block of `" + train.network + "` has no optimizer",
             {{train.location, "write `optimizer = sgd(rate = 0.1)`"}});
   }
@@ -110,10 +113,9 @@ private:
   /// An expression of `step` and `epoch`, in postfix.
   void readRate(const Expr &expr) {
     auto push = [&](Term::Kind kind, double value = 0) { result.rate.postfix.push_back({kind, value}); };
-    static const std::map<std::string, Term::Kind> operators{{"+", Term::Add},  {"-", Term::Sub},
-                                                             {"*", Term::Mul},  {"/", Term::Div},
-                                                             {"<", Term::Less}, {"<=", Term::LessEqual},
-                                                             {"==", Term::Equal}};
+    static const std::map<std::string, Term::Kind> operators{
+        {"+", Term::Add},  {"-", Term::Sub},        {"*", Term::Mul},   {"/", Term::Div},
+        {"<", Term::Less}, {"<=", Term::LessEqual}, {"==", Term::Equal}};
     if (expr.kind == Expr::Kind::Number)
       return push(Term::Number, expr.number);
     if (expr.kind == Expr::Kind::Name && (expr.text == "step" || expr.text == "epoch"))
@@ -224,8 +226,8 @@ void Elaborator::elaborateTraining(const TrainDecl &train, Train &result) {
   if (!value)
     return;
   if (!typeOf(*value).shape.empty() || typeOf(*value).element != Element::Float)
-    error(loss->value->location, "the loss is one number for each example, not a value of shape " +
-                                     describe(typeOf(*value)),
+    error(loss->value->location,
+          "the loss is one number for each example, not a value of shape " + describe(typeOf(*value)),
           {{loss->value->location, "take the mean over its dimensions"}});
   function.outputs.push_back({"loss", *value});
 }
