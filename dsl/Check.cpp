@@ -146,13 +146,10 @@ public:
 
   std::optional<Model> run(const Ast &ast) {
     size_t before = diagnostics.size();
-    for (const SourcePtr &source : library.standard)
-      if (std::unique_ptr<Ast> standard = parse(source, diagnostics)) {
-        for (const LayerDecl &layer : standard->layers) {
-          program.layers[layer.name] = &layer;
-          program.standard.insert(layer.name);
-        }
-        files.push_back(std::move(standard));
+    for (const std::shared_ptr<const Ast> &standard : library.standard)
+      for (const LayerDecl &layer : standard->layers) {
+        program.layers[layer.name] = &layer;
+        program.standard.insert(layer.name);
       }
     addLayers(ast);
     addNetworks(ast);

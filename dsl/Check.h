@@ -17,8 +17,8 @@ namespace nnc::dsl {
 struct Library {
   /// The file of `import "path"`, as written; null when there is none.
   std::function<SourcePtr(const std::string &path)> import;
-  /// The standard library, whose layers need no import.
-  std::vector<SourcePtr> standard;
+  /// The standard library, parsed, whose layers need no import.
+  std::vector<std::shared_ptr<const Ast>> standard;
 };
 
 /// Elaborates a program: layers inlined, parameters evaluated, repetitions

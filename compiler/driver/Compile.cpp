@@ -49,6 +49,7 @@ public:
 private:
   ExitCode compileModule();
   ExitCode compileProgram();
+  LogicalResult reportPending(const dsl::Model &model);
   ExitCode compileNetwork(const dsl::Network &network);
   ExitCode compilePlanned(ModuleOp module);
   ExitCode writeLibrary(ModuleOp module, const emit::Interface &interface, const emit::KernelTable &table);
@@ -118,10 +119,12 @@ ExitCode Compilation::compileProgram() {
   if (ast && options.leavesTrainingOut)
     ast->trains.clear();
 
-  auto library = openLibrary(options, filesRead);
+  auto library = openLibrary(options, filesRead, diagnostics);
   if (!library)
     return fail(ExitCode::InputOutput, library.takeError());
-  std::optional<dsl::Model> model = ast ? dsl::check(*ast, *library, diagnostics) : std::nullopt;
+  std::optional<dsl::Model> model;
+  if (diagnostics.empty())
+    model = dsl::check(*ast, *library, diagnostics);
   report(diagnostics, context, sources);
   if (!model)
     return ExitCode::WrongProgram;
@@ -130,10 +133,23 @@ ExitCode Compilation::compileProgram() {
   if (!options.name.empty() && model->networks.size() > 1)
     return fail(ExitCode::WrongUsage, llvm::createStringError("-name names one network, but " + options.input +
                                                               " has " + Twine(model->networks.size())));
+  if (options.emit > Emit::Planned && failed(reportPending(*model)))
+    return ExitCode::WrongProgram;
   for (const dsl::Network &network : model->networks)
     if (ExitCode code = compileNetwork(network); code != ExitCode::Success)
       return code;
   return ExitCode::Success;
+}
+
+/// Says of every network what there is no code for; its passes can be looked at.
+LogicalResult Compilation::reportPending(const dsl::Model &model) {
+  bool isCompiled = true;
+  for (const dsl::Network &network : model.networks) {
+    report(network.pending, context, sources);
+    for (const dsl::Diagnostic &diagnostic : network.pending)
+      isCompiled &= diagnostic.severity != dsl::Diagnostic::Severity::Error;
+  }
+  return success(isCompiled);
 }
 
 /// The passes up to a station; those after it work on what these give.
@@ -168,11 +184,6 @@ ExitCode Compilation::compileNetwork(const dsl::Network &network) {
 
   if (options.emit <= Emit::Planned)
     return printText(toString(*module));
-  report(network.pending, context, sources);
-  if (llvm::any_of(network.pending, [](const dsl::Diagnostic &diagnostic) {
-        return diagnostic.severity == dsl::Diagnostic::Severity::Error;
-      }))
-    return ExitCode::WrongProgram;
   return compilePlanned(*module);
 }
 

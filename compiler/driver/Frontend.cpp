@@ -2,6 +2,8 @@
 
 #include "compiler/driver/Frontend.h"
 
+#include "dsl/Parse.h"
+
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/Location.h"
 #include "llvm/Support/FileSystem.h"
@@ -73,9 +75,9 @@ static dsl::SourcePtr readSource(const std::string &path, std::vector<std::strin
   return std::make_shared<dsl::Source>(dsl::Source{path, (*file)->getBuffer().str()});
 }
 
-/// Every source of the standard library, in the order of their names.
-static llvm::Expected<std::vector<dsl::SourcePtr>> readStandard(const std::string &folder,
-                                                                std::vector<std::string> &filesRead) {
+/// Every file of the standard library, in the order of their names.
+static llvm::Expected<std::vector<std::shared_ptr<const dsl::Ast>>>
+readStandard(const std::string &folder, std::vector<std::string> &filesRead, dsl::Diagnostics &diagnostics) {
   std::vector<std::string> paths;
   std::error_code error;
   for (llvm::sys::fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error))
@@ -84,17 +86,20 @@ static llvm::Expected<std::vector<dsl::SourcePtr>> readStandard(const std::strin
   if (error)
     return llvm::createFileError(folder, error);
   llvm::sort(paths);
-  std::vector<dsl::SourcePtr> sources;
+  std::vector<std::shared_ptr<const dsl::Ast>> files;
   for (const std::string &path : paths) {
-    sources.push_back(readSource(path, filesRead));
-    if (!sources.back())
+    dsl::SourcePtr source = readSource(path, filesRead);
+    if (!source)
       return llvm::createFileError(path, std::make_error_code(std::errc::io_error));
+    if (std::shared_ptr<const dsl::Ast> ast = dsl::parse(source, diagnostics))
+      files.push_back(std::move(ast));
   }
-  return sources;
+  return files;
 }
 
-llvm::Expected<dsl::Library> driver::openLibrary(const Options &options, std::vector<std::string> &filesRead) {
-  auto standard = readStandard(findStdFolder(options), filesRead);
+llvm::Expected<dsl::Library> driver::openLibrary(const Options &options, std::vector<std::string> &filesRead,
+                                                 dsl::Diagnostics &diagnostics) {
+  auto standard = readStandard(findStdFolder(options), filesRead, diagnostics);
   if (!standard)
     return standard.takeError();
   dsl::Library library;

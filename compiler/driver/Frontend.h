@@ -21,8 +21,10 @@ void report(const dsl::Diagnostics &diagnostics, mlir::MLIRContext &context, llv
 
 /// Where a program finds layers that it does not define: files that it imports,
 /// which are sought from its own folder, and the standard library. What is read
-/// is added to `filesRead`, which must live as long as the library.
-llvm::Expected<dsl::Library> openLibrary(const Options &options, std::vector<std::string> &filesRead);
+/// is added to `filesRead`, which must live as long as the library; mistakes in
+/// the standard library to `diagnostics`.
+llvm::Expected<dsl::Library> openLibrary(const Options &options, std::vector<std::string> &filesRead,
+                                         dsl::Diagnostics &diagnostics);
 
 } // namespace nnc::driver
 

@@ -50,7 +50,8 @@ int main(int argc, char **argv) {
   std::string folder = source->path.substr(0, source->path.find_last_of('/') + 1);
   library.import = [&](const std::string &path) { return readSource(folder + path); };
   for (int i = 3; i < argc; ++i)
-    library.standard.push_back(readSource(argv[i]));
+    if (std::shared_ptr<const Ast> standard = parse(readSource(argv[i]), diagnostics))
+      library.standard.push_back(std::move(standard));
   std::optional<Model> model;
   if (ast && std::strcmp(argv[1], "-emit=ast") == 0)
     print(*ast, std::cout);
