@@ -27,8 +27,15 @@ def NN_Dialect : Dialect {
     ```mlir
     tensor<?x?x64xf32, #nn.dims<"T", "batch">>
     ```
+
+    A function with the attribute `nn.train` is a train block. It gives the loss
+    of each example; the attribute, a dictionary, has the block's `name`, its
+    `optimizer` with the numbers that this takes, the `betas` whose powers the
+    runtime keeps, and `reduce_sum`, whether gradients are summed over a batch
+    rather than averaged.
   }];
   let useDefaultAttributePrinterParser = 1;
+  let hasOperationAttrVerify = 1;
 }
 
 //===----------------------------------------------------------------------===//

@@ -3,6 +3,7 @@
 #include "compiler/dialect/NN.h"
 
 #include "mlir/IR/DialectImplementation.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -53,6 +54,27 @@ LogicalResult PanelAttr::verifyEncoding(ArrayRef<int64_t> shape, Type,
   if (llvm::any_of(shape, ShapedType::isDynamic))
     return emitError() << "#nn.panel needs fixed dimensions";
   return success();
+}
+
+/// What passes read of the settings of a train block without asking.
+static LogicalResult verifyTrain(Operation *op, Attribute value) {
+  auto train = dyn_cast<DictionaryAttr>(value);
+  if (!isa<FunctionOpInterface>(op) || !train)
+    return op->emitError("`nn.train` is a dictionary and belongs to a function");
+  auto name = train.getAs<StringAttr>("name"), optimizer = train.getAs<StringAttr>("optimizer");
+  auto betas = train.getAs<ArrayAttr>("betas");
+  if (!name || name.empty() || !optimizer || !betas || !train.getAs<BoolAttr>("reduce_sum"))
+    return op->emitError("`nn.train` needs a name, an optimizer, betas and reduce_sum");
+  if (!llvm::all_of(betas, [](Attribute beta) { return isa<FloatAttr>(beta); }))
+    return op->emitError("`betas` of `nn.train` are numbers, not ") << betas;
+  size_t powers = optimizer.getValue().starts_with("adam") ? 2 : 0;
+  if (betas.size() != powers)
+    return op->emitError("`nn.train` has ") << betas.size() << " betas, but " << optimizer << " takes " << powers;
+  return success();
+}
+
+LogicalResult NNDialect::verifyOperationAttribute(Operation *op, NamedAttribute attribute) {
+  return attribute.getName() == "nn.train" ? verifyTrain(op, attribute.getValue()) : success();
 }
 
 //===----------------------------------------------------------------------===//

@@ -33,6 +33,9 @@ public:
   LogicalResult run() {
     Block &body = function.getBody().front();
     auto end = cast<func::ReturnOp>(body.getTerminator());
+    RankedTensorType lossType = getTensorType(builder.getF32Type(), {builder.getStringAttr(batchName)});
+    if (end.getOperandTypes() != TypeRange(lossType))
+      return function.emitError("must give one loss for each example, ") << lossType << ", to be trained";
     Value losses = end.getOperand(0);
     ActiveValues active = findActive(body, [&](Operation *op) { return getTrained(op) != nullptr; });
     builder.setInsertionPoint(end);

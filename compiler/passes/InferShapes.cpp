@@ -30,6 +30,10 @@ namespace {
 struct InferShapesPass : nnc::impl::InferShapesBase<InferShapesPass> {
   void runOnOperation() override {
     for (auto function : getOperation().getOps<func::FuncOp>()) {
+      if (!function.getBody().hasOneBlock()) {
+        function.emitError("must have a body of one block");
+        return signalPassFailure();
+      }
       if (failed(inferBlock(function.getBody().front())))
         return signalPassFailure();
       auto results = function.getBody().front().getTerminator()->getOperandTypes();

@@ -279,3 +279,31 @@ func.func @gradient_type(%g: tensor<5xf32>) {
   nn.store_gradient @w, %g : tensor<5xf32>
   return
 }
+
+// -----
+
+// expected-error @+1 {{`nn.train` is a dictionary and belongs to a function}}
+func.func @settings() attributes {nn.train = 3} {
+  return
+}
+
+// -----
+
+// expected-error @+1 {{`nn.train` needs a name, an optimizer, betas and reduce_sum}}
+func.func @unnamed() attributes {nn.train = {optimizer = "sgd", betas = [], reduce_sum = false}} {
+  return
+}
+
+// -----
+
+// expected-error @+1 {{`betas` of `nn.train` are numbers, not [true, 9.000000e-01]}}
+func.func @betas() attributes {nn.train = {name = "train", optimizer = "adam", betas = [true, 0.9], reduce_sum = false}} {
+  return
+}
+
+// -----
+
+// expected-error @+1 {{`nn.train` has 0 betas, but "adam" takes 2}}
+func.func @count() attributes {nn.train = {name = "train", optimizer = "adam", betas = [], reduce_sum = false}} {
+  return
+}

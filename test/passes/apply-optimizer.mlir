@@ -13,7 +13,7 @@
 // CHECK: nn.store_flat weights, %[[NEW]]
 nn.weight @w : tensor<4x3xf32> init <kind = glorot>
 nn.weight @b : tensor<4xf32> init <kind = constant, a = 0.0 : f64>
-func.func @train_gradients(%x: tensor<?x3xf32, #nn.dims<"batch">>) attributes {nn.train = {name = "train", optimizer = "sgd", betas = []}} {
+func.func @train_gradients(%x: tensor<?x3xf32, #nn.dims<"batch">>) attributes {nn.train = {name = "train", optimizer = "sgd", betas = [], reduce_sum = false}} {
   return
 }
 
@@ -24,7 +24,7 @@ func.func @train_gradients(%x: tensor<?x3xf32, #nn.dims<"batch">>) attributes {n
 // CHECK: nn.flat weights : tensor<48xf32>
 nn.weight @w : tensor<4x3xf32, #nn.panel<dim = 0, width = 16>> init <kind = glorot>
 nn.weight @mean : tensor<400xf32> init <kind = constant, a = 0.0 : f64> frozen
-func.func @train_gradients(%x: tensor<?x3xf32, #nn.dims<"batch">>) attributes {nn.train = {name = "train", optimizer = "sgd", betas = []}} {
+func.func @train_gradients(%x: tensor<?x3xf32, #nn.dims<"batch">>) attributes {nn.train = {name = "train", optimizer = "sgd", betas = [], reduce_sum = false}} {
   return
 }
 
@@ -43,7 +43,7 @@ func.func @train_gradients(%x: tensor<?x3xf32, #nn.dims<"batch">>) attributes {n
 // CHECK: nn.mul %[[NEW]], %arg0
 nn.weight @w : tensor<4x3xf32> init <kind = glorot>
 nn.weight @b : tensor<4xf32> init <kind = constant, a = 0.0 : f64>
-func.func @train_gradients(%x: tensor<?x3xf32, #nn.dims<"batch">>) attributes {nn.train = {name = "train", optimizer = "momentum", momentum = 0.9, weight_decay = 0.01, betas = []}} {
+func.func @train_gradients(%x: tensor<?x3xf32, #nn.dims<"batch">>) attributes {nn.train = {name = "train", optimizer = "momentum", momentum = 0.9, weight_decay = 0.01, betas = [], reduce_sum = false}} {
   return
 }
 
@@ -57,7 +57,7 @@ func.func @train_gradients(%x: tensor<?x3xf32, #nn.dims<"batch">>) attributes {n
 // CHECK: nn.add %[[G]], %[[AHEAD]]
 nn.weight @w : tensor<4x3xf32> init <kind = glorot>
 nn.weight @b : tensor<4xf32> init <kind = constant, a = 0.0 : f64>
-func.func @train_gradients(%x: tensor<?x3xf32, #nn.dims<"batch">>) attributes {nn.train = {name = "train", optimizer = "nesterov", momentum = 0.9, betas = []}} {
+func.func @train_gradients(%x: tensor<?x3xf32, #nn.dims<"batch">>) attributes {nn.train = {name = "train", optimizer = "nesterov", momentum = 0.9, betas = [], reduce_sum = false}} {
   return
 }
 
@@ -74,7 +74,7 @@ func.func @train_gradients(%x: tensor<?x3xf32, #nn.dims<"batch">>) attributes {n
 // CHECK: nn.div %{{.+}}, %[[DEVIATION]]
 nn.weight @w : tensor<4x3xf32> init <kind = glorot>
 nn.weight @b : tensor<4xf32> init <kind = constant, a = 0.0 : f64>
-func.func @train_gradients(%x: tensor<?x3xf32, #nn.dims<"batch">>) attributes {nn.train = {name = "train", optimizer = "adagrad", epsilon = 1.0e-10, betas = []}} {
+func.func @train_gradients(%x: tensor<?x3xf32, #nn.dims<"batch">>) attributes {nn.train = {name = "train", optimizer = "adagrad", epsilon = 1.0e-10, betas = [], reduce_sum = false}} {
   return
 }
 
@@ -91,7 +91,7 @@ func.func @train_gradients(%x: tensor<?x3xf32, #nn.dims<"batch">>) attributes {n
 // CHECK: nn.div
 nn.weight @w : tensor<4x3xf32> init <kind = glorot>
 nn.weight @b : tensor<4xf32> init <kind = constant, a = 0.0 : f64>
-func.func @train_gradients(%x: tensor<?x3xf32, #nn.dims<"batch">>) attributes {nn.train = {name = "train", optimizer = "rmsprop", decay = 0.99, epsilon = 1.0e-8, betas = []}} {
+func.func @train_gradients(%x: tensor<?x3xf32, #nn.dims<"batch">>) attributes {nn.train = {name = "train", optimizer = "rmsprop", decay = 0.99, epsilon = 1.0e-8, betas = [], reduce_sum = false}} {
   return
 }
 
@@ -108,7 +108,7 @@ func.func @train_gradients(%x: tensor<?x3xf32, #nn.dims<"batch">>) attributes {n
 // CHECK: nn.div %[[M]], %{{.+}} :
 nn.weight @w : tensor<4x3xf32> init <kind = glorot>
 nn.weight @b : tensor<4xf32> init <kind = constant, a = 0.0 : f64>
-func.func @train_gradients(%x: tensor<?x3xf32, #nn.dims<"batch">>) attributes {nn.train = {name = "train", optimizer = "adam", beta1 = 0.9, beta2 = 0.999, epsilon = 1.0e-8, betas = [0.9, 0.999]}} {
+func.func @train_gradients(%x: tensor<?x3xf32, #nn.dims<"batch">>) attributes {nn.train = {name = "train", optimizer = "adam", beta1 = 0.9, beta2 = 0.999, epsilon = 1.0e-8, betas = [0.9, 0.999], reduce_sum = false}} {
   return
 }
 
@@ -126,7 +126,7 @@ func.func @train_gradients(%x: tensor<?x3xf32, #nn.dims<"batch">>) attributes {n
 // CHECK: nn.mul %[[STEP]], %arg0
 nn.weight @w : tensor<4x3xf32> init <kind = glorot>
 nn.weight @b : tensor<4xf32> init <kind = constant, a = 0.0 : f64>
-func.func @train_gradients(%x: tensor<?x3xf32, #nn.dims<"batch">>) attributes {nn.train = {name = "train", optimizer = "adamw", beta1 = 0.9, beta2 = 0.999, decay = 0.01, epsilon = 1.0e-8, betas = [0.9, 0.999]}} {
+func.func @train_gradients(%x: tensor<?x3xf32, #nn.dims<"batch">>) attributes {nn.train = {name = "train", optimizer = "adamw", beta1 = 0.9, beta2 = 0.999, decay = 0.01, epsilon = 1.0e-8, betas = [0.9, 0.999], reduce_sum = false}} {
   return
 }
 
@@ -146,7 +146,7 @@ func.func @train_gradients(%x: tensor<?x3xf32, #nn.dims<"batch">>) attributes {n
 // CHECK: nn.mul %[[MEAN]], %[[FACTOR]]
 nn.weight @w : tensor<4x3xf32> init <kind = glorot>
 nn.weight @b : tensor<4xf32> init <kind = constant, a = 0.0 : f64>
-func.func @train_gradients(%x: tensor<?x3xf32, #nn.dims<"batch">>) attributes {nn.train = {name = "train", optimizer = "sgd", clip_value = 0.5, clip_norm = 1.0, betas = []}} {
+func.func @train_gradients(%x: tensor<?x3xf32, #nn.dims<"batch">>) attributes {nn.train = {name = "train", optimizer = "sgd", clip_value = 0.5, clip_norm = 1.0, betas = [], reduce_sum = false}} {
   return
 }
 

@@ -11,7 +11,7 @@ module {
   nn.weight @b : tensor<4xf32> init <kind = constant>
   // CHECK-LABEL: func.func @train_gradients
   // CHECK-SAME: (%[[X:.+]]: tensor<?x8xf32, #nn.dims<"batch">>) -> tensor<f32>
-  func.func @train(%x: !x) -> !v attributes {nn.train = {reduce_sum = false}} {
+  func.func @train(%x: !x) -> !v attributes {nn.train = {name = "train", optimizer = "sgd", betas = [], reduce_sum = false}} {
     %w = nn.read @W : tensor<4x8xf32>
     %b = nn.read @b : tensor<4xf32>
     %0 = nn.dense %x, %w : (!x, tensor<4x8xf32>) -> !h
@@ -48,7 +48,7 @@ module {
   nn.weight @W : tensor<4x4xf32> init <kind = glorot>
   // CHECK-LABEL: func.func @train_gradients
   // CHECK-SAME: (%[[X:.+]]: tensor<{{.*}}"T", "batch">>, %[[H0:.+]]: tensor<
-  func.func @train(%x: !hs, %h0: !h) -> !v attributes {nn.train = {reduce_sum = true}} {
+  func.func @train(%x: !hs, %h0: !h) -> !v attributes {nn.train = {name = "train", optimizer = "sgd", betas = [], reduce_sum = true}} {
     // CHECK: %[[W:.+]] = nn.read @W
     %w = nn.read @W : tensor<4x4xf32>
     // The forward loop stacks what the way back reads.
@@ -88,7 +88,7 @@ module {
   nn.weight @W : tensor<4x4xf32> init <kind = glorot>
   nn.weight @mean : tensor<4xf32> init <kind = constant> frozen
   // CHECK-LABEL: func.func @train_gradients
-  func.func @train(%x: !x) -> !v attributes {nn.train = {reduce_sum = false}} {
+  func.func @train(%x: !x) -> !v attributes {nn.train = {name = "train", optimizer = "sgd", betas = [], reduce_sum = false}} {
     %w = nn.read @W : tensor<4x4xf32>
     %m = nn.read @mean : tensor<4xf32>
     %0 = nn.dense %x, %w : (!x, tensor<4x4xf32>) -> !x
@@ -114,11 +114,49 @@ module {
 module {
   // expected-warning @below {{no loss of `train` reaches weight `W`: its gradient is 0}}
   nn.weight @W : tensor<4x4xf32> init <kind = glorot>
-  func.func @train(%x: !x) -> !v attributes {nn.train = {reduce_sum = false}} {
+  func.func @train(%x: !x) -> !v attributes {nn.train = {name = "train", optimizer = "sgd", betas = [], reduce_sum = false}} {
     %w = nn.read @W : tensor<4x4xf32>
     %0 = nn.dense %x, %w : (!x, tensor<4x4xf32>) -> !x
     %1 = nn.argmax %0 : (!x) -> tensor<?xi32, #nn.dims<"batch">>
     %2 = nn.to_float %1 : (tensor<?xi32, #nn.dims<"batch">>) -> !v
     return %2 : !v
+  }
+}
+
+// -----
+
+!x = tensor<?x4xf32, #nn.dims<"batch">>
+!v = tensor<?xf32, #nn.dims<"batch">>
+
+// Ops of gradients are not differentiated again.
+module {
+  nn.weight @W : tensor<4x4xf32> init <kind = glorot>
+  func.func @train(%x: !x) -> !v attributes {nn.train = {name = "train", optimizer = "sgd", betas = [], reduce_sum = false}} {
+    %w = nn.read @W : tensor<4x4xf32>
+    // expected-error @below {{`dense_input_gradient` has no derivative}}
+    %0 = nn.dense_input_gradient %x, %w : (!x, tensor<4x4xf32>) -> !x
+    %1 = nn.sum %0 {axes = array<i64: 1>} : (!x) -> !v
+    return %1 : !v
+  }
+}
+
+// -----
+
+!x = tensor<?x4xf32, #nn.dims<"batch">>
+
+// What is differentiated is one number for each example.
+module {
+  // expected-error @below {{must give one loss for each example, 'tensor<?xf32, #nn.dims<"batch">>', to be trained}}
+  func.func @vector(%x: !x) -> !x attributes {nn.train = {name = "train", optimizer = "sgd", betas = [], reduce_sum = false}} {
+    return %x : !x
+  }
+}
+
+// -----
+
+module {
+  // expected-error @below {{must give one loss for each example, 'tensor<?xf32, #nn.dims<"batch">>', to be trained}}
+  func.func @nothing() attributes {nn.train = {name = "train", optimizer = "sgd", betas = [], reduce_sum = false}} {
+    return
   }
 }
