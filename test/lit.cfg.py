@@ -1,6 +1,7 @@
 """How lit runs the tests: every .nn, .mlir and .test file with a RUN line."""
 
 import os
+import sys
 
 import lit.formats
 
@@ -18,6 +19,7 @@ config.environment["XDG_CACHE_HOME"] = os.path.join(config.nnc_build_dir, "test"
 config.environment["FILECHECK_OPTS"] = "-dump-input-filter=error -color=0"
 
 config.substitutions += [
+    ("%python", sys.executable),
     ("%source", config.nnc_source_dir),
     ("%build", config.nnc_build_dir),
     ("%examples", os.path.join(config.nnc_source_dir, "examples")),
