@@ -6,9 +6,9 @@ usage: run.py --build DIR [SUITE...]
 Suites: lit (every station, with FileCheck), unit (GoogleTest), kernels and
 gradients (one kernel at a time against NumPy), conformance (every layer against
 values made by PyTorch), training (losses and gradients against PyTorch's in
-float64), examples (their programs),
-mutations (of programs through the whole compiler). The last line is `N passed, N
-failed`; the exit status is 0 when none failed.
+float64), examples (their programs), mutations (of programs through the whole
+compiler). The last line is `N passed, N failed`; the exit status is 0 when none
+failed.
 """
 
 import argparse
