@@ -17,7 +17,7 @@ using ExprPtr = std::unique_ptr<Expr>;
 
 /// `value`, `name = value` or `name in value`.
 struct Argument {
-  std::string name; ///< empty when positional
+  std::string name;   ///< empty when positional
   bool binds = false; ///< `name in value`
   ExprPtr value;
   Location location;

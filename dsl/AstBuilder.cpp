@@ -137,8 +137,8 @@ std::vector<ParamDecl> AstBuilder::buildParams(NNParser::ParamsContext *tree) {
   if (!tree)
     return params;
   for (auto *param : tree->param())
-    params.push_back({param->ID()->getText(), locate(param->ID()->getSymbol()),
-                      param->expr() ? buildExpr(param->expr()) : nullptr});
+    params.push_back(
+        {param->ID()->getText(), locate(param->ID()->getSymbol()), param->expr() ? buildExpr(param->expr()) : nullptr});
   return params;
 }
 
@@ -209,14 +209,14 @@ Statement AstBuilder::buildStatement(NNParser::StatementContext *tree) {
   return statement;
 }
 
-Statement AstBuilder::buildDefinition(const std::vector<NNParser::PlaceContext *> &places,
-                                      NNParser::ExprContext *value, antlr4::ParserRuleContext *tree) {
+Statement AstBuilder::buildDefinition(const std::vector<NNParser::PlaceContext *> &places, NNParser::ExprContext *value,
+                                      antlr4::ParserRuleContext *tree) {
   Statement statement{};
   statement.kind = Statement::Kind::Definition;
   statement.location = locate(tree->getStart());
   for (auto *place : places)
-    statement.places.push_back({place->ID(0)->getText(), place->ID().size() > 1 ? place->ID(1)->getText() : "",
-                                locate(place)});
+    statement.places.push_back(
+        {place->ID(0)->getText(), place->ID().size() > 1 ? place->ID(1)->getText() : "", locate(place)});
   statement.value = buildExpr(value);
   return statement;
 }
@@ -292,7 +292,9 @@ ExprPtr AstBuilder::buildNegation(NNParser::NegationContext *tree) {
 }
 
 /// The text of the operator that is child number `index` of a tree.
-static std::string operatorAt(antlr4::ParserRuleContext *tree, size_t index) { return tree->children[index]->getText(); }
+static std::string operatorAt(antlr4::ParserRuleContext *tree, size_t index) {
+  return tree->children[index]->getText();
+}
 
 ExprPtr AstBuilder::buildComparison(NNParser::ComparisonContext *tree) {
   ExprPtr value = buildSum(tree->sum(0));

@@ -28,8 +28,8 @@ struct LayerValue {
   const LayerDecl *declared = nullptr;
   std::vector<std::pair<std::string, Item>> arguments; ///< parameters, by name
   bool isBound = false;                                ///< required parameters are there
-  std::string path;    ///< of an instance with a name of its own; else empty
-  int64_t times = 0;   ///< of `repeat(times, layer)`
+  std::string path;                                    ///< of an instance with a name of its own; else empty
+  int64_t times = 0;                                   ///< of `repeat(times, layer)`
   std::shared_ptr<LayerValue> repeated;
   int depth = 1; ///< of layers given to layers
   std::string getName() const { return repeated ? "repeat" : builtin ? builtin->name : declared->name; }
@@ -188,8 +188,7 @@ private:
 
   // Loops.cpp
   void runEach(const Statement &statement, Scope &scope);
-  bool declareStates(const Statement &statement, LoopState &loop, Scope &scope,
-                     std::map<std::string, Value> &starts);
+  bool declareStates(const Statement &statement, LoopState &loop, Scope &scope, std::map<std::string, Value> &starts);
   void finishStates(const Statement &statement, LoopState &loop, Scope &body);
   void exportLoop(const Statement &statement, LoopState &loop, Operation operation, Scope &scope, Scope &body);
   std::optional<Type> stateType(const StartDecl &start, const Item &value, Scope &scope);
@@ -224,11 +223,11 @@ private:
   Function &function;
   const NetworkDecl &declaration;
   std::map<std::string, size_t> weights; ///< of the network, by name
-  std::map<std::string, Value> reads;   ///< weights that were read
-  std::set<Value> batched;              ///< values that differ from example to example
-  std::map<std::string, Item> given;    ///< `given name = value`
-  std::vector<const LayerDecl *> stack; ///< of calls, against recursion
-  int depth = 0; ///< of expressions, through definitions and layers
+  std::map<std::string, Value> reads;    ///< weights that were read
+  std::set<Value> batched;               ///< values that differ from example to example
+  std::map<std::string, Item> given;     ///< `given name = value`
+  std::vector<const LayerDecl *> stack;  ///< of calls, against recursion
+  int depth = 0;                         ///< of expressions, through definitions and layers
   bool isTraining = false;
 };
 

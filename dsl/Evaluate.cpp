@@ -71,8 +71,8 @@ Item Elaborator::evaluate(const Expr &expr, Scope &scope) {
   if (!spend(expr.location))
     return {};
   if (depth > maxDepth)
-    return exhaust(expr.location, "definitions need each other more than the limit of " + std::to_string(maxDepth) +
-                                      " deep");
+    return exhaust(expr.location,
+                   "definitions need each other more than the limit of " + std::to_string(maxDepth) + " deep");
   switch (expr.kind) {
   case Expr::Kind::Name:
     return lookup(expr.text, scope, expr.location);
@@ -130,9 +130,12 @@ Item Elaborator::evaluateNumbers(const Expr &expr, const Item &left, const Item 
   }
   if (op == "and" || op == "or")
     return makeBoolean(op == "and" ? a != 0 && b != 0 : a != 0 || b != 0, expr.location);
-  bool holds = op == "==" ? a == b : op == "!=" ? a != b : op == "<" ? a < b : op == "<=" ? a <= b
-                                                                       : op == ">"  ? a > b
-                                                                                    : a >= b;
+  bool holds = op == "=="   ? a == b
+               : op == "!=" ? a != b
+               : op == "<"  ? a < b
+               : op == "<=" ? a <= b
+               : op == ">"  ? a > b
+                            : a >= b;
   return makeBoolean(holds, expr.location);
 }
 
@@ -148,15 +151,14 @@ Item Elaborator::evaluateBinary(const Expr &expr, Scope &scope) {
   if (expr.text == "*")
     return multiply(left, right, scope, expr.location);
   if (expr.text == "/") {
-    bool byScalar = right.is(Item::Kind::Number) ||
-                    (right.is(Item::Kind::Tensor) && typeOf(right.value).shape.empty());
+    bool byScalar = right.is(Item::Kind::Number) || (right.is(Item::Kind::Tensor) && typeOf(right.value).shape.empty());
     if (!byScalar && right.is(Item::Kind::Tensor))
       return error(expr.location, "`/` divides by a number, not by a value of shape " + describe(typeOf(right.value)),
                    {{expr.location, "`./` divides element by element"}});
     return elementwise("div", {left, right}, scope, expr.location);
   }
-  static const std::map<std::string, std::string> names{{"+", "add"}, {"-", "sub"}, {".*", "mul"}, {"./", "div"},
-                                                        {"==", "eq"}, {"!=", "ne"}, {"<", "lt"},   {"<=", "le"},
+  static const std::map<std::string, std::string> names{{"+", "add"}, {"-", "sub"}, {".*", "mul"},  {"./", "div"},
+                                                        {"==", "eq"}, {"!=", "ne"}, {"<", "lt"},    {"<=", "le"},
                                                         {">", "gt"},  {">=", "ge"}, {"and", "and"}, {"or", "or"}};
   return elementwise(names.at(expr.text), {left, right}, scope, expr.location);
 }
@@ -208,8 +210,7 @@ Item Elaborator::evaluateSpecial(const Expr &expr, const std::string &name, Scop
     Item item = evaluate(*expr.arguments[0].value, scope);
     if (item.isError())
       return item;
-    if (!item.is(Item::Kind::Tensor) || typeOf(item.value).shape.empty() ||
-        !typeOf(item.value).shape.back().isFixed())
+    if (!item.is(Item::Kind::Tensor) || typeOf(item.value).shape.empty() || !typeOf(item.value).shape.back().isFixed())
       return error(expr.location, "`channels` is the last dimension of a value");
     return makeNumber(static_cast<double>(typeOf(item.value).shape.back().size), expr.location);
   }
@@ -230,15 +231,16 @@ Item Elaborator::evaluateSpecial(const Expr &expr, const std::string &name, Scop
     item.layer->times = *times;
     item.layer->repeated = layer.layer;
     if ((item.layer->depth = layer.layer->depth + 1) > maxLayerDepth)
-      return error(expr.location, "gives layers to layers more than the limit of " + std::to_string(maxLayerDepth) +
-                                      " deep");
+      return error(expr.location,
+                   "gives layers to layers more than the limit of " + std::to_string(maxLayerDepth) + " deep");
     item.layer->isBound = true;
     return item;
   }
   if ((name == "sum" || name == "mean") && expr.arguments.size() == 2 && expr.arguments[0].binds)
     return reduceOver(expr, name, scope);
   if (program.layers.count(name) == 0 && (name == "repeat" || name == "channels"))
-    return error(expr.location, name == "repeat" ? "`repeat` takes a number and a layer" : "`channels` takes one value");
+    return error(expr.location,
+                 name == "repeat" ? "`repeat` takes a number and a layer" : "`channels` takes one value");
   isSpecial = false;
   return {};
 }
@@ -313,8 +315,8 @@ Item Elaborator::apply(const std::shared_ptr<LayerValue> &layer, std::vector<Ite
   }
   std::shared_ptr<LayerValue> bound = layer;
   if (takesParametersFirst(*bound)) {
-    const std::string &missing = bound->builtin ? bound->builtin->parameters.front().name
-                                                : bound->declared->params.front().name;
+    const std::string &missing =
+        bound->builtin ? bound->builtin->parameters.front().name : bound->declared->params.front().name;
     return error(location, "layer `" + bound->getName() + "` needs its parameter `" + missing + "`",
                  {{location, "write `" + bound->getName() + "(" + missing + " = …)`"}});
   }
@@ -378,8 +380,8 @@ Item Elaborator::evaluateIndex(const Expr &expr, Scope &scope) {
     if (value.is(Item::Kind::Tensor) && last.is(Item::Kind::Dim)) {
       const Shape shape = typeOf(value.value).shape;
       if (shape.empty() || shape.front() != last.dim)
-        return error(expr.location, "`" + base.text + "` has shape " + describe(shape) + ", whose first dimension is not `" +
-                                        step->text + "`");
+        return error(expr.location, "`" + base.text + "` has shape " + describe(shape) +
+                                        ", whose first dimension is not `" + step->text + "`");
       if (value.hasFinal) {
         value = tensor(value.final);
       } else {
@@ -413,8 +415,9 @@ Item Elaborator::evaluateIndex(const Expr &expr, Scope &scope) {
   std::vector<int64_t> starts, sizes;
   Shape kept(type.shape.begin(), type.shape.begin() + free);
   if (expr.subscripts.size() - next > type.shape.size() - free)
-    return error(expr.location, "has " + std::to_string(expr.subscripts.size() - next) +
-                                    " subscripts for a value of shape " + describe(type),
+    return error(expr.location,
+                 "has " + std::to_string(expr.subscripts.size() - next) + " subscripts for a value of shape " +
+                     describe(type),
                  {originOf(value.value, "the value")});
   for (size_t dim = free; dim < type.shape.size(); ++dim) {
     int64_t extent = type.shape[dim].size, start = 0, end = extent;
@@ -439,8 +442,9 @@ Item Elaborator::evaluateIndex(const Expr &expr, Scope &scope) {
       }
     }
     if (start >= end || end > extent)
-      return error(expr.location, "takes " + std::to_string(start) + ":" + std::to_string(end) +
-                                      " of a dimension of " + std::to_string(extent),
+      return error(expr.location,
+                   "takes " + std::to_string(start) + ":" + std::to_string(end) + " of a dimension of " +
+                       std::to_string(extent),
                    {originOf(value.value, "the value")});
     starts.push_back(start);
     sizes.push_back(end - start);

@@ -82,7 +82,8 @@ std::optional<Type> Elaborator::stateType(const StartDecl &start, const Item &va
   }
   // A sequence from outside of which earlier steps are read.
   for (Scope *at = &scope; at; at = at->parent)
-    if (auto found = at->names.find(start.name); found != at->names.end() && found->second.item.is(Item::Kind::Tensor)) {
+    if (auto found = at->names.find(start.name);
+        found != at->names.end() && found->second.item.is(Item::Kind::Tensor)) {
       Type type = typeOf(found->second.item.value);
       if (!type.shape.empty())
         type.shape.erase(type.shape.begin());
@@ -110,8 +111,9 @@ std::optional<Value> Elaborator::makeStart(const StartDecl &start, const Item &v
   if (typeOf(*tensorValue).shape.empty() && !type.shape.empty())
     return broadcast(*tensorValue, type.shape, scope, start.location);
   if (typeOf(*tensorValue).shape != type.shape || typeOf(*tensorValue).element != type.element) {
-    error(start.location, "`" + start.name + "` has shape " + describe(type.shape) + ", but starts with shape " +
-                              describe(typeOf(*tensorValue)),
+    error(start.location,
+          "`" + start.name + "` has shape " + describe(type.shape) + ", but starts with shape " +
+              describe(typeOf(*tensorValue)),
           {originOf(*tensorValue, "the start")});
     return std::nullopt;
   }
@@ -148,8 +150,9 @@ bool Elaborator::declareStates(const Statement &statement, LoopState &loop, Scop
   }
   for (auto &[name, lag] : lags)
     if (lag > 0 && !starts.count(name) && isGood) {
-      error(statement.location, "reads `" + name + "[" + statement.index + "-" + std::to_string(lag) +
-                                    "]`, but `" + name + "` has no start value",
+      error(statement.location,
+            "reads `" + name + "[" + statement.index + "-" + std::to_string(lag) + "]`, but `" + name +
+                "` has no start value",
             {{statement.location, "write `each " + statement.index + " in … from " + name + " = …`"}});
       isGood = false;
     }
@@ -179,13 +182,12 @@ Value Elaborator::elementOf(LoopState &loop, Value sequence, const Location &loc
 }
 
 /// `name[t]` or `name[t - lag]` in the body of the loop over t.
-Item Elaborator::evaluateStep(const Expr &expr, const std::string &name, LoopState &loop, Scope &loopScope,
-                              int64_t lag, Scope &scope) {
+Item Elaborator::evaluateStep(const Expr &expr, const std::string &name, LoopState &loop, Scope &loopScope, int64_t lag,
+                              Scope &scope) {
   if (lag > 0) {
     auto lagged = loop.lagged.find(name);
     if (lagged == loop.lagged.end() || static_cast<size_t>(lag) > lagged->second.size())
-      return error(expr.location, "`" + name + "[" + loop.index + "-" + std::to_string(lag) +
-                                      "]` has no start value");
+      return error(expr.location, "`" + name + "[" + loop.index + "-" + std::to_string(lag) + "]` has no start value");
     return tensor(lagged->second[lag - 1]);
   }
   // A name of the body itself, or a sequence from outside.
@@ -206,8 +208,9 @@ Item Elaborator::evaluateStep(const Expr &expr, const std::string &name, LoopSta
     return error(expr.location, "`" + name + "` is no sequence");
   const Shape &shape = typeOf(whole.value).shape;
   if (shape.empty() || shape.front() != loop.each.trip)
-    return error(expr.location, "`" + name + "` has shape " + describe(shape) + ", whose first dimension is not " +
-                                    describe(loop.each.trip),
+    return error(expr.location,
+                 "`" + name + "` has shape " + describe(shape) + ", whose first dimension is not " +
+                     describe(loop.each.trip),
                  {originOf(whole.value, "the value")});
   return tensor(elementOf(loop, whole.value, expr.location));
 }
@@ -233,8 +236,9 @@ void Elaborator::finishStates(const Statement &statement, LoopState &loop, Scope
       if (typeOf(*value).shape.empty() && typeOf(*value).element == type.element)
         value = broadcast(*value, type.shape, body, start.location);
       else {
-        error(start.location, "`" + start.name + "` starts with shape " + describe(type) + ", but its steps have shape " +
-                                  describe(typeOf(*value)),
+        error(start.location,
+              "`" + start.name + "` starts with shape " + describe(type) + ", but its steps have shape " +
+                  describe(typeOf(*value)),
               {originOf(*value, "a step"),
                {start.location, "write `from " + start.name + describe(typeOf(*value).shape) + " = …`"}});
         value.reset();
@@ -275,7 +279,8 @@ void Elaborator::runEach(const Statement &statement, Scope &scope) {
     loop.each.trip = trip.dim;
   else {
     if (!trip.isError())
-      error(statement.value->location, "`each` goes through a length: a name of an input's shape, or a number of steps");
+      error(statement.value->location,
+            "`each` goes through a length: a name of an input's shape, or a number of steps");
     return markDone();
   }
   Scope body;
@@ -318,8 +323,8 @@ void Elaborator::runEach(const Statement &statement, Scope &scope) {
       loop.each.hasUntil = true;
       loop.each.until = until.value;
       if (!isTraining)
-        network.pending.push_back({Diagnostic::Severity::Error, statement.until->location,
-                                 "`until` is checked, but not compiled yet", {}});
+        network.pending.push_back(
+            {Diagnostic::Severity::Error, statement.until->location, "`until` is checked, but not compiled yet", {}});
     } else if (!until.isError()) {
       error(statement.until->location, "`until` takes a truth value of a step");
     }
@@ -382,8 +387,8 @@ void Elaborator::exportLoop(const Statement &statement, LoopState &loop, Operati
 /// `mean(t in T, expression)`: over the steps of a length.
 Item Elaborator::reduceOver(const Expr &expr, const std::string &name, Scope &scope) {
   Item trip = evaluate(*expr.arguments[0].value, scope);
-  bool isCount = trip.is(Item::Kind::Number) && trip.number >= 1 && trip.number <= 1e6 &&
-                 trip.number == std::floor(trip.number);
+  bool isCount =
+      trip.is(Item::Kind::Number) && trip.number >= 1 && trip.number <= 1e6 && trip.number == std::floor(trip.number);
   if (!trip.is(Item::Kind::Dim) && !isCount)
     return trip.isError() ? trip : error(expr.arguments[0].location, "`" + name + "` goes through a length");
   // A map over the steps, then the reduction of what it gives.

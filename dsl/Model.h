@@ -99,15 +99,15 @@ struct Operation {
 /// An earlier step down to lag k is k carried states: the first is h[t-1], the
 /// second h[t-2], …; the body yields the newest and the shifted ones.
 struct Each {
-  Dim trip;                      ///< number of steps; ragged when free
-  Value index;                   ///< t: a Class value of shape [], 0-based in the IR
-  std::vector<Value> elements;   ///< in the body: one step of each sequence operand
-  std::vector<Value> carried;    ///< in the body: each state before this step
+  Dim trip;                    ///< number of steps; ragged when free
+  Value index;                 ///< t: a Class value of shape [], 0-based in the IR
+  std::vector<Value> elements; ///< in the body: one step of each sequence operand
+  std::vector<Value> carried;  ///< in the body: each state before this step
   std::vector<Operation> body;
-  std::vector<Value> next;       ///< each state after this step
-  std::vector<Value> outputs;    ///< what is stacked over time
+  std::vector<Value> next;    ///< each state after this step
+  std::vector<Value> outputs; ///< what is stacked over time
   bool hasUntil = false;
-  Value until = 0;               ///< Bool of shape []: this example ends after this step
+  Value until = 0; ///< Bool of shape []: this example ends after this step
 };
 
 /// How a weight gets its first value. `a` and `b` are: constant(a),

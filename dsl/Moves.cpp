@@ -7,8 +7,7 @@
 namespace nnc::dsl {
 
 static size_t countFree(const Shape &shape) {
-  return static_cast<size_t>(
-      std::count_if(shape.begin(), shape.end(), [](const Dim &dim) { return !dim.isFixed(); }));
+  return static_cast<size_t>(std::count_if(shape.begin(), shape.end(), [](const Dim &dim) { return !dim.isFixed(); }));
 }
 
 static int64_t fixedSize(const Shape &shape) {
@@ -38,8 +37,7 @@ Item Elaborator::applyConcat(const LayerValue &layer, const std::vector<Value> &
     return error(location, "`concat` joins along a fixed dimension, not along `" + describe(type.shape[axis]) + "`");
   for (size_t i = 1; i < values.size(); ++i) {
     Type other = typeOf(values[i]);
-    bool fits = other.shape.size() == type.shape.size() && other.element == type.element &&
-                other.shape[axis].isFixed();
+    bool fits = other.shape.size() == type.shape.size() && other.element == type.element && other.shape[axis].isFixed();
     if (fits) {
       int64_t joined = type.shape[axis].size + other.shape[axis].size;
       other.shape[axis] = type.shape[axis];
@@ -75,9 +73,9 @@ Item Elaborator::applyMove(const LayerValue &layer, const std::vector<Value> &va
     for (const Item &part : parts)
       shape.push_back(Dim::fixed(static_cast<int64_t>(part.number)));
     if (fixedSize(shape) != fixedSize(type.shape) || fixedSize(shape) == 0)
-      return error(location, "`reshape` makes shape " + describe(shape) + " with " + std::to_string(fixedSize(shape)) +
-                                 " elements of shape " + describe(type) + " with " +
-                                 std::to_string(fixedSize(type.shape)),
+      return error(location,
+                   "`reshape` makes shape " + describe(shape) + " with " + std::to_string(fixedSize(shape)) +
+                       " elements of shape " + describe(type) + " with " + std::to_string(fixedSize(type.shape)),
                    {originOf(x, "the value")});
     return reshapeTo(x, shape, scope, location);
   }
@@ -93,8 +91,9 @@ Item Elaborator::applyMove(const LayerValue &layer, const std::vector<Value> &va
     for (size_t i = 0; isOrder && i < rank; ++i)
       isOrder = sorted[i] == static_cast<int64_t>(i);
     if (!isOrder)
-      return error(location, "`order` of `transpose` names each of the " + std::to_string(rank) +
-                                 " fixed dimensions once, counted from 0",
+      return error(location,
+                   "`order` of `transpose` names each of the " + std::to_string(rank) +
+                       " fixed dimensions once, counted from 0",
                    {originOf(x, "the value")});
     Shape shape(type.shape.begin(), type.shape.begin() + free);
     for (int64_t dim : order)
@@ -104,7 +103,8 @@ Item Elaborator::applyMove(const LayerValue &layer, const std::vector<Value> &va
   }
   if (name == "last") {
     if (type.shape.empty())
-      return error(location, "`last` takes a sequence, not a value of shape " + describe(type), {originOf(x, "the value")});
+      return error(location, "`last` takes a sequence, not a value of shape " + describe(type),
+                   {originOf(x, "the value")});
     type.shape.erase(type.shape.begin());
     return tensor(emit("last", {x}, type, scope, location));
   }

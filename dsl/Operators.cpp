@@ -97,7 +97,7 @@ Item Elaborator::elementwise(const std::string &name, std::vector<Item> operands
     Element wanted = isLogic || isCondition ? Element::Bool : compares && hasClass ? Element::Class : Element::Float;
     if (other.element != wanted && !(name == "select" && i > 0 && other.element == Element::Class))
       return error(location,
-                   other.element == Element::Class ? "computes with a class, which is no number"
+                   other.element == Element::Class  ? "computes with a class, which is no number"
                    : other.element == Element::Bool ? "computes with a truth value, which is no number"
                                                     : "needs truth values, not numbers",
                    {originOf(values[i], "an operand")});
@@ -173,8 +173,9 @@ Item Elaborator::multiply(const Item &left, const Item &right, Scope &scope, con
   std::vector<Note> notes{originOf(*a, "the left"), originOf(*b, "the right")};
   if (first == second)
     notes.push_back({location, "`.*` multiplies element by element"});
-  return error(location, "`*` multiplies a matrix and a vector or two matrices, not shapes " + describe(first) +
-                             " and " + describe(second),
+  return error(location,
+               "`*` multiplies a matrix and a vector or two matrices, not shapes " + describe(first) + " and " +
+                   describe(second),
                std::move(notes));
 }
 

@@ -43,8 +43,8 @@ bool Elaborator::checkParameter(const Parameter &parameter, const Item &item, co
     break;
   case ParameterKind::Padding: {
     auto isSide = [](const Item &side) {
-      return isWhole(side, 0) || (side.is(Item::Kind::Tuple) && side.parts.size() == 2 &&
-                                  isWhole(side.parts[0], 0) && isWhole(side.parts[1], 0));
+      return isWhole(side, 0) || (side.is(Item::Kind::Tuple) && side.parts.size() == 2 && isWhole(side.parts[0], 0) &&
+                                  isWhole(side.parts[1], 0));
     };
     bool isGood = item.is(Item::Kind::Word) || isSide(item) ||
                   (item.is(Item::Kind::Tuple) && std::all_of(item.parts.begin(), item.parts.end(), isSide));
@@ -94,8 +94,8 @@ std::shared_ptr<LayerValue> Elaborator::bind(const LayerValue &layer, const Expr
         continue; // a value
       Item item = evaluate(*argument.value, scope);
       if (position >= names.size()) {
-        error(argument.location, "`" + layer.getName() + "` has " + std::to_string(names.size()) +
-                                     " parameters, but is given more");
+        error(argument.location,
+              "`" + layer.getName() + "` has " + std::to_string(names.size()) + " parameters, but is given more");
         return nullptr;
       }
       give(names[position++], std::move(item), argument.location);
@@ -176,8 +176,9 @@ std::optional<std::vector<int64_t>> Elaborator::extentsOf(const LayerValue &laye
                                                           size_t rank) {
   const Item *item = argumentOf(layer, name);
   if (!item)
-    return fallbackOf(layer, name) == "window" ? extentsOf(layer, "window", rank)
-                                               : std::vector<int64_t>(rank, std::atoll(fallbackOf(layer, name).c_str()));
+    return fallbackOf(layer, name) == "window"
+               ? extentsOf(layer, "window", rank)
+               : std::vector<int64_t>(rank, std::atoll(fallbackOf(layer, name).c_str()));
   if (item->is(Item::Kind::Number))
     return std::vector<int64_t>(rank, static_cast<int64_t>(item->number));
   if (item->parts.size() != rank) {
@@ -227,8 +228,7 @@ std::optional<std::vector<int64_t>> Elaborator::paddingOf(const LayerValue &laye
   return padding;
 }
 
-std::optional<std::vector<int64_t>> Elaborator::axesOf(const LayerValue &layer, size_t rank,
-                                                       const Location &location) {
+std::optional<std::vector<int64_t>> Elaborator::axesOf(const LayerValue &layer, size_t rank, const Location &location) {
   std::vector<int64_t> axes;
   const Item *item = argumentOf(layer, "axis");
   const std::string &fallback = fallbackOf(layer, "axis");

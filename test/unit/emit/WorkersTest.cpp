@@ -17,8 +17,7 @@ static std::string getText(llvm::Expected<std::string> &result) {
 }
 
 static std::string runOne(llvm::function_ref<llvm::Expected<std::string>()> work, WorkerLimits limits = {}) {
-  auto results = runInProcesses(
-      1, [&](size_t) { return work(); }, limits);
+  auto results = runInProcesses(1, [&](size_t) { return work(); }, limits);
   return getText(results.front());
 }
 
