@@ -39,8 +39,10 @@ static cl::opt<Emit>
                            clEnumValN(Emit::Header, "header", "the C header"),
                            clEnumValN(Emit::Library, "library", "library and header, as files")),
                 cl::cat(category));
-static cl::opt<char> optimization("O", cl::desc("Optimization of the entry functions: -O0 to -O3 (2)"), cl::Prefix,
-                                  cl::init('2'), cl::value_desc("level"), cl::cat(category));
+static cl::opt<char> optimization("O",
+                                  cl::desc("Optimization of the functions that call the kernels: -O0 to -O3 (2); the "
+                                           "kernels, which do the work, are always optimized"),
+                                  cl::Prefix, cl::init('2'), cl::value_desc("level"), cl::cat(category));
 static cl::opt<std::string> libraryName("name", cl::desc("Name of the library instead of the network's"),
                                         cl::value_desc("name"), cl::cat(category));
 static cl::opt<bool> noTrain("no-train", cl::desc("Leave train blocks out: a library for inference alone"),
