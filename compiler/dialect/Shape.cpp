@@ -102,7 +102,7 @@ ArrayRef<int64_t> getFixedShape(RankedTensorType type) { return type.getShape().
 int64_t getFixedSize(RankedTensorType type) { return ShapedType::getNumElements(getFixedShape(type)); }
 
 int64_t getStoredSize(RankedTensorType type) {
-  int64_t size = type.getNumElements();
+  int64_t size = getFixedSize(type);
   auto panel = dyn_cast_or_null<PanelAttr>(type.getEncoding());
   if (!panel)
     return size;

@@ -67,8 +67,8 @@ llvm::ArrayRef<int64_t> getFixedShape(mlir::RankedTensorType type);
 /// The number of elements for one unit of every dynamic dimension.
 int64_t getFixedSize(mlir::RankedTensorType type);
 
-/// The number of elements that a fixed type takes in memory, what pads its panels
-/// included.
+/// The number of elements that a type takes in memory for one unit of every dynamic
+/// dimension, what pads its panels included.
 int64_t getStoredSize(mlir::RankedTensorType type);
 
 /// Whether the batch is one of the dimensions.

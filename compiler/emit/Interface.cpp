@@ -14,7 +14,7 @@ using namespace nnc::emit;
 int64_t emit::getElementBytes(Type element) { return std::max<int64_t>(1, element.getIntOrFloatBitWidth() / 8); }
 
 int64_t emit::getFixedBytes(RankedTensorType type) {
-  return nn::getFixedSize(type) * getElementBytes(type.getElementType());
+  return nn::getStoredSize(type) * getElementBytes(type.getElementType());
 }
 
 std::string emit::getUnit(RankedTensorType type) {
@@ -201,13 +201,6 @@ static std::vector<StorageDim> getStorage(RankedTensorType type) {
   return storage;
 }
 
-static int64_t getStorageBytes(RankedTensorType type) {
-  int64_t bytes = getElementBytes(type.getElementType());
-  for (const StorageDim &dim : getStorage(type))
-    bytes *= dim.extent;
-  return bytes;
-}
-
 /// The offset of the next value in a memory of this size, which grows by it.
 static int64_t append(int64_t &memory, int64_t bytes) {
   int64_t offset = memory;
@@ -223,7 +216,7 @@ static void describeMemory(ModuleOp module, Interface &interface) {
     weight.init = op.getInit();
     weight.isTrainable = !op.getFrozen();
     weight.storage = getStorage(weight.type);
-    weight.bytes = getStorageBytes(weight.type);
+    weight.bytes = getFixedBytes(weight.type);
     interface.weights.push_back(std::move(weight));
   }
   // Those that are trained first: an update takes them as one vector.
@@ -235,7 +228,7 @@ static void describeMemory(ModuleOp module, Interface &interface) {
       interface.trainableBytes = interface.weightsBytes;
   }
   for (auto op : module.getOps<nn::PreparedOp>()) {
-    int64_t bytes = getStorageBytes(cast<RankedTensorType>(op.getType()));
+    int64_t bytes = getFixedBytes(cast<RankedTensorType>(op.getType()));
     interface.prepared.push_back({op.getSymName().str(), append(interface.preparedBytes, bytes)});
   }
   llvm::append_range(interface.states, module.getOps<nn::StateOp>());

@@ -114,7 +114,8 @@ struct Interface {
 /// Bytes of one element in memory; truth values take one.
 int64_t getElementBytes(mlir::Type element);
 
-/// Bytes of a value for one unit of every dynamic dimension.
+/// Bytes of a value for one unit of every dynamic dimension, what pads its panels
+/// included.
 int64_t getFixedBytes(mlir::RankedTensorType type);
 
 /// The names of a value's dynamic dimensions as one product: "T*batch", or "1".

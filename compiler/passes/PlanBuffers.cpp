@@ -133,7 +133,7 @@ unsigned FunctionPlanner::makeBuffer(RankedTensorType type, Operation *owner, in
     if (extent.isDynamic())
       names.push_back(extent.name.str());
   buffer.unit = names.empty() ? "1" : llvm::join(names, "*");
-  buffer.bytes = copies * llvm::alignTo(getFixedSize(type) * elementBytes, alignment);
+  buffer.bytes = copies * llvm::alignTo(getStoredSize(type) * elementBytes, alignment);
   std::tie(buffer.first, buffer.last) = numbers[owner];
   buffers.push_back(buffer);
   return buffers.size() - 1;

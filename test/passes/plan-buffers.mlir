@@ -39,3 +39,20 @@ func.func @loop(%h0: !v, %c0: !v, %w: tensor<16x16xf32>, %u: tensor<16x16xf32>) 
   %z = nn.last %y : (!s) -> !v
   return %z, %c : !v, !v
 }
+
+// -----
+
+!x = tensor<?x7xf32, #nn.dims<"batch">>
+!y = tensor<?x9xf32, #nn.dims<"batch">>
+!p = tensor<9x7xf32, #nn.panel<dim = 0, width = 16>>
+
+// What pads a panel has its room: 9 rows in a panel of 16 are 7 * 16 numbers.
+// CHECK-LABEL: @panel
+// CHECK-SAME: nn.arenas = [{bytes = 448 : i64, unit = "1"}]
+// CHECK: nn.launch {{.*}}places = [#nn.place<workspace 0>]
+// CHECK: nn.launch {{.*}}places = [#nn.place<output 0>]
+func.func @panel(%x: !x, %d: !y) -> !y {
+  %0 = nn.dense_weight_gradient %x, %d : (!x, !y) -> !p
+  %1 = nn.dense %x, %0 : (!x, !p) -> !y
+  return %1 : !y
+}
