@@ -59,6 +59,7 @@ private:
                                       emit::KernelForm form);
   llvm::Expected<std::string> generateEntries(ModuleOp module, const emit::Interface &interface,
                                               const emit::KernelTable &table, emit::CodeForm form);
+  emit::KernelOptions getKernelOptions() const { return {options.processes, options.cacheFolder, options.sanitize}; }
   ExitCode printText(llvm::Expected<std::string> text);
   ExitCode fail(ExitCode code, llvm::Error error) {
     llvm::WithColor::error(llvm::errs(), "nnc") << llvm::toString(std::move(error)) << '\n';
@@ -234,7 +235,7 @@ LogicalResult Compilation::checkWeights(ModuleOp module, const emit::Interface &
 
 FailureOr<std::string> Compilation::printKernels(ModuleOp module, const emit::Interface &interface,
                                                  const emit::KernelTable &table, emit::KernelForm form) {
-  return emit::printKernels(module, interface.name, table, target, form, {options.processes, options.cacheFolder});
+  return emit::printKernels(module, interface.name, table, target, form, getKernelOptions());
 }
 
 /// The code of a library but its kernels.
@@ -247,8 +248,8 @@ llvm::Expected<std::string> Compilation::generateEntries(ModuleOp module, const 
       return file.takeError();
     embedded = std::move(*file);
   }
-  OwningOpRef<ModuleOp> entries = emit::emitNetwork(module, interface, table, embedded);
-  return emit::generateCode(*entries, options.optimization, form);
+  OwningOpRef<ModuleOp> entries = emit::emitNetwork(module, interface, table, embedded, options.sanitize);
+  return emit::generateCode(*entries, options.optimization, options.sanitize, form);
 }
 
 ExitCode Compilation::printText(llvm::Expected<std::string> text) {
@@ -260,7 +261,7 @@ ExitCode Compilation::printText(llvm::Expected<std::string> text) {
 }
 
 ExitCode Compilation::writeLibrary(ModuleOp module, const emit::Interface &interface, const emit::KernelTable &table) {
-  auto kernels = emit::compileKernels(module, interface.name, table, target, {options.processes, options.cacheFolder});
+  auto kernels = emit::compileKernels(module, interface.name, table, target, getKernelOptions());
   if (failed(kernels))
     return ExitCode::Internal;
   auto entries = generateEntries(module, interface, table, emit::CodeForm::Object);

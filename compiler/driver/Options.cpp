@@ -43,6 +43,10 @@ static cl::opt<char> optimization("O",
                                   cl::desc("Optimization of the functions that call the kernels: -O0 to -O3 (2); the "
                                            "kernels, which do the work, are always optimized"),
                                   cl::Prefix, cl::init('2'), cl::value_desc("level"), cl::cat(category));
+// For tests of the compiler: it finds no mistakes of the program's.
+static cl::opt<std::string> sanitize("sanitize", cl::Hidden,
+                                     cl::desc("Check every access to memory, in programs that link AddressSanitizer"),
+                                     cl::value_desc("address"), cl::cat(category));
 static cl::opt<std::string> libraryName("name", cl::desc("Name of the library instead of the network's"),
                                         cl::value_desc("name"), cl::cat(category));
 static cl::opt<bool> noTrain("no-train", cl::desc("Leave train blocks out: a library for inference alone"),
@@ -84,6 +88,8 @@ static std::optional<ExitCode> checkOptions() {
     return complain("there is no target '" + target + "'; there are: " + join(targets::targetNames(), ", "));
   if (optimization < '0' || optimization > '3')
     return complain("there is no optimization level '" + Twine(optimization.getValue()) + "'; there are 0 to 3");
+  if (!sanitize.empty() && sanitize != "address")
+    return complain("there is no sanitizer '" + sanitize + "' for libraries; there is: address");
   if (!libraryName.empty() && !isIdentifier(libraryName))
     return complain("'" + libraryName + "' cannot be a library's name: use letters, digits and underscores");
   if (!dependencyFile.empty() && !writeDependencies)
@@ -112,6 +118,7 @@ std::optional<ExitCode> driver::parseOptions(int argc, char **argv, Options &opt
   options.target = target;
   options.emit = emitStation;
   options.optimization = optimization - '0';
+  options.sanitize = !sanitize.empty();
   options.name = libraryName;
   options.leavesTrainingOut = noTrain;
   options.shared = shared;

@@ -44,6 +44,7 @@ struct Options {
   std::string target = "x86";
   Emit emit = Emit::Library;
   unsigned optimization = 2;   ///< of the entry functions
+  bool sanitize = false;       ///< have AddressSanitizer check what kernels read and write
   std::string name;            ///< of the library; empty: the network's
   bool leavesTrainingOut = false; ///< as if the source had no train blocks
   bool shared = false;         ///< write a shared library too

@@ -44,6 +44,12 @@ private:
   mlir::Value chooseKernel(nn::LaunchOp launch, mlir::Value rows);
   mlir::Value getWorkAt(nn::LaunchOp launch, nn::KernelOp kernel);
 
+  // Poison.cpp
+  void hideMemory(nn::LaunchOp launch, llvm::ArrayRef<mlir::Value> pointers);
+  void showMemory();
+  void findMemories();
+  void setPoison(llvm::StringRef function, mlir::Value begin, mlir::Value bytes);
+
   // Loop.cpp
   void emitEach(nn::EachOp each, const Loop *outer);
   llvm::SmallVector<mlir::Value> emitStep(const Loop &loop);
@@ -51,6 +57,7 @@ private:
   void findArguments();
   void findArenas(bool hasPlan);
   mlir::Value getStateAddress(nn::StateOp state);
+  mlir::Value getStateOffset(mlir::Value memory, nn::StateOp state);
   mlir::Value getGradientAddress(const Weight &weight);
   mlir::Value getFlatAddress(nn::FlatMemory memory);
   mlir::Value getPlace(nn::PlaceAttr place, const Loop *loop);
@@ -82,7 +89,9 @@ private:
   std::optional<Lengths> lengths;
   std::map<FrameField, mlir::Value> fields;
   llvm::SmallVector<mlir::Value> arenas;
-  mlir::Value buffers; ///< one halide_buffer_t for each operand of a kernel
+  mlir::Value workspaceBytes;                                      ///< of a sanitized library
+  llvm::SmallVector<std::pair<mlir::Value, mlir::Value>> memories; ///< address and bytes of each block of memory
+  mlir::Value buffers;                                             ///< one halide_buffer_t for each operand of a kernel
   llvm::DenseMap<mlir::Value, mlir::Value> addresses;
   llvm::SmallVector<nn::StoreOp> late;         ///< at the end of the function
   llvm::SmallVector<nn::StoreFlatOp> lateFlat; ///< likewise

@@ -14,6 +14,7 @@
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/TargetParser/Triple.h"
+#include "llvm/Transforms/Instrumentation/AddressSanitizer.h"
 
 using namespace mlir;
 using namespace nnc::emit;
@@ -35,7 +36,8 @@ static std::unique_ptr<llvm::TargetMachine> createMachine(unsigned optimization)
       triple, "x86-64", /*Features=*/"", llvm::TargetOptions(), llvm::Reloc::PIC_, std::nullopt, level));
 }
 
-static void optimize(llvm::Module &module, llvm::TargetMachine &machine, unsigned optimization) {
+/// Optimizes a module; in the end every access is checked where it is to be sanitized.
+static void optimize(llvm::Module &module, llvm::TargetMachine &machine, unsigned optimization, bool sanitize) {
   static const llvm::OptimizationLevel levels[] = {llvm::OptimizationLevel::O0, llvm::OptimizationLevel::O1,
                                                    llvm::OptimizationLevel::O2, llvm::OptimizationLevel::O3};
   llvm::OptimizationLevel level = levels[std::min(optimization, 3u)];
@@ -51,10 +53,17 @@ static void optimize(llvm::Module &module, llvm::TargetMachine &machine, unsigne
   builder.crossRegisterProxies(loops, functions, cgscc, modules);
   auto passes =
       optimization == 0 ? builder.buildO0DefaultPipeline(level) : builder.buildPerModuleDefaultPipeline(level);
+  if (sanitize) {
+    for (llvm::Function &function : module)
+      if (!function.isDeclaration())
+        function.addFnAttr(llvm::Attribute::SanitizeAddress);
+    passes.addPass(llvm::AddressSanitizerPass(llvm::AddressSanitizerOptions()));
+  }
   passes.run(module, modules);
 }
 
-llvm::Expected<std::string> nnc::emit::generateCode(ModuleOp module, unsigned optimization, CodeForm form) {
+llvm::Expected<std::string> nnc::emit::generateCode(ModuleOp module, unsigned optimization, bool sanitize,
+                                                    CodeForm form) {
   registerBuiltinDialectTranslation(*module.getContext());
   registerLLVMDialectTranslation(*module.getContext());
   std::unique_ptr<llvm::TargetMachine> machine = createMachine(optimization);
@@ -69,7 +78,7 @@ llvm::Expected<std::string> nnc::emit::generateCode(ModuleOp module, unsigned op
     return llvm::createStringError("the LLVM dialect could not be translated");
 
   code->setPICLevel(llvm::PICLevel::BigPIC);
-  optimize(*code, *machine, optimization);
+  optimize(*code, *machine, optimization, sanitize);
 
   llvm::SmallString<0> bytes;
   llvm::raw_svector_ostream os(bytes);

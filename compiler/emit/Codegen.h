@@ -14,8 +14,9 @@ namespace nnc::emit {
 enum class CodeForm { LLVM, Assembly, Object };
 
 /// Optimizes a module of the LLVM dialect (0 to 3) and writes it for any x86-64
-/// processor, position-independent.
-llvm::Expected<std::string> generateCode(mlir::ModuleOp module, unsigned optimization, CodeForm form);
+/// processor, position-independent, with every access checked by AddressSanitizer
+/// where it is to be sanitized.
+llvm::Expected<std::string> generateCode(mlir::ModuleOp module, unsigned optimization, bool sanitize, CodeForm form);
 
 } // namespace nnc::emit
 

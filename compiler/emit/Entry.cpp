@@ -97,6 +97,10 @@ void BodyEmitter::findArenas(bool hasPlan) {
     arenas.push_back(builder.at(workspace, offset));
     offset = builder.add(offset, builder.align(builder.scale(unit, arena.bytes)));
   }
+  if (context.sanitize)
+    workspaceBytes =
+        hasPlan ? inEntry([&] { return builder.load(builder.getI64Type(), builder.at(offset, 8 * list.size())); })
+                : offset;
 }
 
 void BodyEmitter::emitBlock(Block &block, const Loop *loop) {
@@ -139,8 +143,11 @@ void BodyEmitter::emitRead(nn::ReadOp read) {
 /// that calls with fewer examples find them in the same place.
 Value BodyEmitter::getStateAddress(nn::StateOp state) {
   Value memory = getField(FrameField::State);
-  OpBuilder::InsertionGuard guard(builder);
-  builder.setInsertionPoint(entryEnd);
+  return inEntry([&] { return builder.at(memory, getStateOffset(memory, state)); });
+}
+
+/// Where a state begins behind `memory`; where all end when it is null.
+Value BodyEmitter::getStateOffset(Value memory, nn::StateOp state) {
   Value room = builder.load(builder.getI64Type(), memory);
   Value offset = builder.i64(memoryAlignment);
   for (nn::StateOp other : context.interface.states) {
@@ -150,7 +157,7 @@ Value BodyEmitter::getStateAddress(nn::StateOp state) {
     Value bytes = builder.i64(getFixedBytes(type));
     offset = builder.add(offset, builder.align(nn::isBatched(type) ? builder.mul(bytes, room) : bytes));
   }
-  return builder.at(memory, offset);
+  return offset;
 }
 
 /// A weight's gradient lies as the weight does; so does what training makes of a

@@ -27,6 +27,7 @@ struct EntryContext {
   const KernelTable &kernels;
   mlir::ModuleOp source; ///< planned
   mlir::ModuleOp module; ///< LLVM dialect
+  bool sanitize;         ///< show AddressSanitizer what each kernel may touch
   ErrorTexts errors;
 };
 

@@ -65,6 +65,9 @@ struct Train {
   mlir::DictionaryAttr settings; ///< `nn.train` of its gradients
   int32_t gradients;             ///< index of the function
   int32_t update = -1;           ///< likewise; -1 when no weight is trained
+
+  /// How many numbers the optimizer keeps for each weight.
+  int64_t getSlotCount() const { return settings.getAs<mlir::IntegerAttr>("slots").getInt(); }
 };
 
 /// One dimension of a weight in memory: along it index i of the declared

@@ -16,14 +16,15 @@ using namespace nnc::emit;
 static constexpr StringLiteral parallelLoop = "nnc_kernel_parallel_for";
 static constexpr StringLiteral allowed[] = {parallelLoop, "memcpy", "memmove", "memset"};
 
-/// A kernel needs nothing at run time but these.
-static Error checkUndefined(const object::ObjectFile &object) {
+/// A kernel needs nothing at run time but these, and the sanitizer that checks it.
+static Error checkUndefined(const object::ObjectFile &object, bool sanitized) {
   for (const object::SymbolRef &symbol : object.symbols()) {
     Expected<uint32_t> flags = symbol.getFlags();
     Expected<StringRef> name = symbol.getName();
     if (!flags || !name)
       return joinErrors(flags.takeError(), name.takeError());
-    if ((*flags & object::SymbolRef::SF_Undefined) && !name->empty() && !is_contained(allowed, *name))
+    bool isKnown = is_contained(allowed, *name) || (sanitized && name->starts_with("__asan_"));
+    if ((*flags & object::SymbolRef::SF_Undefined) && !name->empty() && !isKnown)
       return createStringError("needs the symbol " + *name + ", which no kernel may");
   }
   return Error::success();
@@ -34,7 +35,7 @@ static Error addName(objcopy::NameMatcher &matcher, StringRef name) {
       objcopy::NameOrPattern::create(name, objcopy::MatchStyle::Literal, [](Error error) { return error; }));
 }
 
-Expected<std::string> nnc::emit::renameKernel(StringRef bytes, StringRef from, StringRef to) {
+Expected<std::string> nnc::emit::renameKernel(StringRef bytes, StringRef from, StringRef to, bool sanitized) {
   auto open = [](StringRef bytes) { return object::ObjectFile::createObjectFile(MemoryBufferRef(bytes, "kernel")); };
   auto object = open(bytes);
   if (!object)
@@ -59,7 +60,7 @@ Expected<std::string> nnc::emit::renameKernel(StringRef bytes, StringRef from, S
   auto result = open(renamed);
   if (!result)
     return result.takeError();
-  if (Error error = checkUndefined(**result))
+  if (Error error = checkUndefined(**result, sanitized))
     return error;
   return renamed.str().str();
 }

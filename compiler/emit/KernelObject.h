@@ -12,8 +12,10 @@ namespace nnc::emit {
 /// The object of a kernel that was compiled as `from`, with that symbol named
 /// `to` and hidden outside the library, every other symbol local, and Halide's
 /// parallel loop the runtime's. An object that needs anything else at run time
-/// than that, memcpy, memmove and memset is an error.
-llvm::Expected<std::string> renameKernel(llvm::StringRef object, llvm::StringRef from, llvm::StringRef to);
+/// than that, memcpy, memmove and memset, and AddressSanitizer where it is
+/// `sanitized`, is an error.
+llvm::Expected<std::string> renameKernel(llvm::StringRef object, llvm::StringRef from, llvm::StringRef to,
+                                         bool sanitized);
 
 } // namespace nnc::emit
 

@@ -39,6 +39,16 @@ static targets::KernelShape getShape(nn::KernelOp kernel) {
   return shape;
 }
 
+/// The sets of instructions to compile for. A kernel's key has its target's
+/// features, so that sanitized objects are entries of their own in the cache.
+static std::vector<targets::Isa> getIsas(const targets::Target &target, const KernelOptions &options) {
+  std::vector<targets::Isa> isas = target.isas();
+  if (options.sanitize)
+    for (targets::Isa &isa : isas)
+      isa.target.set_feature(Halide::Target::ASAN);
+  return isas;
+}
+
 KernelTable emit::tabulateKernels(ModuleOp planned, const targets::Target &target) {
   KernelTable table;
   for (const targets::Isa &isa : target.isas())
@@ -154,7 +164,7 @@ FailureOr<std::vector<CompiledKernel>> emit::compileKernels(ModuleOp planned, St
                                                             const KernelTable &table, const targets::Target &target,
                                                             const KernelOptions &options) {
   Cache cache(options.cacheFolder);
-  std::vector<targets::Isa> isas = target.isas();
+  std::vector<targets::Isa> isas = getIsas(target, options);
   std::vector<Job> jobs = listJobs(planned, network, table, isas, target.name());
   std::vector<std::string> objects(jobs.size());
   std::vector<const Job *> missing;
@@ -177,7 +187,7 @@ FailureOr<std::vector<CompiledKernel>> emit::compileKernels(ModuleOp planned, St
 
   std::vector<CompiledKernel> kernels;
   for (auto [job, object] : llvm::zip_equal(jobs, objects)) {
-    auto renamed = renameKernel(object, job.name, job.symbol);
+    auto renamed = renameKernel(object, job.name, job.symbol, options.sanitize);
     if (!renamed)
       return reportFailure(job, renamed.takeError());
     kernels.push_back({job.symbol, std::move(*renamed)});
@@ -188,7 +198,7 @@ FailureOr<std::vector<CompiledKernel>> emit::compileKernels(ModuleOp planned, St
 FailureOr<std::string> emit::printKernels(ModuleOp planned, StringRef network, const KernelTable &table,
                                           const targets::Target &target, KernelForm form,
                                           const KernelOptions &options) {
-  std::vector<targets::Isa> isas = target.isas();
+  std::vector<targets::Isa> isas = getIsas(target, options);
   std::vector<Job> jobs = listJobs(planned, network, table, isas, target.name());
   std::vector<const Job *> wanted;
   for (Job &job : jobs) {

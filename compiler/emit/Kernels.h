@@ -16,6 +16,7 @@ namespace nnc::emit {
 struct KernelOptions {
   unsigned processes = 0;  ///< at once; 0: one a processor
   std::string cacheFolder; ///< empty: nothing is cached
+  bool sanitize = false;   ///< have AddressSanitizer check every access
 };
 
 /// The kernels of a planned module, with the variants that a target wants.

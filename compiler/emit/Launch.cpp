@@ -135,7 +135,11 @@ void BodyEmitter::emitLaunch(nn::LaunchOp launch, const Loop *loop) {
   SmallVector<Type> types(llvm::map_range(operands, [](Value value) { return value.getType(); }));
   operands.insert(operands.begin(), chooseKernel(launch, rows));
   auto type = LLVM::LLVMFunctionType::get(builder.getI32Type(), types);
+  if (context.sanitize)
+    hideMemory(launch, pointers);
   Value status = LLVM::CallOp::create(builder, type, operands).getResult();
+  if (context.sanitize)
+    showMemory();
   Value failed = builder.compare(LLVM::ICmpPredicate::ne, status, builder.i32(0));
   LLVM::CondBrOp::create(builder, failed, failure, builder.i32(context.errors.getCode(launch.getLoc())), next,
                          ValueRange());

@@ -163,7 +163,6 @@ Symbol NetworkEmitter::addFunctions() {
 Symbol NetworkEmitter::addTrains() {
   std::vector<Row> rows;
   for (const Train &train : interface.trains) {
-    auto getNumber = [&](StringRef name) { return train.settings.getAs<IntegerAttr>(name).getInt(); };
     std::vector<double> betas;
     for (auto beta : train.settings.getAs<ArrayAttr>("betas").getAsRange<FloatAttr>())
       betas.push_back(beta.getValueAsDouble());
@@ -173,9 +172,9 @@ Symbol NetworkEmitter::addTrains() {
                           .Case("mini", NNC_BATCH_MINI)
                           .Case("full", NNC_BATCH_FULL);
     rows.push_back({tables.addText(train.name), tables.addText(train.settings.getAs<StringAttr>("optimizer")),
-                    train.gradients, train.update, static_cast<int32_t>(getNumber("slots")),
+                    train.gradients, train.update, static_cast<int32_t>(train.getSlotCount()),
                     static_cast<int32_t>(train.settings.getAs<BoolAttr>("reduce_sum").getValue()),
-                    static_cast<int32_t>(batch), getNumber("batch_size"),
+                    static_cast<int32_t>(batch), train.settings.getAs<IntegerAttr>("batch_size").getInt(),
                     Symbol{emitRate(context, train).getName().str()}, tables.addArray(ArrayRef(betas)),
                     static_cast<int32_t>(betas.size())});
   }
@@ -261,10 +260,10 @@ void NetworkEmitter::addNetwork() {
 }
 
 OwningOpRef<ModuleOp> emit::emitNetwork(ModuleOp planned, const Interface &interface, const KernelTable &kernels,
-                                        const EmbeddedFile &embedded) {
+                                        const EmbeddedFile &embedded, bool sanitize) {
   planned.getContext()->loadDialect<LLVM::LLVMDialect>();
   OwningOpRef<ModuleOp> module = ModuleOp::create(planned.getLoc(), interface.name);
-  EntryContext context{interface, kernels, planned, *module, {}};
+  EntryContext context{interface, kernels, planned, *module, sanitize, {}};
   NetworkEmitter(context, embedded).emit();
   emitApi(*module, interface);
   return module;

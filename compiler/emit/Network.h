@@ -18,9 +18,11 @@ struct EmbeddedFile {
 
 /// Everything of a library but its kernels, in the LLVM dialect: the run, plan,
 /// state and prepare functions of a planned module, the constant nnc_network
-/// that describes them, and the functions of the C header.
+/// that describes them, and the functions of the C header. A sanitized library
+/// shows AddressSanitizer what each kernel may touch; calls on contexts of one
+/// model must then not overlap.
 mlir::OwningOpRef<mlir::ModuleOp> emitNetwork(mlir::ModuleOp planned, const Interface &interface,
-                                              const KernelTable &kernels, const EmbeddedFile &embedded);
+                                              const KernelTable &kernels, const EmbeddedFile &embedded, bool sanitize);
 
 } // namespace nnc::emit
 
