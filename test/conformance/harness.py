@@ -16,11 +16,13 @@ from collections.abc import Callable
 
 import numpy as np
 
+import sanitizer
 from case import Case, program_of
 from library import ISAS, UNSUPPORTED, Failure
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 COMPILE_SECONDS, RUN_SECONDS = 600, 120
+GUARD = 16
 
 
 class Mismatch(Exception):
@@ -33,9 +35,10 @@ class Mismatch(Exception):
 def compile_program(nnc: pathlib.Path, text: str, source: pathlib.Path, folder: pathlib.Path) -> str:
     """Compiles a program to shared libraries in `folder`; gives what nnc complained about, or ''."""
     source.write_text(text)
-    command = [nnc, "-shared", source, "-o", folder]
+    command = [nnc, "-shared", *sanitizer.compiler_options(), source, "-o", folder]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=COMPILE_SECONDS)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=COMPILE_SECONDS,
+                              env=sanitizer.environment_of_others())
     except subprocess.TimeoutExpired:
         return f"nnc took more than {COMPILE_SECONDS} s"
     if done.returncode == 0:
@@ -67,7 +70,7 @@ def runtime_library(nnc: pathlib.Path, given: pathlib.Path | None, folder: pathl
                 return found
             shared = folder / "libnnc_runtime.so"
             subprocess.run(["cc", "-shared", "-o", shared, "-Wl,--whole-archive", found, "-Wl,--no-whole-archive",
-                            "-lpthread", "-lm"], check=True)
+                            "-lpthread", "-lm"], check=True, env=sanitizer.environment_of_others())
             return shared
     raise SystemExit(f"no libnnc_runtime in {build}; say where with --runtime")
 
@@ -82,6 +85,17 @@ def misaligned(array: np.ndarray) -> np.ndarray:
     copy = raw[start:start + array.nbytes].view(array.dtype).reshape(array.shape)
     copy[...] = array
     return copy
+
+
+def handed_over(array: np.ndarray) -> np.ndarray:
+    """A copy as callers may hand it over: aligned no better than its elements; under AddressSanitizer with what is
+    around it forbidden."""
+    return sanitizer.on_heap(array) if sanitizer.is_loaded() else misaligned(array)
+
+
+def guard_size() -> int:
+    """Elements before and after what is written, where nothing else tells that they stay."""
+    return 0 if sanitizer.is_loaded() else GUARD
 
 
 def on_each_isa(isas: list[str], run_isa: Callable[[str], str]) -> str:
@@ -144,15 +158,19 @@ def argument_parser(description: str) -> argparse.ArgumentParser:
     parser.add_argument("--runtime", type=pathlib.Path, help="libnnc_runtime.so (beside the compiler)")
     parser.add_argument("--isa", choices=ISAS, action="append", help="instruction sets (all that the machine has)")
     parser.add_argument("--keep", type=pathlib.Path, help="compile into this folder and leave it there")
+    parser.add_argument("--sanitize", action="store_true", help="have AddressSanitizer check every access to memory")
+    parser.add_argument("--every", type=int, metavar="N", default=1, help="only the first of each N cases of a family")
     parser.add_argument("--list", action="store_true", help="print the programs and run nothing")
     parser.add_argument("-q", action="store_true", help="print only failures")
     return parser
 
 
-def run_families(arguments: argparse.Namespace, families: dict[str, list[Case]],
-                 run_case: Callable[[Case, pathlib.Path, pathlib.Path, list[str]], str]) -> int:
-    """Compiles all cases and runs run_case(case, runtime, folder, isas) on each; gives the exit status."""
-    families = {family: [case for case in members if arguments.k in f"{family}.{case.name}"]
+def run_families(arguments: argparse.Namespace, families: dict[str, list[Case]], run_case: Callable[..., str]) -> int:
+    """Compiles all cases and runs run_case(case, runtime, folder, isas, forbidden) on each; gives the exit status.
+    Where `forbidden`, no one may touch the last element of the first input, and the case must not come to its end."""
+    if arguments.sanitize:
+        sanitizer.load()
+    families = {family: [case for case in members if arguments.k in f"{family}.{case.name}"][::arguments.every]
                 for family, members in families.items()}
     if arguments.list:
         for members in families.values():
@@ -162,16 +180,25 @@ def run_families(arguments: argparse.Namespace, families: dict[str, list[Case]],
     folder = arguments.keep or pathlib.Path(tempfile.mkdtemp(prefix="nnc-conformance-"))
     folder.mkdir(parents=True, exist_ok=True)
     passed = failed = 0
+
+    def count(ok: bool, name: str, remark: str) -> None:
+        nonlocal passed, failed
+        passed, failed = passed + ok, failed + (not ok)
+        if not ok or not arguments.q:
+            print(f"{'pass' if ok else 'FAIL'} {name}: {remark}", flush=True)
+
     try:
         runtime = runtime_library(nnc, arguments.runtime, folder)
         for family, members in families.items():
             complaints = compile_family(nnc, family, members, folder) if members else {}
             for case in members:
                 ok, remark = (False, complaints[case.name]) if case.name in complaints else run_apart(
-                    lambda: run_case(case, runtime, folder, arguments.isa or list(ISAS)))
-                passed, failed = passed + ok, failed + (not ok)
-                if not ok or not arguments.q:
-                    print(f"{'pass' if ok else 'FAIL'} {family}.{case.name}: {remark}", flush=True)
+                    lambda: run_case(case, runtime, folder, arguments.isa or list(ISAS), forbidden=False))
+                count(ok, f"{family}.{case.name}", remark)
+        if arguments.sanitize:
+            first = next(case for members in families.values() for case in members)
+            ok, remark = sanitizer.check(lambda: run_case(first, runtime, folder, ["avx2"], forbidden=True))
+            count(ok, "sanitizer", remark)
     finally:
         if not arguments.keep:
             shutil.rmtree(folder)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compile every conformance case, run it in many ways and compare with what PyTorch gave.
 
-    run.py [-k TEXT] [FAMILY...]
+    run.py [-k TEXT] [--sanitize] [FAMILY...]
 
 For each instruction set that the machine has, every call of a case runs
   * with one thread, compared with the expected values,
@@ -9,6 +9,10 @@ For each instruction set that the machine has, every call of a case runs
     larger than it must be: the same bits as with one thread;
 ragged calls are also compared with each example alone. Outputs are surrounded by guards, inputs must stay as they are,
 and the caller's arrays are aligned no better than a float.
+
+With --sanitize every access of the libraries to memory is checked by AddressSanitizer: a kernel may touch its operands,
+to the last byte, and nothing else. Instead of between guards the caller's arrays then lie on the heap, where what is
+around them is forbidden.
 
 A case runs in a process of its own, so that a crash is one failed case. Prints one line a case and, last,
 "N passed, N failed"; fails when one did.
@@ -25,11 +29,10 @@ import numpy as np
 
 import cases
 import expected
+import sanitizer
 from case import Call, Case
-from harness import Mismatch, argument_parser, misaligned, on_each_isa, run_families
+from harness import Mismatch, argument_parser, guard_size, handed_over, on_each_isa, run_families
 from library import Context, Model, Network, Runtime
-
-GUARD = 16  # elements before and after an output
 
 
 def threads_of_ones_own(user, task, data, count) -> int:
@@ -42,8 +45,9 @@ def threads_of_ones_own(user, task, data, count) -> int:
 class Runner:
     """Makes the calls of one case on one model."""
 
-    def __init__(self, case: Case, outputs: dict[str, expected.Output], integers: set[str]):
+    def __init__(self, case: Case, outputs: dict[str, expected.Output], integers: set[str], forbidden: bool):
         self.case, self.outputs, self.integers = case, outputs, integers
+        self.forbidden = forbidden  # the last element of the first input, which must then be noticed
         self.free = case.free_dimensions()
 
     def shape(self, call: Call, name: str) -> tuple[int, ...]:
@@ -57,23 +61,29 @@ class Runner:
     def run(self, context: Context, call: Call, inputs: dict[str, np.ndarray],
             shapes: list[tuple[int, ...]]) -> list[np.ndarray]:
         """The outputs of one call; they must be written whole, and nothing else."""
-        given = [misaligned(inputs[name]) for name in self.case.inputs]
+        guard = guard_size()
+        given = [handed_over(inputs[name]) for name in self.case.inputs]
         guarded = []
         for name, shape in zip(self.case.outputs, shapes):
             integer = name in self.integers
-            guarded.append(np.full(math.prod(shape) + 2 * GUARD, -12345 if integer else np.nan,
-                                   np.int32 if integer else np.float32))
-        arguments = given + [array[GUARD:len(array) - GUARD] for array in guarded]
-        ragged = [np.array(call.ragged[name], np.int32) if name in call.ragged else None for name in self.free]
+            guarded.append(handed_over(np.full(math.prod(shape) + 2 * guard, -12345 if integer else np.nan,
+                                               np.int32 if integer else np.float32)))
+        arguments = given + [array[guard:len(array) - guard] for array in guarded]
+        ragged = [handed_over(np.array(call.ragged[name], np.int32)) if name in call.ragged else None
+                  for name in self.free]
+        if self.forbidden:
+            sanitizer.forbid_last(given[0])
         context.run(0, call.batch, [call.lengths[name] for name in self.free], ragged, arguments)
+        if self.forbidden:
+            raise Mismatch("a forbidden element was read, and nobody noticed")
         for array, name in zip(guarded, self.case.outputs):
-            guards = np.concatenate([array[:GUARD], array[len(array) - GUARD:]])
+            guards = np.concatenate([array[:guard], array[len(array) - guard:]])
             if not (np.isnan(guards).all() if array.dtype == np.float32 else (guards == -12345).all()):
                 raise Mismatch(f"{call.name}: wrote outside of {name}")
         for array, name in zip(given, self.case.inputs):
             if array.tobytes() != inputs[name].tobytes():
                 raise Mismatch(f"{call.name}: changed its input {name}")
-        return [array[GUARD:len(array) - GUARD].reshape(shape) for array, shape in zip(guarded, shapes)]
+        return [array[guard:len(array) - guard].reshape(shape) for array, shape in zip(guarded, shapes)]
 
     def all_calls(self, context: Context) -> list[list[np.ndarray]]:
         return [self.run(context, call, self.case.input_values(call),
@@ -121,8 +131,8 @@ class Runner:
         for _ in range(2):  # the second time shows that reset forgets the first
             context.reset()
             for step in range(call.lengths["T"]):
-                given = [np.ascontiguousarray(values[name][:, step]) for name in self.case.inputs]
-                got = [np.full((call.batch, *output.shape[2:]), np.nan, np.float32) for output in whole]
+                given = [handed_over(values[name][:, step]) for name in self.case.inputs]
+                got = [handed_over(np.full((call.batch, *output.shape[2:]), np.nan, np.float32)) for output in whole]
                 context.run(1, call.batch, [1] * len(self.free), [None] * len(self.free), given + got)
                 for name, one, output in zip(self.case.outputs, got, whole):
                     unit = float(np.abs(output).max(initial=0)) or 1.0
@@ -176,7 +186,8 @@ def run_isa(case: Case, runtime: Runtime, network: Network, runner: Runner, isa:
     return worst
 
 
-def run_case(case: Case, runtime_path: pathlib.Path, folder: pathlib.Path, isas: list[str]) -> str:
+def run_case(case: Case, runtime_path: pathlib.Path, folder: pathlib.Path, isas: list[str],
+             forbidden: bool) -> str:
     """Runs one case; gives a remark for its line, raises when it is wrong."""
     outputs = {key: value for key, value in expected.load(case.family).items() if key.startswith(case.name + "/")}
     if not outputs:
@@ -186,7 +197,7 @@ def run_case(case: Case, runtime_path: pathlib.Path, folder: pathlib.Path, isas:
     wanted = {name: tensor.shape for name, tensor in case.weights.items()}
     if network.weight_shapes() != wanted:
         raise Mismatch(f"weights are {network.weight_shapes()}, not {wanted}")
-    runner = Runner(case, outputs, set(case.integers))
+    runner = Runner(case, outputs, set(case.integers), forbidden)
     return on_each_isa(isas, lambda isa: f"{run_isa(case, runtime, network, runner, isa):.0e}")
 
 

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Train a small network for some steps with every optimizer and compare its weights with those of PyTorch's.
 
-    run_optimizers.py [-k TEXT]
+    run_optimizers.py [-k TEXT] [--sanitize]
 
 The weights after the last step must be within 1e-5 of float64's, relative to their norm, and so must each step's loss.
-With two threads the bits are the same. Prints one line an optimizer and, last, "N passed, N failed".
+With two threads the bits are the same. --sanitize does what it does to run.py. Prints one line an optimizer and, last,
+"N passed, N failed".
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ import sys
 import numpy as np
 
 import gradients
-from harness import Mismatch, argument_parser, on_each_isa, run_families
+import sanitizer
+from harness import Mismatch, argument_parser, handed_over, on_each_isa, run_families
 from library import Model, Network, Runtime, TrainingContext
 from optimizers import BATCH, OPTIMIZERS, STEPS, STEPS_OF_EPOCH, WEIGHTS, Optimizer
 
 
-def train(case: Optimizer, network: Network, isa: str) -> dict[str, np.ndarray]:
+def train(case: Optimizer, network: Network, isa: str, forbidden: bool) -> dict[str, np.ndarray]:
     """The weights after all steps, and under "loss" the loss of each step."""
     model = Model(network, isa)
     for name, values in case.weight_values().items():
@@ -28,36 +30,38 @@ def train(case: Optimizer, network: Network, isa: str) -> dict[str, np.ndarray]:
     context = TrainingContext(model, BATCH, [])
     losses = np.full(STEPS, np.nan, np.float32)
     for step in range(STEPS):
-        values = case.step_values(step)
         context.set_epoch(step // STEPS_OF_EPOCH)
-        if case.calls == 1:
-            context.step(BATCH, [], [], [values["x"], values["label"], losses[step:step + 1]])
-        else:
-            losses[step] = in_parts(case, context, values)
+        losses[step] = take_step(case, context, case.step_values(step), forbidden)
     results = {name: model.read(name, tensor.shape) for name, tensor in WEIGHTS.items()}
     context.close()
     model.close()
     return {"loss": losses, **results}
 
 
-def in_parts(case: Optimizer, context: TrainingContext, values: dict[str, np.ndarray]) -> float:
-    """A step whose batch comes in parts of different sizes; gives its loss."""
+def take_step(case: Optimizer, context: TrainingContext, values: dict[str, np.ndarray], forbidden: bool) -> float:
+    """A step, whose batch may come in parts of different sizes; gives its loss."""
     total, begin = 0.0, 0
     for part in range(case.calls):
         end = BATCH if part == case.calls - 1 else begin + 1 + part
-        loss = np.full(1, np.nan, np.float32)
-        given = [np.ascontiguousarray(values[name][begin:end]) for name in ("x", "label")]
-        context.gradients(end - begin, [], [], [*given, loss], accumulate=part > 0)
+        loss = handed_over(np.full(1, np.nan, np.float32))
+        arguments = [*(handed_over(values[name][begin:end]) for name in ("x", "label")), loss]
+        if forbidden:
+            sanitizer.forbid_last(arguments[0])
+        if case.calls == 1:
+            context.step(BATCH, [], [], arguments)
+        else:
+            context.gradients(end - begin, [], [], arguments, accumulate=part > 0)
         total += float(loss[0]) * (1 if case.reduce_sum else (end - begin) / BATCH)
         begin = end
-    context.update()
+    if case.calls > 1:
+        context.update()
     return total
 
 
 def run_isa(case: Optimizer, runtime: Runtime, network: Network, wanted: dict[str, gradients.Expected],
-            isa: str) -> str:
+            isa: str, forbidden: bool) -> str:
     runtime.set_threads(1)
-    got = train(case, network, isa)
+    got = train(case, network, isa, forbidden)
     worst = 0.0
     for name, values in got.items():
         distance = wanted[f"{case.name}/{name}"].distance(f"{case.name}/{name}", values)
@@ -65,17 +69,18 @@ def run_isa(case: Optimizer, runtime: Runtime, network: Network, wanted: dict[st
             raise Mismatch(f"{name} is {distance:.1e} off after {STEPS} steps")
         worst = max(worst, distance)
     runtime.set_threads(2)
-    for name, values in train(case, network, isa).items():
+    for name, values in train(case, network, isa, forbidden).items():
         if values.tobytes() != got[name].tobytes():
             raise Mismatch(f"other bits of {name} with two threads")
     return f"{worst:.0e}"
 
 
-def run_case(case: Optimizer, runtime_path: pathlib.Path, folder: pathlib.Path, isas: list[str]) -> str:
+def run_case(case: Optimizer, runtime_path: pathlib.Path, folder: pathlib.Path, isas: list[str],
+             forbidden: bool) -> str:
     wanted = gradients.load("optimizers")
     runtime = Runtime(runtime_path)
     network = Network(runtime, folder / f"lib{case.name}.so", case.name)
-    return on_each_isa(isas, lambda isa: run_isa(case, runtime, network, wanted, isa))
+    return on_each_isa(isas, lambda isa: run_isa(case, runtime, network, wanted, isa, forbidden))
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """Compile every training case and compare its losses and gradients with what PyTorch gave.
 
-    run_training.py [-k TEXT] [FAMILY...]
+    run_training.py [-k TEXT] [--sanitize] [FAMILY...]
 
 For each instruction set that the machine has, every call of a case runs with one thread and must give the expected loss
 and, for each weight, the expected gradient: its distance from float64's may be twice that of PyTorch's float32, and
 1e-5 of its norm. With two threads and on a used context it must give the same bits; a call in two, accumulated, must
 give the same gradients; ragged calls also with each example alone. An update at rate 0 must leave the trained weights
-as they were, and running statistics as expected.
+as they were, and running statistics as expected. --sanitize does what it does to run.py.
 
 Prints one line a case and, last, "N passed, N failed"; fails when one did.
 """
@@ -22,8 +22,9 @@ import numpy as np
 
 import cases
 import gradients
+import sanitizer
 from case import Call
-from harness import Mismatch, argument_parser, misaligned, on_each_isa, run_families
+from harness import Mismatch, argument_parser, guard_size, handed_over, on_each_isa, run_families
 from library import Model, Network, Runtime, TrainingContext
 from training import Training
 
@@ -36,8 +37,9 @@ load_expected = functools.cache(gradients.load)
 class Runner:
     """Makes the calls of one case on one model."""
 
-    def __init__(self, case: Training, model: Model):
+    def __init__(self, case: Training, model: Model, forbidden: bool):
         self.case, self.model = case, model
+        self.forbidden = forbidden  # the last element of the first input, which must then be noticed
         self.shapes = {name: tensor.shape for name, tensor in case.weights.items()}
         self.free = case.free_dimensions()
         for name, values in case.weight_values().items():
@@ -51,17 +53,23 @@ class Runner:
 
     def call(self, call: Call, inputs: Results, accumulate: bool = False) -> float:
         """One call of the gradients; gives its loss."""
-        given = [misaligned(inputs[name]) for name in self.case.arguments]
-        loss = np.full(3, np.nan, np.float32)
-        ragged = [np.array(call.ragged[name], np.int32) if name in call.ragged else None for name in self.free]
-        self.context.gradients(call.batch, [call.lengths[name] for name in self.free], ragged, [*given, loss[1:2]],
-                               accumulate)
-        if not np.isnan(loss[[0, 2]]).all():
+        guard = guard_size()
+        given = [handed_over(inputs[name]) for name in self.case.arguments]
+        loss = handed_over(np.full(1 + 2 * guard, np.nan, np.float32))
+        ragged = [handed_over(np.array(call.ragged[name], np.int32)) if name in call.ragged else None
+                  for name in self.free]
+        if self.forbidden:
+            sanitizer.forbid_last(given[0])
+        self.context.gradients(call.batch, [call.lengths[name] for name in self.free], ragged,
+                               [*given, loss[guard:guard + 1]], accumulate)
+        if self.forbidden:
+            raise Mismatch("a forbidden element was read, and nobody noticed")
+        if not np.isnan(np.delete(loss, guard)).all():
             raise Mismatch(f"{call.name}: wrote outside of the loss")
         for array, name in zip(given, self.case.arguments):
             if array.tobytes() != inputs[name].tobytes():
                 raise Mismatch(f"{call.name}: changed its input {name}")
-        return loss[1]
+        return loss[guard]
 
     def read(self) -> Results:
         return {name: self.context.gradient(name, self.shapes[name]) for name in self.case.trained}
@@ -115,11 +123,11 @@ def same_bits(left: Results, right: Results, call: Call, how: str) -> None:
 
 
 def run_isa(case: Training, runtime: Runtime, network: Network, wanted: dict[str, gradients.Expected],
-            isa: str) -> float:
+            isa: str, forbidden: bool) -> float:
     """Everything that is to be seen with one instruction set; gives the worst distance."""
     worst = 0.0
     runtime.set_threads(1)
-    runner = Runner(case, Model(network, isa))
+    runner = Runner(case, Model(network, isa), forbidden)
     results = [runner.run(call) for call in case.calls]
     for call, got in zip(case.calls, results):
         worst = max(worst, check(case, call, got, wanted))
@@ -138,7 +146,8 @@ def run_isa(case: Training, runtime: Runtime, network: Network, wanted: dict[str
     return worst
 
 
-def run_case(case: Training, runtime_path: pathlib.Path, folder: pathlib.Path, isas: list[str]) -> str:
+def run_case(case: Training, runtime_path: pathlib.Path, folder: pathlib.Path, isas: list[str],
+             forbidden: bool) -> str:
     """Runs one case; gives a remark for its line, raises when it is wrong."""
     wanted = load_expected(f"{case.family}_gradients")
     if f"{case.name}/{case.calls[0].name}/loss" not in wanted:
@@ -148,7 +157,7 @@ def run_case(case: Training, runtime_path: pathlib.Path, folder: pathlib.Path, i
     shapes = {name: tensor.shape for name, tensor in case.weights.items()}
     if network.weight_shapes() != shapes:
         raise Mismatch(f"weights are {network.weight_shapes()}, not {shapes}")
-    return on_each_isa(isas, lambda isa: f"{run_isa(case, runtime, network, wanted, isa):.0e}")
+    return on_each_isa(isas, lambda isa: f"{run_isa(case, runtime, network, wanted, isa, forbidden):.0e}")
 
 
 def main() -> int:

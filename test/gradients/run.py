@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Compile the kernels of gradients and compare them with what they mean in float64.
 
-    run.py --build DIR [-k TEXT]
+    run.py --build DIR [-k TEXT] [--sanitize] [--every N]
 
 Each case is a module that goes through the passes from nn-infer-shapes on and becomes a library. For each instruction
 set that the machine has, every call runs with one thread, compared with the expected values, and with two threads and on
-a used context: the same bits. Prints one line a case and, last, "N passed, N failed".
+a used context: the same bits. --sanitize does what it does to conformance/run.py. Prints one line a case and, last,
+"N passed, N failed".
 """
 
 from __future__ import annotations
@@ -27,32 +28,37 @@ import numpy as np
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "conformance"))
 
 import reference
+import sanitizer
 from case import hash_name, uniform
 from kernels import CASES, Case, Port
 from library import ISAS, UNSUPPORTED, Context, Failure, Model, Network, Runtime
 
 PASSES = ("-nn-infer-shapes", "-nn-form-groups", "-nn-outline-kernels", "-nn-plan-buffers")
 TOLERANCE = 1e-5  # times the largest expected magnitude
-GUARD = 16  # elements before and after an output
+GUARD, LINE = 16, 64  # elements before and after an output; bytes of a cache line
 
 
 class Mismatch(Exception):
     """A wrong result."""
 
 
-def aligned(count: int) -> np.ndarray:
-    """Floats that begin at a cache line."""
-    raw = np.empty(4 * count + 64, np.uint8)
-    start = -raw.ctypes.data % 64
-    return raw[start:start + 4 * count].view(np.float32)
+def aligned(values: np.ndarray) -> np.ndarray:
+    """A copy that begins at a cache line; under AddressSanitizer with what is around it forbidden."""
+    if sanitizer.is_loaded():
+        return sanitizer.on_heap(values, LINE)
+    raw = np.empty(values.nbytes + LINE, np.uint8)
+    start = -raw.ctypes.data % LINE
+    copy = raw[start:start + values.nbytes].view(np.float32).reshape(values.shape)
+    copy[...] = values
+    return copy
 
 
 def compile_case(build: pathlib.Path, case: Case, folder: pathlib.Path) -> None:
     source, planned = folder / f"{case.name}.mlir", folder / f"{case.name}.planned.mlir"
     source.write_text(case.module())
     for command in ([build / "bin/nnc-opt", source, *PASSES, "-o", planned],
-                    [build / "bin/nnc", planned, "-shared", "-o", folder]):
-        done = subprocess.run(command, capture_output=True, text=True)
+                    [build / "bin/nnc", planned, "-shared", *sanitizer.compiler_options(), "-o", folder]):
+        done = subprocess.run(command, capture_output=True, text=True, env=sanitizer.environment_of_others())
         if done.returncode:
             raise Mismatch(f"{command[0].name} gave {done.returncode}: {(done.stderr or done.stdout).strip()[:2000]}")
 
@@ -64,7 +70,7 @@ def runtime_library(build: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
     shared = folder / "libnnc_runtime.so"
     archive = next(iter(build.glob("**/libnnc_runtime.a")))
     subprocess.run(["cc", "-shared", "-o", shared, "-Wl,--whole-archive", archive, "-Wl,--no-whole-archive",
-                    "-lpthread", "-lm"], check=True)
+                    "-lpthread", "-lm"], check=True, env=sanitizer.environment_of_others())
     return shared
 
 
@@ -76,10 +82,7 @@ def fill(case: Case, call: dict[str, int], name: str, port: Port) -> np.ndarray:
 
 def stored(port: Port, values: np.ndarray) -> np.ndarray:
     """Values as they lie in memory."""
-    laid = reference.pack(values, *port.panel) if port.panel else values
-    copy = aligned(laid.size).reshape(laid.shape)
-    copy[...] = laid
-    return copy
+    return aligned(reference.pack(values, *port.panel) if port.panel else values)
 
 
 def expectations(case: Case, call: dict[str, int]) -> dict[str, np.ndarray]:
@@ -87,21 +90,23 @@ def expectations(case: Case, call: dict[str, int]) -> dict[str, np.ndarray]:
     return {name: output.expected(values, case.shape(output.port, call)) for name, output in case.outputs.items()}
 
 
-def run_call(case: Case, context: Context, call: dict[str, int]) -> dict[str, np.ndarray]:
+def run_call(case: Case, context: Context, call: dict[str, int], forbidden: bool) -> dict[str, np.ndarray]:
     """The outputs as they lie in memory; they must be written whole, and nothing else."""
+    guard = 0 if sanitizer.is_loaded() else GUARD
     given = [stored(port, fill(case, call, name, port)) for name, port in case.arguments.items()]
     guarded = {}
     for name, output in case.outputs.items():
         shape = case.shape(output.port, call)
         count = reference.pack(np.zeros(shape), *output.port.panel).size if output.port.panel else math.prod(shape)
-        guarded[name] = aligned(count + 2 * GUARD)
-        guarded[name][...] = np.nan
-    outputs = [array[GUARD:len(array) - GUARD] for array in guarded.values()]
+        guarded[name] = aligned(np.full(count + 2 * guard, np.nan, np.float32))
+    outputs = [array[guard:len(array) - guard] for array in guarded.values()]
+    if forbidden:
+        sanitizer.forbid_last(given[0])
     context.run(0, call["batch"], [call[name] for name in case.lengths], [None] * len(case.lengths), given + outputs)
     for name, array in guarded.items():
-        if not np.isnan(np.concatenate([array[:GUARD], array[len(array) - GUARD:]])).all():
+        if not np.isnan(np.concatenate([array[:guard], array[len(array) - guard:]])).all():
             raise Mismatch(f"{call}: wrote outside of {name}")
-    return {name: array[GUARD:len(array) - GUARD] for name, array in guarded.items()}
+    return {name: array[guard:len(array) - guard] for name, array in guarded.items()}
 
 
 def compare(case: Case, call: dict[str, int], got: dict[str, np.ndarray]) -> float:
@@ -120,14 +125,14 @@ def compare(case: Case, call: dict[str, int], got: dict[str, np.ndarray]) -> flo
     return worst
 
 
-def run_isa(case: Case, runtime: Runtime, network: Network, isa: str) -> float:
+def run_isa(case: Case, runtime: Runtime, network: Network, isa: str, forbidden: bool) -> float:
     model = Model(network, isa)
     context = Context(model, max(call["batch"] for call in case.calls),
                       [max(call[name] for call in case.calls) for name in case.lengths])
     worst, first = 0.0, []
     for threads in (1, 1, 2):
         runtime.set_threads(threads)
-        results = [run_call(case, context, call) for call in case.calls]
+        results = [run_call(case, context, call, forbidden) for call in case.calls]
         if not first:
             first = results
             worst = max(compare(case, call, got) for call, got in zip(case.calls, results))
@@ -139,14 +144,15 @@ def run_isa(case: Case, runtime: Runtime, network: Network, isa: str) -> float:
     return worst
 
 
-def run_case(case: Case, build: pathlib.Path, runtime_path: pathlib.Path, folder: pathlib.Path) -> str:
+def run_case(case: Case, build: pathlib.Path, runtime_path: pathlib.Path, folder: pathlib.Path,
+             forbidden: bool) -> str:
     compile_case(build, case, folder)
     runtime = Runtime(runtime_path)
     network = Network(runtime, folder / f"lib{case.name}.so", case.name)
     remarks = []
     for isa in ISAS:
         try:
-            remarks.append(f"{isa} {run_isa(case, runtime, network, isa):.0e}")
+            remarks.append(f"{isa} {run_isa(case, runtime, network, isa, forbidden):.0e}")
         except Failure as failure:
             if failure.status != UNSUPPORTED:
                 raise Mismatch(f"{isa}: {failure}") from None
@@ -185,19 +191,26 @@ def main() -> int:
     parser.add_argument("--build", type=pathlib.Path, required=True)
     parser.add_argument("-k", metavar="TEXT", default="", help="only cases whose name contains this")
     parser.add_argument("--keep", type=pathlib.Path, help="compile into this folder and leave it there")
+    parser.add_argument("--sanitize", action="store_true", help="have AddressSanitizer check every access to memory")
+    parser.add_argument("--every", type=int, metavar="N", default=1, help="only the first of each N cases")
     arguments = parser.parse_args()
+    if arguments.sanitize:
+        sanitizer.load()
     build = arguments.build.resolve()
     folder = arguments.keep or pathlib.Path(tempfile.mkdtemp(prefix="nnc-gradients-"))
     folder.mkdir(parents=True, exist_ok=True)
     passed = failed = 0
     try:
         runtime = runtime_library(build, folder)
-        for case in CASES:
-            if arguments.k not in case.name:
-                continue
-            ok, remark = run_apart(case, build, runtime, folder)
+        chosen = [case for case in CASES if arguments.k in case.name][::arguments.every]
+        for case in chosen:
+            ok, remark = run_apart(case, build, runtime, folder, False)
             passed, failed = passed + ok, failed + (not ok)
             print(f"{'pass' if ok else 'FAIL'} {case.name}: {remark}", flush=True)
+        if arguments.sanitize:
+            ok, remark = sanitizer.check(lambda: run_case(chosen[0], build, runtime, folder, True))
+            passed, failed = passed + ok, failed + (not ok)
+            print(f"{'pass' if ok else 'FAIL'} sanitizer: {remark}", flush=True)
     finally:
         if not arguments.keep:
             shutil.rmtree(folder)
