@@ -4,6 +4,7 @@
 
 #include "dsl/Elaborate.h"
 #include "dsl/Parse.h"
+#include "dsl/Windows.h"
 
 #include <algorithm>
 
@@ -96,9 +97,7 @@ static void addPending(const Train &train, Network &network) {
   };
   switch (train.bptt.kind) {
   case Bptt::Full:
-    break;
   case Bptt::Truncated:
-    add(Diagnostic::Severity::Error, train.location, "`bptt = truncated` is checked, but not compiled yet");
     break;
   case Bptt::Unroll:
     add(Diagnostic::Severity::Warning, train.location, "`bptt = unroll` changes nothing yet: the loop stays a loop");
@@ -244,6 +243,8 @@ private:
         error(train->location,
               "`" + network.freeDims.back().name + "` is no length of network `" + declaration.name + "`");
       DeadRemover(result.forward).run();
+      if (result.bptt.kind == Bptt::Truncated && !result.forward.outputs.empty())
+        splitLoss(result, network, diagnostics);
       addPending(result, network);
       network.trains.push_back(std::move(result));
     }

@@ -162,7 +162,20 @@ struct RateExpression {
 /// How back-propagation through time is bounded.
 struct Bptt {
   enum Kind { Full, Truncated, CheckpointSqrt, CheckpointBytes, Unroll } kind = Full;
-  int64_t k1 = 0, k2 = 0, bytes = 0;
+  int64_t k1 = 0, k2 = 0, bytes = 0; ///< of Truncated 1 <= k1 <= k2
+  Location location;
+};
+
+/// A part of a loss that is taken window by window: the loss is the sum of its
+/// terms, each times its factor.
+struct LossTerm {
+  enum Kind {
+    Mean, ///< over the steps: the value is what an operation `mean` gives
+    Sum,  ///< likewise `sum`
+    End   ///< known once an example has ended
+  } kind = End;
+  Value value = 0; ///< a number for each example
+  double factor = 1;
 };
 
 /// A train block: its forward function ends in one output, the loss of each
@@ -177,6 +190,7 @@ struct Train {
   int64_t batchSize = 1;
   bool reduceSum = false;
   Bptt bptt;
+  std::vector<LossTerm> lossTerms;                     ///< of Bptt::Truncated
   double clipNorm = 0, clipValue = 0, weightDecay = 0; ///< 0: none
   Location location;
 };

@@ -168,17 +168,21 @@ private:
     if (head == "full" && numbers.empty()) {
       bptt.kind = Bptt::Full;
     } else if (head == "truncated" && (numbers.size() == 1 || numbers.size() == 2)) {
-      bptt = {Bptt::Truncated, count(0), count(numbers.size() - 1), 0};
+      bptt = {Bptt::Truncated, count(0), count(numbers.size() - 1), 0, {}};
+      if (bptt.k2 < bptt.k1)
+        error(expr.location, "goes back " + std::to_string(bptt.k2) + " steps, but updates every " +
+                                 std::to_string(bptt.k1) + ": the steps between would have no gradient");
     } else if (head == "unroll" && numbers.size() == 1) {
-      bptt = {Bptt::Unroll, count(0), 0, 0};
+      bptt = {Bptt::Unroll, count(0), 0, 0, {}};
     } else if (head == "checkpoint" && isSqrt) {
       bptt.kind = Bptt::CheckpointSqrt;
     } else if (head == "checkpoint" && numbers.size() == 1) {
-      bptt = {Bptt::CheckpointBytes, 0, 0, count(0)};
+      bptt = {Bptt::CheckpointBytes, 0, 0, count(0), {}};
     } else {
       error(expr.location, "`bptt` is full, truncated(k), truncated(k1, k2), checkpoint(sqrt), checkpoint(16 MiB) or "
                            "unroll(k)");
     }
+    bptt.location = expr.location;
   }
 
   void readClip(const Expr &expr) {

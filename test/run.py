@@ -77,9 +77,12 @@ def run_kernels(build):
 
 
 def run_training(build):
-    """The derivatives of loops and norms; every family with test/conformance/run_training.py."""
-    script = TEST / "conformance" / "run_training.py"
-    return run_script([VENV / "python", script, "--build", build, "recurrence", "norm"])
+    """The derivatives of loops and norms, and truncated back-propagation; every family with
+    test/conformance/run_training.py."""
+    folder = TEST / "conformance"
+    derivatives = run_script([VENV / "python", folder / "run_training.py", "--build", build, "recurrence", "norm"])
+    truncation = run_script([VENV / "python", folder / "run_truncation.py", "--build", build])
+    return tuple(map(sum, zip(derivatives, truncation)))
 
 
 def run_gradients(build):

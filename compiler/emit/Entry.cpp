@@ -58,7 +58,7 @@ void BodyEmitter::findArguments() {
         addresses[argument] = getField(FrameField::Seed);
       continue;
     }
-    bool isLengths = static_cast<bool>(function.getArgAttr(index, "nn.lengths"));
+    bool isLengths = function.getArgAttr(index, "nn.lengths") || function.getArgAttr(index, "nn.window");
     FrameField list = isLengths ? FrameField::Ragged : FrameField::Arguments;
     unsigned position = isLengths ? index - inputCount : inputCount++;
     if (argument.use_empty()) // @reset has the inputs' types, but is handed none
@@ -150,7 +150,7 @@ Value BodyEmitter::getStateAddress(nn::StateOp state) {
 Value BodyEmitter::getStateOffset(Value memory, nn::StateOp state) {
   Value room = builder.load(builder.getI64Type(), memory);
   Value offset = builder.i64(memoryAlignment);
-  for (nn::StateOp other : context.interface.states) {
+  for (nn::StateOp other : context.interface.getStates(state)) {
     if (other == state)
       break;
     auto type = cast<RankedTensorType>(other.getType());

@@ -47,8 +47,9 @@ mlir::LLVM::LLVMFuncOp emitRun(EntryContext &context, mlir::func::FuncOp functio
 /// kernels cannot address.
 mlir::LLVM::LLVMFuncOp emitPlan(EntryContext &context, mlir::func::FuncOp function);
 
-/// Writes `static int64_t <network>_state_size(const int64_t *dims)`.
-mlir::LLVM::LLVMFuncOp emitStateSize(EntryContext &context);
+/// Writes `static int64_t <network><suffix>(const int64_t *dims)`, the bytes of
+/// these states.
+mlir::LLVM::LLVMFuncOp emitStateSize(EntryContext &context, llvm::ArrayRef<nn::StateOp> states, llvm::StringRef suffix);
 
 /// Writes `static double <network>_<train>_rate(double step, double epoch)`.
 mlir::LLVM::LLVMFuncOp emitRate(EntryContext &context, const Train &train);

@@ -150,8 +150,9 @@ int32_t FunctionDescriber::add(func::FuncOp function, FunctionKind kind) {
     parameters.make(dim.lengths);
   }
   for (auto [index, type] : llvm::enumerate(function.getArgumentTypes())) {
-    if (function.getArgAttr(index, "nn.lengths") || function.getArgAttr(index, "nn.seed"))
-      continue;
+    if (llvm::any_of(ArrayRef<StringRef>{"nn.lengths", "nn.window", "nn.seed"},
+                     [&](StringRef name) { return function.getArgAttr(index, name); }))
+      continue; // the runtime's
     auto name = function.getArgAttrOfType<StringAttr>(index, kind == FunctionKind::Update ? "nn.scalar" : "nn.name");
     result.arguments.push_back(describe(name, "input" + std::to_string(index), type, /*isOutput=*/false));
     if (auto classes = function.getArgAttrOfType<IntegerAttr>(index, "nn.classes"))
@@ -208,6 +209,12 @@ static int64_t append(int64_t &memory, int64_t bytes) {
   return offset;
 }
 
+static bool isOfTraining(nn::StateOp state) { return state->hasAttr("nn.training"); }
+
+llvm::ArrayRef<nn::StateOp> Interface::getStates(nn::StateOp state) const {
+  return isOfTraining(state) ? trainingStates : states;
+}
+
 static void describeMemory(ModuleOp module, Interface &interface) {
   for (auto op : module.getOps<nn::WeightOp>()) {
     Weight weight;
@@ -231,7 +238,8 @@ static void describeMemory(ModuleOp module, Interface &interface) {
     int64_t bytes = getFixedBytes(cast<RankedTensorType>(op.getType()));
     interface.prepared.push_back({op.getSymName().str(), append(interface.preparedBytes, bytes)});
   }
-  llvm::append_range(interface.states, module.getOps<nn::StateOp>());
+  for (auto state : module.getOps<nn::StateOp>())
+    (isOfTraining(state) ? interface.trainingStates : interface.states).push_back(state);
 }
 
 Interface emit::describeInterface(ModuleOp module, StringRef name) {

@@ -103,6 +103,7 @@ struct Interface {
   std::vector<Weight> weights;
   std::vector<Prepared> prepared;
   std::vector<nn::StateOp> states;
+  std::vector<nn::StateOp> trainingStates; ///< carried from window to window of a sequence
   int64_t weightsBytes = 0;
   int64_t trainableBytes = 0; ///< of the weights that are trained, which lie first
   int64_t preparedBytes = 0;
@@ -112,6 +113,9 @@ struct Interface {
   /// The parameter by which the header and the library call a length: the
   /// index of the free dimension, -1 for the batch.
   int32_t getFreeDim(llvm::StringRef symbol) const;
+
+  /// The states of one memory, those of inference or of training: this one's.
+  llvm::ArrayRef<nn::StateOp> getStates(nn::StateOp state) const;
 };
 
 /// Bytes of one element in memory; truth values take one.

@@ -163,6 +163,10 @@ Symbol NetworkEmitter::addFunctions() {
 Symbol NetworkEmitter::addTrains() {
   std::vector<Row> rows;
   for (const Train &train : interface.trains) {
+    auto getNumber = [&](StringRef name) {
+      auto number = train.settings.getAs<IntegerAttr>(name);
+      return number ? number.getInt() : 0;
+    };
     std::vector<double> betas;
     for (auto beta : train.settings.getAs<ArrayAttr>("betas").getAsRange<FloatAttr>())
       betas.push_back(beta.getValueAsDouble());
@@ -176,7 +180,7 @@ Symbol NetworkEmitter::addTrains() {
                     static_cast<int32_t>(train.settings.getAs<BoolAttr>("reduce_sum").getValue()),
                     static_cast<int32_t>(batch), train.settings.getAs<IntegerAttr>("batch_size").getInt(),
                     Symbol{emitRate(context, train).getName().str()}, tables.addArray(ArrayRef(betas)),
-                    static_cast<int32_t>(betas.size())});
+                    static_cast<int32_t>(betas.size()), getNumber("window_step"), getNumber("window_length")});
   }
   return tables.add(rows);
 }
@@ -234,7 +238,7 @@ void NetworkEmitter::addNetwork() {
   for (const std::string &isa : context.kernels.isas)
     isaMask |= 1 << getIsa(isa);
 
-  Symbol functions = addFunctions(), prepare, stateSize, reset;
+  Symbol functions = addFunctions(), prepare, stateSize, reset, trainingStateSize;
   int64_t prepareWorkspace = 0;
   if (auto op = cast_or_null<func::FuncOp>(interface.prepare)) {
     prepare.name = emitRun(context, op, /*hasPlan=*/false).getName().str();
@@ -243,8 +247,10 @@ void NetworkEmitter::addNetwork() {
   }
   if (auto op = cast_or_null<func::FuncOp>(interface.reset)) {
     reset.name = emitRun(context, op, /*hasPlan=*/false).getName().str();
-    stateSize.name = emitStateSize(context).getName().str();
+    stateSize.name = emitStateSize(context, interface.states, "_state_size").getName().str();
   }
+  if (!interface.trainingStates.empty())
+    trainingStateSize.name = emitStateSize(context, interface.trainingStates, "_training_state_size").getName().str();
   Symbol embeddedBytes{embedded.path.empty() ? "" : getEmbeddedName()};
   auto count = [](const auto &list) { return static_cast<int32_t>(list.size()); };
   Row network;
@@ -254,7 +260,7 @@ void NetworkEmitter::addNetwork() {
   add(count(interface.freeDims), addTexts(freeDimNames), tables.addArray(ArrayRef(freeDimBounds)));
   add(functions, count(interface.functions), count(interface.trains), addTrains());
   add(interface.weightsBytes, interface.trainableBytes, interface.preparedBytes);
-  add(prepare, prepareWorkspace, stateSize, reset);
+  add(prepare, prepareWorkspace, stateSize, reset, trainingStateSize);
   add(embeddedBytes, embedded.size, addTexts(context.errors.getTexts()));
   tables.add({network}, interface.name + "_network", LLVM::Linkage::External);
 }

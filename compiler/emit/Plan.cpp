@@ -120,15 +120,15 @@ LLVM::LLVMFuncOp emit::emitPlan(EntryContext &context, func::FuncOp function) {
   return result;
 }
 
-LLVM::LLVMFuncOp emit::emitStateSize(EntryContext &context) {
+LLVM::LLVMFuncOp emit::emitStateSize(EntryContext &context, ArrayRef<nn::StateOp> states, StringRef suffix) {
   CodeBuilder builder(context.source.getLoc());
-  auto result = builder.getFunction(context.module, context.interface.name + "_state_size", builder.getI64Type(),
+  auto result = builder.getFunction(context.module, (context.interface.name + suffix).str(), builder.getI64Type(),
                                     builder.pointerType());
   result.setLinkage(LLVM::Linkage::Internal);
   builder.setInsertionPointToEnd(result.addEntryBlock(builder));
   Value batch = builder.load(builder.getI64Type(), result.getArgument(0));
   Value size = builder.i64(memoryAlignment); // for the batch that it has room for
-  for (nn::StateOp state : context.interface.states) {
+  for (nn::StateOp state : states) {
     auto type = cast<RankedTensorType>(state.getType());
     size = builder.add(size,
                        builder.align(builder.scale(nn::isBatched(type) ? batch : builder.i64(1), getFixedBytes(type))));

@@ -243,8 +243,16 @@ Value GraphImporter::importReduction(const dsl::Operation &operation) {
   };
   if (!fixedAxes.empty())
     reduce(fixedAxes, value);
-  for (int64_t axis : llvm::reverse(freeAxes))
-    reduce(axis, {value, getLengths(type.shape[axis])});
+  for (int64_t axis : llvm::reverse(freeAxes)) {
+    Value lengths = getLengths(type.shape[axis]);
+    if (window) {
+      if (window->overlaps) // its own steps are the last, which become the first
+        value = build("nn.reverse", {value, lengths}, builder.getNamedAttr("axis", builder.getI64IntegerAttr(axis)));
+      lengths = window->own;
+      name = "nn.sum"; // importWindowLosses divides
+    }
+    reduce(axis, {value, lengths});
+  }
   return value;
 }
 
@@ -299,7 +307,11 @@ Value GraphImporter::makeBatched(Value value, const dsl::Type &type) {
 }
 
 Value GraphImporter::isAlive(const dsl::Each &each, RankedTensorType type) {
-  Value alive = build("nn.lt", {get(each.index), getLengths(each.trip)}, {});
+  return isBelow(get(each.index), getLengths(each.trip), type);
+}
+
+Value GraphImporter::isBelow(Value count, Value limits, RankedTensorType type) {
+  Value alive = build("nn.lt", {count, limits}, {});
   Extents extents = getExtents(type);
   int64_t batchDim = llvm::find(extents, Extent(builder.getStringAttr(batchName))) - extents.begin();
   return BroadcastOp::create(builder, location, getTensorType(builder.getI1Type(), extents), alive,
@@ -323,11 +335,20 @@ Value GraphImporter::hold(Value newest, Value before, const dsl::Each &each) {
   return held;
 }
 
+RankedTensorType GraphImporter::getStackedType(const dsl::Each &each, RankedTensorType type) const {
+  Extents extents = getExtents(type);
+  extents.insert(extents.begin(), Extent(getName(builder, network, each.trip)));
+  return getTensorType(type.getElementType(), extents);
+}
+
 void GraphImporter::importEach(const dsl::Operation &operation) {
   const dsl::Each &each = *operation.each;
   Location loopLocation = location;
   // Steps of a fixed number are a length too, whose name is the number.
   bool fixed = each.trip.isFixed();
+  // Whether its states outlive the call, where something of it does.
+  bool carriesOver = depth == 0 && !fixed;
+  bool stacksStates = carriesOver && window && window->overlaps;
   auto steps = builder.getNamedAttr("steps", builder.getI64IntegerAttr(1));
 
   SmallVector<Value> sequences, starts;
@@ -335,7 +356,7 @@ void GraphImporter::importEach(const dsl::Operation &operation) {
   for (auto [index, operand] : llvm::enumerate(operation.operands)) {
     Value value = makeBatched(get(operand), typeOf(operand));
     if (index >= sequenceCount) {
-      if (loadStart && depth == 0)
+      if (loadStart && carriesOver)
         value = loadStart(states + index - sequenceCount, value);
       starts.push_back(value);
       continue;
@@ -355,6 +376,10 @@ void GraphImporter::importEach(const dsl::Operation &operation) {
     }
     types.push_back(type);
   }
+  if (stacksStates)
+    for (Value start : starts)
+      types.push_back(getStackedType(each, nn::getType(start)));
+  int32_t outputCount = types.size();
   for (Value start : starts)
     types.push_back(start.getType());
 
@@ -365,7 +390,7 @@ void GraphImporter::importEach(const dsl::Operation &operation) {
   state.addAttribute("trip", getName(builder, network, each.trip));
   auto &properties = state.getOrAddProperties<EachOp::Properties>();
   properties.operandSegmentSizes = {static_cast<int32_t>(sequences.size()), static_cast<int32_t>(starts.size())};
-  properties.resultSegmentSizes = {static_cast<int32_t>(each.outputs.size()), static_cast<int32_t>(starts.size())};
+  properties.resultSegmentSizes = {outputCount, static_cast<int32_t>(starts.size())};
   Block *body = &state.addRegion()->emplaceBlock();
 
   set(each.index, body->addArgument(RankedTensorType::get({}, builder.getI32Type()), loopLocation));
@@ -395,21 +420,24 @@ void GraphImporter::importEach(const dsl::Operation &operation) {
     }
     for (dsl::Value output : each.outputs)
       outputs.push_back(makeBatched(get(output), typeOf(output)));
+    if (stacksStates)
+      llvm::append_range(outputs, next);
     // In training the labels say how long an example is.
     Value until = each.hasUntil && !seed ? makeBatched(get(each.until), typeOf(each.until)) : Value();
     YieldOp::create(builder, loopLocation, next, outputs, until);
   }
 
+  size_t visible = each.outputs.size();
   for (auto [result, value] :
-       llvm::zip_equal(ArrayRef(operation.results).take_front(each.outputs.size()), loop.getOutputs()))
+       llvm::zip_equal(ArrayRef(operation.results).take_front(visible), loop.getOutputs().take_front(visible)))
     set(result, fixed ? build("nn.batch_major", value, steps) : Value(value));
   for (auto [index, result, value] :
-       llvm::enumerate(ArrayRef(operation.results).drop_front(each.outputs.size()), loop.getFinals())) {
+       llvm::enumerate(ArrayRef(operation.results).drop_front(visible), loop.getFinals())) {
     set(result, value);
-    if (storeFinal && depth == 0)
-      storeFinal(states + index, value);
+    if (storeFinal && carriesOver)
+      storeFinal(states + index, stacksStates ? keepState(loop.getOutputs()[visible + index], starts[index]) : value);
   }
-  if (depth == 0)
+  if (carriesOver)
     states += starts.size();
 }
 

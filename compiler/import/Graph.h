@@ -7,6 +7,7 @@
 #include "dsl/Model.h"
 
 #include <functional>
+#include <optional>
 
 namespace nnc {
 
@@ -34,6 +35,25 @@ public:
   /// instead of from their start values; `storeFinal` is told what it ends as.
   std::function<mlir::Value(unsigned state, mlir::Value start)> loadStart;
   std::function<void(unsigned state, mlir::Value final)> storeFinal;
+
+  /// Of a function that goes through a window of a sequence, for each example (int32):
+  struct Window {
+    mlir::Value own;     ///< its steps whose losses are this window's: the last of those that it goes through
+    mlir::Value total;   ///< its steps in all windows
+    mlir::Value divisor; ///< of the gradients of means over steps: `own`, or `total`
+    mlir::Value kept;    ///< the steps before the next window's start
+    mlir::Value first;   ///< 1 where the window begins with the sequence
+    mlir::Value ends;    ///< 1 where the example's last step is one of its own
+    bool overlaps;       ///< the next one may start before this one ends
+  };
+  std::optional<Window> window;
+
+  /// What a loop's state starts from in a window.
+  mlir::Value chooseStart(mlir::Value start, mlir::Value carried);
+
+  /// The losses of a window: those that gradients are of, and the window's share in
+  /// the loss of the whole sequence.
+  std::pair<mlir::Value, mlir::Value> importWindowLosses(llvm::ArrayRef<dsl::LossTerm> terms);
 
   /// When set, the function is one that trains: dropout drops by this seed, batch norm
   /// takes the batch's own statistics and moves the running ones.
@@ -70,9 +90,15 @@ private:
   mlir::Value fillPastEnd(mlir::Value value, const dsl::Type &type, double fill);
   /// Whether a step of a loop is one of the example's own, for each element of `type`.
   mlir::Value isAlive(const dsl::Each &each, mlir::RankedTensorType type);
+  /// Whether count < limits of each example, for each element of `type`.
+  mlir::Value isBelow(mlir::Value count, mlir::Value limits, mlir::RankedTensorType type);
+  mlir::Value number(int32_t value);
+  /// What the next window's state starts from.
+  mlir::Value keepState(mlir::Value stacked, mlir::Value start);
   /// Makes operands of ops whose derivative is not finite everywhere harmless past the end.
   void guardOperands(const dsl::Operation &operation, llvm::SmallVectorImpl<mlir::Value> &operands);
 
+  mlir::RankedTensorType getStackedType(const dsl::Each &each, mlir::RankedTensorType type) const;
   mlir::Value hold(mlir::Value newest, mlir::Value before, const dsl::Each &each);
   mlir::Value build(llvm::StringRef name, mlir::ValueRange operands, llvm::ArrayRef<mlir::NamedAttribute> attributes);
   llvm::SmallVector<mlir::NamedAttribute> convertAttributes(const dsl::Operation &operation);

@@ -7,6 +7,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/DenseSet.h"
 
+#include <array>
 #include <functional>
 
 using namespace mlir;
@@ -31,6 +32,9 @@ static InitializerKind getKind(dsl::Initializer::Kind kind) {
   }
   llvm_unreachable("every initializer has a kind");
 }
+
+/// What the runtime says of a window, after the lengths of its examples.
+static constexpr std::array<StringRef, 6> windowNames{"own", "total", "divisor", "kept", "first", "ends"};
 
 namespace {
 
@@ -83,13 +87,15 @@ private:
   /// Creates a function with the network's inputs, lengths and, unless it is
   /// `@reset`, outputs; `build` fills its body.
   func::FuncOp importFunction(StringRef name, const dsl::Function &function, bool hasOutputs,
-                              function_ref<void(GraphImporter &)> prepare, bool isTraining = false);
+                              function_ref<void(GraphImporter &)> prepare, const dsl::Train *train = nullptr);
   void importInfer() {
     importFunction("infer", network.infer, /*hasOutputs=*/true, [](GraphImporter &) {});
   }
   void importTrain(const dsl::Train &train);
+  GraphImporter::Window importWindow(func::FuncOp function, unsigned first, const dsl::Train &train);
   DictionaryAttr describe(const dsl::Train &train);
   void importStep();
+  Value readState(StringRef name, Value start, bool isTraining);
   bool canStep() const;
 
   const dsl::Network &network;
@@ -100,7 +106,8 @@ private:
 } // namespace
 
 func::FuncOp NetworkImporter::importFunction(StringRef name, const dsl::Function &function, bool hasOutputs,
-                                             function_ref<void(GraphImporter &)> prepare, bool isTraining) {
+                                             function_ref<void(GraphImporter &)> prepare, const dsl::Train *train) {
+  bool isWindow = train && train->bptt.kind == dsl::Bptt::Truncated;
   GraphImporter graph(builder, network, function);
   Location location = locate(network.location);
   auto typeOf = [&](const dsl::Port &port) -> const dsl::Type & { return function.values[port.value].type; };
@@ -109,12 +116,14 @@ func::FuncOp NetworkImporter::importFunction(StringRef name, const dsl::Function
   for (const dsl::Port &port : function.inputs)
     inputs.push_back(getBoundaryType(graph, typeOf(port)));
   auto lengthsType = getTensorType(builder.getI32Type(), {Extent(builder.getStringAttr(batchName))});
-  inputs.append(network.freeDims.size(), lengthsType);
-  if (isTraining)
+  inputs.append(network.freeDims.size() + (isWindow ? windowNames.size() : 0), lengthsType);
+  if (train)
     inputs.push_back(RankedTensorType::get(2, builder.getI32Type()));
   if (hasOutputs)
     for (const dsl::Port &port : function.outputs)
       outputs.push_back(getBoundaryType(graph, typeOf(port)));
+  if (isWindow)
+    outputs.push_back(outputs.front()); // the losses, and their share in those of the sequence
 
   auto op = func::FuncOp::create(builder, location, name, builder.getFunctionType(inputs, outputs));
   OpBuilder::InsertionGuard guard(builder);
@@ -137,7 +146,9 @@ func::FuncOp NetworkImporter::importFunction(StringRef name, const dsl::Function
       op.setArgAttr(argument, "nn.bound", builder.getI64IntegerAttr(dim.bound));
     graph.setLengths(index, entry->getArgument(argument));
   }
-  if (isTraining) {
+  if (isWindow)
+    graph.window = importWindow(op, function.inputs.size() + network.freeDims.size(), *train);
+  if (train) {
     unsigned last = entry->getNumArguments() - 1;
     op.setArgAttr(last, "nn.seed", builder.getUnitAttr());
     graph.seed = entry->getArgument(last);
@@ -152,7 +163,11 @@ func::FuncOp NetworkImporter::importFunction(StringRef name, const dsl::Function
   graph.importOperations(function.operations);
 
   SmallVector<Value> results;
-  if (hasOutputs)
+  if (isWindow) {
+    op.setResultAttr(1, "nn.name", builder.getStringAttr(function.outputs.front().name));
+    auto [losses, shares] = graph.importWindowLosses(train->lossTerms);
+    results = {losses, shares};
+  } else if (hasOutputs)
     for (auto [index, port] : llvm::enumerate(function.outputs)) {
       op.setResultAttr(index, "nn.name", builder.getStringAttr(port.name));
       Value value = graph.makeBatched(graph.get(port.value), typeOf(port));
@@ -225,6 +240,16 @@ bool NetworkImporter::canStep() const {
          llvm::all_of(function.operations, [&](const auto &operation) { return isStepwise(operation, function); });
 }
 
+/// Declares a state of the type of its start value, and reads it.
+Value NetworkImporter::readState(StringRef name, Value start, bool isTraining) {
+  OpBuilder atModule(builder.getContext());
+  atModule.setInsertionPoint(module->getBody(), module->getBody()->getOperations().begin());
+  auto state = StateOp::create(atModule, start.getLoc(), builder.getStringAttr(name), TypeAttr::get(start.getType()));
+  if (isTraining)
+    state->setAttr("nn.training", builder.getUnitAttr());
+  return ReadOp::create(builder, start.getLoc(), start.getType(), name);
+}
+
 /// `@step` is `@infer` for one step that starts from the states; `@reset` sets
 /// these to the start values.
 void NetworkImporter::importStep() {
@@ -232,10 +257,7 @@ void NetworkImporter::importStep() {
   importFunction("step", network.infer, /*hasOutputs=*/true, [&](GraphImporter &graph) {
     graph.loadStart = [&](unsigned state, Value start) -> Value {
       names.push_back("state" + std::to_string(state));
-      OpBuilder atModule(builder.getContext());
-      atModule.setInsertionPoint(module->getBody(), module->getBody()->getOperations().begin());
-      StateOp::create(atModule, start.getLoc(), builder.getStringAttr(names.back()), TypeAttr::get(start.getType()));
-      return ReadOp::create(builder, start.getLoc(), start.getType(), names.back());
+      return readState(names.back(), start, /*isTraining=*/false);
     };
     graph.storeFinal = [&](unsigned state, Value final) {
       StoreOp::create(builder, final.getLoc(), names[state], final);
@@ -255,9 +277,29 @@ void NetworkImporter::importStep() {
 
 /// The loss of each example, with what the optimizer is to make of it.
 void NetworkImporter::importTrain(const dsl::Train &train) {
-  func::FuncOp op =
-      importFunction(train.name, train.forward, /*hasOutputs=*/true, [](GraphImporter &) {}, /*isTraining=*/true);
+  SmallVector<std::string> names;
+  auto prepare = [&](GraphImporter &graph) {
+    if (!graph.window)
+      return;
+    graph.loadStart = [&](unsigned state, Value start) -> Value {
+      names.push_back(train.name + ".state" + std::to_string(state));
+      return graph.chooseStart(start, readState(names.back(), start, /*isTraining=*/true));
+    };
+    graph.storeFinal = [&](unsigned state, Value kept) { StoreOp::create(builder, kept.getLoc(), names[state], kept); };
+  };
+  func::FuncOp op = importFunction(train.name, train.forward, /*hasOutputs=*/true, prepare, &train);
   op->setAttr("nn.train", describe(train));
+}
+
+/// What a function is told of the window that it goes through, from its argument
+/// number `first` on.
+GraphImporter::Window NetworkImporter::importWindow(func::FuncOp function, unsigned first, const dsl::Train &train) {
+  SmallVector<Value> values;
+  for (auto [index, name] : llvm::enumerate(windowNames)) {
+    function.setArgAttr(first + index, "nn.window", builder.getStringAttr(name));
+    values.push_back(function.getArgument(first + index));
+  }
+  return {values[0], values[1], values[2], values[3], values[4], values[5], train.bptt.k2 > train.bptt.k1};
 }
 
 static Attribute convert(Builder &builder, const dsl::RateExpression::Term &term) {
@@ -289,6 +331,9 @@ DictionaryAttr NetworkImporter::describe(const dsl::Train &train) {
   number("clip_value", train.clipValue);
   number("weight_decay", train.weightDecay);
   bool isOnline = train.batch == dsl::Train::Batch::Online, isFull = train.batch == dsl::Train::Batch::Full;
+  bool isWindow = train.bptt.kind == dsl::Bptt::Truncated;
+  list.set("window_step", builder.getI64IntegerAttr(isWindow ? train.bptt.k1 : 0));
+  list.set("window_length", builder.getI64IntegerAttr(isWindow ? train.bptt.k2 : 0));
   list.set("name", builder.getStringAttr(train.name));
   list.set("optimizer", builder.getStringAttr(train.optimizer));
   list.set("rate", builder.getArrayAttr(rate));

@@ -45,7 +45,7 @@ public:
     if (failed(differentiateBlock(body, adjoints)))
       return failure();
     storeGradients(body, adjoints);
-    returnLoss(end, losses, adjoints);
+    returnLoss(end, adjoints);
     return success();
   }
 
@@ -79,12 +79,16 @@ private:
     }
   }
 
-  /// One number for the batch, as its reader wants it: the mean, or the sum.
-  void returnLoss(func::ReturnOp end, Value losses, Adjoints &adjoints) {
+  /// One number for the batch, as its reader wants it: the mean, or the sum. Of a
+  /// window that is of its share in the losses of the sequence.
+  void returnLoss(func::ReturnOp end, Adjoints &adjoints) {
+    Value losses = end.getOperands().back();
     auto train = function->getAttrOfType<DictionaryAttr>("nn.train");
     bool isSum = cast<BoolAttr>(train.get("reduce_sum")).getValue();
     adjoints.location = end.getLoc();
     Value loss = isSum ? adjoints.sum(losses, 0) : adjoints.make<MeanOp>(losses, adjoints.axes(0));
+    if (end.getNumOperands() > 1)
+      (void)function.eraseResult(0);
     end.getOperandsMutable().assign(loss);
     function.setFunctionType(builder.getFunctionType(function.getArgumentTypes(), TypeRange(end.getOperands())));
     function.setName((function.getName() + "_gradients").str());

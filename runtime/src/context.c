@@ -11,8 +11,9 @@
 typedef struct nnc_context_layout {
   size_t offset_lists, offsets, max_dims, dims, full_lists, full, ragged, state;
   size_t training, steps, gradients, slots; /**< of one that trains */
-  size_t workspace, added;                  /**< what lies before these is zeroed */
-  size_t size;                              /**< 0 when there is too much */
+  size_t states, window_lists, slices, window_arguments;
+  size_t workspace, added; /**< what lies before these is zeroed */
+  size_t size;             /**< 0 when there is too much */
 } nnc_context_layout;
 
 /** The largest extent of free dimension i. */
@@ -39,12 +40,13 @@ static nnc_status nnc_check_sizes(const nnc_network *network, int64_t max_batch,
   return NNC_OK;
 }
 
-/** The largest dims of one function: a step goes one step. */
+/** The largest dims of one function: a step goes one step, a window its own number. */
 static void nnc_get_max_dims(const nnc_network *network, const nnc_function *function, int64_t max_batch,
                              const int64_t *max_lengths, int64_t *out_dims) {
   out_dims[0] = max_batch;
+  int64_t limit = nnc_window_limit(network, function);
   for (int32_t i = 0; i < network->free_dim_count; ++i)
-    out_dims[i + 1] = function->flags & NNC_FUNCTION_STEP ? 1 : max_lengths[i];
+    out_dims[i + 1] = function->flags & NNC_FUNCTION_STEP ? 1 : max_lengths[i] < limit ? max_lengths[i] : limit;
 }
 
 /** Whether a context has room for a function. */
@@ -92,6 +94,12 @@ static nnc_context_layout nnc_lay_out_context(const nnc_network *network, bool t
   parts.steps = nnc_layout_add(&layout, trains ? network->train_count : 0, sizeof(int64_t));
   parts.gradients = nnc_layout_add(&layout, memory, 1);
   parts.slots = nnc_layout_add(&layout, slots, (size_t)network->trainable_size);
+  bool windows = trains && nnc_window_argument_count(network) > 0;
+  parts.states =
+      nnc_layout_add(&layout, trains && network->training_state_size ? network->training_state_size(&max_batch) : 0, 1);
+  parts.window_lists = nnc_layout_add(&layout, windows ? (1 + NNC_WINDOW_LISTS) * max_batch : 0, sizeof(int32_t));
+  parts.slices = nnc_layout_add(&layout, windows ? nnc_window_slices_size(network, max_batch, max_lengths) : 0, 1);
+  parts.window_arguments = nnc_layout_add(&layout, trains ? nnc_window_argument_count(network) : 0, sizeof(void *));
   parts.workspace = nnc_layout_add(&layout, nnc_get_workspace_size(network, trains, max_batch, max_lengths), 1);
   parts.added = nnc_layout_add(&layout, memory, 1);
   parts.size = nnc_layout_finish(&layout);
@@ -129,6 +137,10 @@ static void nnc_bind_parts(nnc_context *context, const nnc_context_layout *parts
   context->training->gradients = memory + parts->gradients;
   context->training->slots = memory + parts->slots;
   context->training->added = memory + parts->added;
+  context->training->states = memory + parts->states;
+  context->training->window_lists = (int32_t *)(memory + parts->window_lists);
+  context->training->slices = memory + parts->slices;
+  context->training->window_arguments = (void **)(memory + parts->window_arguments);
 }
 
 /** Fills the tables of a context. */
@@ -146,6 +158,8 @@ static void nnc_fill_tables(nnc_context *context, const nnc_context_layout *part
     offsets += function->offset_count + 1;
   }
   context->max_dims[0] = max_batch;
+  if (context->training && network->training_state_size)
+    memcpy(context->training->states, &max_batch, sizeof max_batch);
   int32_t *full = (int32_t *)((char *)context + parts->full);
   for (int32_t i = 0; i < network->free_dim_count; ++i) {
     context->max_dims[i + 1] = max_lengths[i];

@@ -2,7 +2,7 @@
  *
  * Memory of a model:   nnc_model | weights | prepared | scratch
  * Memory of a context: nnc_context | offsets | dims | ragged arrays | state | workspace
- * of one that trains:  nnc_context | … | nnc_training | steps | gradients | slots | workspace | sum
+ * of one that trains:  nnc_context | … | nnc_training | steps | gradients | slots | windows | workspace | sum
  *
  * Each is one block, so that it can be the caller's, and nothing is allocated
  * later. Every part begins at a multiple of NNC_ALIGNMENT.
@@ -155,6 +155,11 @@ typedef struct nnc_training {
   int64_t examples; /**< whose gradients wait for an update */
   int32_t train;    /**< the train block that they are of */
   bool is_clean;    /**< `added` was zeroed */
+  /* Of truncated back-propagation. */
+  char *states;            /**< that windows hand on */
+  int32_t *window_lists;   /**< the lengths of examples, then each nnc_window_list, max_batch apart */
+  char *slices;            /**< the window's steps of the arguments */
+  void **window_arguments; /**< the arguments of a window */
 } nnc_training;
 
 /** The slots of all train blocks before one, or of all. */
@@ -173,6 +178,38 @@ float nnc_gradient_scale(const nnc_context *context, int32_t train);
 
 /** Adds the gradients of all trained weights. */
 void nnc_gradients_sum(const nnc_network *network, char *gradients, const char *added);
+
+/*--- Truncated back-propagation (windows.c) --------------------------------*/
+
+/** A window of a sequence, in steps from its begin. */
+typedef struct nnc_window {
+  int64_t begin; /**< of those that it goes through */
+  int64_t own;   /**< of those whose losses are its own */
+  int64_t end;
+  int64_t next; /**< where the next one begins */
+} nnc_window;
+
+/** How many windows a call has, whose dims and lengths are the context's. */
+int64_t nnc_window_count(const nnc_context *context, const nnc_train *train);
+
+/** Window number i of it. */
+nnc_window nnc_window_at(const nnc_context *context, const nnc_train *train, int64_t i);
+
+/** Fills what a window's function reads: lists of lengths, and slices of the
+ * arguments. Gradients of means over steps are those of the mean over the window's own
+ * steps, or with `whole` its share in that over all. */
+void nnc_window_fill(nnc_context *context, const nnc_train *train, const nnc_window *window, bool whole,
+                     void *const *arguments);
+
+/** Bytes of the slices of any train block's arguments. */
+int64_t nnc_window_slices_size(const nnc_network *network, int64_t max_batch, const int64_t *max_lengths);
+
+/** The most arguments of a function that goes through windows. */
+int32_t nnc_window_argument_count(const nnc_network *network);
+
+/** The most steps that a function goes through in a call; INT64_MAX when that is up to
+ * the caller. */
+int64_t nnc_window_limit(const nnc_network *network, const nnc_function *function);
 
 /*--- Contexts (context.c) --------------------------------------------------*/
 

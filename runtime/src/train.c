@@ -5,6 +5,9 @@
  * moved them; an update makes them the model's. So calls on several contexts can
  * run at once, and a loss that is not finite leaves the model as it was.
  *
+ * Truncated back-propagation goes through a call in windows (windows.c): a step makes
+ * an update after each of them, gradients alone are the sum over all.
+ *
 \*===----------------------------------------------------------------------===*/
 
 #include "internal.h"
@@ -94,13 +97,16 @@ static void nnc_draw_seed(nnc_training *training, int32_t out_seed[2]) {
 }
 
 /** Runs the function and checks its loss. */
-static nnc_status nnc_run_gradients(nnc_context *context, int32_t index, char *gradients, void *const *arguments) {
+static nnc_status nnc_run_gradients(nnc_context *context, int32_t index, char *gradients, const int32_t *const *ragged,
+                                    void *const *arguments) {
   const nnc_function *function = &context->model->network->functions[index];
   int32_t seed[2];
   nnc_draw_seed(context->training, seed);
   nnc_frame frame = nnc_context_frame(context);
   frame.gradients = gradients;
   frame.seed = seed;
+  frame.ragged = ragged;
+  frame.state = context->training->states;
   unsigned mode = nnc_float_mode_set();
   nnc_status status = nnc_context_call(context, index, &frame, arguments);
   nnc_float_mode_restore(mode);
@@ -108,6 +114,64 @@ static nnc_status nnc_run_gradients(nnc_context *context, int32_t index, char *g
   memcpy(&loss, arguments[function->argument_count - 1], sizeof loss);
   if (status == NNC_OK && !isfinite(loss))
     status = nnc_fail(context->message, NNC_NUMERIC, "%s: the loss is %g", function->name, (double)loss);
+  return status;
+}
+
+/** The gradients of one call of the function, which replace those that wait or are
+ * added to them. */
+static nnc_status nnc_take_gradients(nnc_context *context, int32_t train, bool adds, const int32_t *const *ragged,
+                                     void *const *arguments) {
+  nnc_training *training = context->training;
+  const nnc_network *network = context->model->network;
+  char *target = nnc_begin_gradients(context, adds);
+  nnc_status status = nnc_run_gradients(context, network->trains[train].gradients, target, ragged, arguments);
+  if (status == NNC_OK && adds) {
+    size_t trained = (size_t)network->trainable_size;
+    nnc_gradients_sum(network, training->gradients, target);
+    memcpy(training->gradients + trained, target + trained, (size_t)network->weights_size - trained);
+  }
+  return status;
+}
+
+/** The same of one window; *loss grows by its share of the sequence's. */
+static nnc_status nnc_take_window(nnc_context *context, int32_t train, int64_t i, bool whole, bool adds,
+                                  void *const *arguments, double *loss) {
+  nnc_training *training = context->training;
+  const nnc_train *block = &context->model->network->trains[train];
+  nnc_window window = nnc_window_at(context, block, i);
+  nnc_window_fill(context, block, &window, whole, arguments);
+  const int32_t *ragged[1 + NNC_WINDOW_LISTS];
+  for (int32_t list = 0; list <= NNC_WINDOW_LISTS; ++list)
+    ragged[list] = training->window_lists + list * context->max_dims[0];
+  float share = 0;
+  training->window_arguments[context->model->network->functions[block->gradients].argument_count - 1] = &share;
+  int64_t steps = context->dims[1];
+  context->dims[1] = window.end - window.begin;
+  nnc_status status = nnc_take_gradients(context, train, adds, ragged, training->window_arguments);
+  context->dims[1] = steps;
+  *loss += (double)share;
+  return status;
+}
+
+/** Hands the caller the loss of all windows so far. */
+static void nnc_give_loss(const nnc_context *context, int32_t train, void *const *arguments, double loss) {
+  const nnc_network *network = context->model->network;
+  float rounded = (float)loss;
+  memcpy(arguments[network->functions[network->trains[train].gradients].argument_count - 1], &rounded, sizeof rounded);
+}
+
+/** Gradients of all windows, the weights being the same in each. When one fails, those
+ * of others may have been added already: then there are none. */
+static nnc_status nnc_sum_windows(nnc_context *context, int32_t train, bool adds, void *const *arguments) {
+  nnc_status status = NNC_OK;
+  double loss = 0;
+  int64_t count = nnc_window_count(context, &context->model->network->trains[train]);
+  for (int64_t i = 0; i < count && status == NNC_OK; ++i) {
+    status = nnc_take_window(context, train, i, /*whole=*/true, adds || i > 0, arguments, &loss);
+    if (status != NNC_OK && i > 0)
+      context->training->examples = 0;
+  }
+  nnc_give_loss(context, train, arguments, loss);
   return status;
 }
 
@@ -127,15 +191,11 @@ nnc_status nnc_train_gradients(nnc_context *context, int32_t train, int32_t accu
   if (status != NNC_OK)
     return status;
 
-  char *target = nnc_begin_gradients(context, adds);
-  status = nnc_run_gradients(context, index, target, arguments);
+  status = network->trains[train].window_length > 0
+               ? nnc_sum_windows(context, train, adds, arguments)
+               : nnc_take_gradients(context, train, adds, context->ragged, arguments);
   if (status != NNC_OK)
     return status;
-  if (adds) {
-    size_t trained = (size_t)network->trainable_size;
-    nnc_gradients_sum(network, training->gradients, target);
-    memcpy(training->gradients + trained, target + trained, (size_t)network->weights_size - trained);
-  }
   training->train = train;
   training->examples += batch;
   return NNC_OK;
@@ -195,8 +255,34 @@ nnc_status nnc_train_update(nnc_context *context, int32_t train) {
   return status;
 }
 
+/** An update after each window. */
+static nnc_status nnc_step_windows(nnc_context *context, int32_t train, void *const *arguments) {
+  nnc_status status = NNC_OK;
+  double loss = 0;
+  int64_t count = nnc_window_count(context, &context->model->network->trains[train]);
+  for (int64_t i = 0; i < count && status == NNC_OK; ++i) {
+    status = nnc_take_window(context, train, i, /*whole=*/false, /*adds=*/false, arguments, &loss);
+    if (status != NNC_OK)
+      break;
+    context->training->train = train;
+    context->training->examples = context->dims[0];
+    status = nnc_train_update(context, train);
+  }
+  nnc_give_loss(context, train, arguments, loss);
+  return status;
+}
+
 nnc_status nnc_train_step(nnc_context *context, int32_t train, int64_t batch, const int64_t *lengths,
                           const int32_t *const *ragged, void *const *arguments) {
-  nnc_status status = nnc_train_gradients(context, train, /*accumulate=*/0, batch, lengths, ragged, arguments);
+  nnc_status status = nnc_training_check(context, train);
+  if (status != NNC_OK)
+    return status;
+  const nnc_train *block = &context->model->network->trains[train];
+  if (block->window_length > 0) {
+    const nnc_function *function = &context->model->network->functions[block->gradients];
+    status = nnc_check_batch(context, function, batch, lengths, ragged, arguments);
+    return status == NNC_OK ? nnc_step_windows(context, train, arguments) : status;
+  }
+  status = nnc_train_gradients(context, train, /*accumulate=*/0, batch, lengths, ragged, arguments);
   return status == NNC_OK ? nnc_train_update(context, train) : status;
 }

@@ -15,6 +15,7 @@ import torch
 import cases
 import gradients
 import optimizers
+import truncation
 from case import Call
 from make_expected import cut
 from training import Training
@@ -64,14 +65,26 @@ def make_optimizers() -> None:
     print(f"optimizers: {len(optimizers.OPTIMIZERS)} cases, {len(values)} tensors")
 
 
+def make_truncation() -> None:
+    values = {}
+    for case in truncation.TRUNCATIONS:
+        exact, single = (truncation.train(torch, case, dtype) for dtype in (torch.float64, torch.float32))
+        values |= {f"{case.name}/{name}": gradients.summarize(f"{case.name}/{name}", exact[name], single[name])
+                   for name in exact}
+    gradients.save("truncation", values)
+    print(f"truncation: {len(truncation.TRUNCATIONS)} cases, {len(values)} tensors")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("families", nargs="*", help="files of cases/, or optimizers (all)")
+    parser.add_argument("families", nargs="*", help="files of cases/, optimizers or truncation (all)")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     if not arguments.families or "optimizers" in arguments.families:
         make_optimizers()
-    families = [name for name in arguments.families if name != "optimizers"]
+    if not arguments.families or "truncation" in arguments.families:
+        make_truncation()
+    families = [name for name in arguments.families if name not in ("optimizers", "truncation")]
     if arguments.families and not families:
         return
     for family, members in cases.load_training(families).items():

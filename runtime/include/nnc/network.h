@@ -16,7 +16,7 @@
 extern "C" {
 #endif
 
-#define NNC_NETWORK_VERSION 2
+#define NNC_NETWORK_VERSION 3
 
 /** One dimension of how a weight lies in memory: along it, index i of the
  * declared dimension `dim` contributes (i / divisor) % extent. */
@@ -62,7 +62,7 @@ typedef struct nnc_frame {
   void *const *arguments;       /* inputs, then outputs */
   const int64_t *dims;          /* batch, then each free dimension's length */
   const int64_t *offsets;       /* of buffers in the workspace, from `plan` */
-  const int32_t *const *ragged; /* for each free dimension: length of each example; never null */
+  const int32_t *const *ragged; /* for each free dimension: length of each example; never null; nnc_window_list */
   struct nnc_tasks *tasks;      /* passed to kernels as their user context */
   int64_t isa;                  /* index of the kernel table: 0 AVX2, 1 AVX-512 */
   char *gradients;     /* at each weight's offset its gradient, or the running statistic as training moves it */
@@ -129,7 +129,23 @@ typedef struct nnc_train {
   double (*rate)(double step, double epoch);
   const double *betas;
   int32_t beta_count;
+  /** Of truncated back-propagation: the steps that a window goes on by, and the most that
+   * it goes through; 0 when sequences are gone through as a whole. The network has
+   * one free dimension then. */
+  int64_t window_step, window_length;
 } nnc_train;
+
+/** What stands in frame->ragged behind the lengths where a function goes through a
+ * window of a sequence: for each example. */
+typedef enum nnc_window_list {
+  NNC_WINDOW_OWN = 0,     /* its steps whose losses are this window's */
+  NNC_WINDOW_TOTAL = 1,   /* its steps in all windows */
+  NNC_WINDOW_DIVISOR = 2, /* of the gradients of means over steps */
+  NNC_WINDOW_KEPT = 3,    /* the steps before the next window's start */
+  NNC_WINDOW_FIRST = 4,   /* 1 where the window begins with the sequence */
+  NNC_WINDOW_ENDS = 5,    /* 1 where its last step is one of its own */
+  NNC_WINDOW_LISTS = 6
+} nnc_window_list;
 
 struct nnc_network {
   int32_t version;  /* NNC_NETWORK_VERSION */
@@ -155,6 +171,9 @@ struct nnc_network {
   int64_t (*state_size)(const int64_t *dims);
   /** Sets frame->state to the start values; null when there is none. */
   int32_t (*reset)(const nnc_frame *frame);
+  /** As state_size, of the states that windows hand on. Both memories begin with the
+   * batch that they have room for, an int64_t. */
+  int64_t (*training_state_size)(const int64_t *dims);
   const void *embedded; /* safetensors bytes to start from, or null */
   int64_t embedded_size;
   char const *const *errors;

@@ -216,8 +216,8 @@ static const nnc_function functions[] = {
 };
 static const double betas[] = {0.5, 0.75};
 static const nnc_train trains[] = {
-    {"train", "momentum", TrainGradients, TrainUpdate, 1, 0, NNC_BATCH_MINI, 4, getRate, nullptr, 0},
-    {"whole", "adam", WholeGradients, WholeUpdate, 2, 1, NNC_BATCH_FULL, 0, getFixedRate, betas, 2},
+    {"train", "momentum", TrainGradients, TrainUpdate, 1, 0, NNC_BATCH_MINI, 4, getRate, nullptr, 0, 0, 0},
+    {"whole", "adam", WholeGradients, WholeUpdate, 2, 1, NNC_BATCH_FULL, 0, getFixedRate, betas, 2, 0, 0},
 };
 static const char *const freeDimNames[] = {"T"};
 static const int64_t freeDimBounds[] = {maxT};
@@ -244,6 +244,7 @@ const nnc_network &nnc::test::getFakeNetwork() {
                                       64,
                                       getStateSize,
                                       reset,
+                                      nullptr,
                                       nullptr,
                                       0,
                                       errors};
