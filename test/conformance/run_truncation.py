@@ -17,6 +17,7 @@ import sys
 import numpy as np
 
 import gradients
+import sanitizer
 from harness import Mismatch, argument_parser, on_each_isa, run_families
 from library import Model, Network, Runtime, TrainingContext
 from truncation import CALLS, MAX_BATCH, MAX_STEPS, TRUNCATIONS, Sequences, Truncation
@@ -33,7 +34,7 @@ def arguments_of(case: Truncation, number: int, call: Sequences, loss: np.ndarra
     return call.batch, [call.steps], ragged, [*values.values(), loss]
 
 
-def train(case: Truncation, network: Network, isa: str, max_steps: int) -> dict[str, np.ndarray]:
+def train(case: Truncation, network: Network, isa: str, max_steps: int, forbidden: bool) -> dict[str, np.ndarray]:
     """See truncation.train."""
     model = Model(network, isa)
     for name, values in case.weight_values().items():
@@ -41,7 +42,10 @@ def train(case: Truncation, network: Network, isa: str, max_steps: int) -> dict[
     context = TrainingContext(model, MAX_BATCH, [max_steps])
     losses = np.full(len(CALLS), np.nan, np.float32)
     for number in (0, 2):
-        context.gradients(*arguments_of(case, number, CALLS[number], losses[:1]), accumulate=number > 0)
+        batch, lengths, ragged, arguments = arguments_of(case, number, CALLS[number], losses[:1])
+        if forbidden:
+            sanitizer.forbid_last(arguments[0])
+        context.gradients(batch, lengths, ragged, arguments, accumulate=number > 0)
     results = {f"gradient {name}": context.gradient(name, tensor.shape) for name, tensor in case.weights.items()}
     for number, call in enumerate(CALLS):
         context.step(*arguments_of(case, number, call, losses[number:number + 1]))
@@ -52,9 +56,9 @@ def train(case: Truncation, network: Network, isa: str, max_steps: int) -> dict[
 
 
 def run_isa(case: Truncation, runtime: Runtime, network: Network, wanted: dict[str, gradients.Expected],
-            isa: str) -> str:
+            isa: str, forbidden: bool) -> str:
     runtime.set_threads(1)
-    got = train(case, network, isa, MAX_STEPS)
+    got = train(case, network, isa, MAX_STEPS, forbidden)
     worst = 0.0
     for name, values in got.items():
         distance = wanted[f"{case.name}/{name}"].distance(f"{case.name}/{name}", values)
@@ -62,17 +66,18 @@ def run_isa(case: Truncation, runtime: Runtime, network: Network, wanted: dict[s
             raise Mismatch(f"{name} is {distance:.1e} off")
         worst = max(worst, distance)
     runtime.set_threads(2)
-    for name, values in train(case, network, isa, max(call.steps for call in CALLS)).items():
+    for name, values in train(case, network, isa, max(call.steps for call in CALLS), forbidden).items():
         if values.tobytes() != got[name].tobytes():
             raise Mismatch(f"other bits of {name} with two threads")
     return f"{worst:.0e}"
 
 
-def run_case(case: Truncation, runtime_path: pathlib.Path, folder: pathlib.Path, isas: list[str]) -> str:
+def run_case(case: Truncation, runtime_path: pathlib.Path, folder: pathlib.Path, isas: list[str],
+             forbidden: bool) -> str:
     wanted = gradients.load("truncation")
     runtime = Runtime(runtime_path)
     network = Network(runtime, folder / f"lib{case.name}.so", case.name)
-    return on_each_isa(isas, lambda isa: run_isa(case, runtime, network, wanted, isa))
+    return on_each_isa(isas, lambda isa: run_isa(case, runtime, network, wanted, isa, forbidden))
 
 
 if __name__ == "__main__":
