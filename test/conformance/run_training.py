@@ -109,7 +109,7 @@ def check(case: Training, call: Call, got: Results, wanted: dict[str, gradients.
              *({name: value} for name, value in got.items() if name in case.statistics)]
     worst = 0.0
     for part in parts:
-        text, distance = gradients.complaint(key, part, wanted)
+        text, distance = gradients.complaint(key, part, wanted, case.tolerance)
         if text:
             raise Mismatch(f"{call.name}{how}: {text}")
         worst = max(worst, distance)
