@@ -15,10 +15,10 @@ import sys
 
 import numpy as np
 
-import gradients
 import sanitizer
-from harness import Mismatch, argument_parser, handed_over, on_each_isa, run_families
-from library import Model, Network, Runtime, TrainingContext
+import trained
+from harness import argument_parser, handed_over, run_families
+from library import Model, Network, TrainingContext
 from optimizers import BATCH, OPTIMIZERS, STEPS, STEPS_OF_EPOCH, WEIGHTS, Optimizer
 
 
@@ -58,29 +58,10 @@ def take_step(case: Optimizer, context: TrainingContext, values: dict[str, np.nd
     return total
 
 
-def run_isa(case: Optimizer, runtime: Runtime, network: Network, wanted: dict[str, gradients.Expected],
-            isa: str, forbidden: bool) -> str:
-    runtime.set_threads(1)
-    got = train(case, network, isa, forbidden)
-    worst = 0.0
-    for name, values in got.items():
-        distance = wanted[f"{case.name}/{name}"].distance(f"{case.name}/{name}", values)
-        if not distance <= gradients.BAR:
-            raise Mismatch(f"{name} is {distance:.1e} off after {STEPS} steps")
-        worst = max(worst, distance)
-    runtime.set_threads(2)
-    for name, values in train(case, network, isa, forbidden).items():
-        if values.tobytes() != got[name].tobytes():
-            raise Mismatch(f"other bits of {name} with two threads")
-    return f"{worst:.0e}"
-
-
 def run_case(case: Optimizer, runtime_path: pathlib.Path, folder: pathlib.Path, isas: list[str],
              forbidden: bool) -> str:
-    wanted = gradients.load("optimizers")
-    runtime = Runtime(runtime_path)
-    network = Network(runtime, folder / f"lib{case.name}.so", case.name)
-    return on_each_isa(isas, lambda isa: run_isa(case, runtime, network, wanted, isa, forbidden))
+    return trained.run_case(case, "optimizers", runtime_path, folder, isas,
+                            lambda network, isa, again: train(case, network, isa, forbidden))
 
 
 if __name__ == "__main__":

@@ -16,10 +16,10 @@ import sys
 
 import numpy as np
 
-import gradients
 import sanitizer
-from harness import Mismatch, argument_parser, on_each_isa, run_families
-from library import Model, Network, Runtime, TrainingContext
+import trained
+from harness import argument_parser, run_families
+from library import Model, Network, TrainingContext
 from truncation import CALLS, MAX_BATCH, MAX_STEPS, TRUNCATIONS, Sequences, Truncation
 
 
@@ -55,29 +55,12 @@ def train(case: Truncation, network: Network, isa: str, max_steps: int, forbidde
     return {"loss": losses, **results}
 
 
-def run_isa(case: Truncation, runtime: Runtime, network: Network, wanted: dict[str, gradients.Expected],
-            isa: str, forbidden: bool) -> str:
-    runtime.set_threads(1)
-    got = train(case, network, isa, MAX_STEPS, forbidden)
-    worst = 0.0
-    for name, values in got.items():
-        distance = wanted[f"{case.name}/{name}"].distance(f"{case.name}/{name}", values)
-        if not distance <= gradients.BAR:
-            raise Mismatch(f"{name} is {distance:.1e} off")
-        worst = max(worst, distance)
-    runtime.set_threads(2)
-    for name, values in train(case, network, isa, max(call.steps for call in CALLS), forbidden).items():
-        if values.tobytes() != got[name].tobytes():
-            raise Mismatch(f"other bits of {name} with two threads")
-    return f"{worst:.0e}"
-
-
 def run_case(case: Truncation, runtime_path: pathlib.Path, folder: pathlib.Path, isas: list[str],
              forbidden: bool) -> str:
-    wanted = gradients.load("truncation")
-    runtime = Runtime(runtime_path)
-    network = Network(runtime, folder / f"lib{case.name}.so", case.name)
-    return on_each_isa(isas, lambda isa: run_isa(case, runtime, network, wanted, isa, forbidden))
+    longest = max(call.steps for call in CALLS)
+    return trained.run_case(
+        case, "truncation", runtime_path, folder, isas,
+        lambda network, isa, again: train(case, network, isa, longest if again else MAX_STEPS, forbidden))
 
 
 if __name__ == "__main__":
