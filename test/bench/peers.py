@@ -14,7 +14,7 @@ import io
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import nn
@@ -91,30 +91,44 @@ def openvino_call(model: nn.Module, x: torch.Tensor, threads: int) -> Callable[[
     return lambda: request.infer(feed)
 
 
-PEERS = {"torch": torch_call, "ort": ort_call, "openvino": openvino_call}
+PEERS = {"ort": ort_call, "torch": torch_call, "openvino": openvino_call}
+
+
+def parse_arguments(description: str, subjects: Iterable[str], peers: Iterable[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", help=f"networks ({', '.join(subjects)})")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--peers", default=",".join(peers))
+    parser.add_argument("--seconds", type=float, default=1, help="for each network and peer")
+    arguments = parser.parse_args()
+    arguments.names = arguments.names or list(subjects)
+    return arguments
+
+
+def print_fastest(arguments: argparse.Namespace, make_call: Callable[[str, str], Callable[[], object]]) -> None:
+    """Times the call of each network and peer; a peer that is missing is left out."""
+    results: dict[str, dict[str, float]] = {}
+    for name in arguments.names:
+        for peer in arguments.peers.split(","):
+            torch.manual_seed(0)
+            try:
+                call = make_call(name, peer)
+            except ImportError as error:
+                print(f"{peer} is left out: {error}", file=sys.stderr)
+                continue
+            results.setdefault(name, {})[peer] = fastest(call, arguments.seconds)
+    print(json.dumps(results))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", help=f"networks ({', '.join(SUBJECTS)})")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--peers", default="ort,torch,openvino")
-    parser.add_argument("--seconds", type=float, default=1, help="for each network and peer")
-    arguments = parser.parse_args()
-    torch.manual_seed(0)
-    results: dict[str, dict[str, float]] = {}
+    arguments = parse_arguments(__doc__, SUBJECTS, PEERS)
+
+    def make_call(name: str, peer: str) -> Callable[[], object]:
+        model, x = SUBJECTS[name]()
+        return PEERS[peer](model.eval(), x, arguments.threads)
+
     with torch.inference_mode():
-        for name in arguments.names or SUBJECTS:
-            model, x = SUBJECTS[name]()
-            model.eval()
-            for peer in arguments.peers.split(","):
-                try:
-                    call = PEERS[peer](model, x, arguments.threads)
-                except ImportError as error:
-                    print(f"{peer} is left out: {error}", file=sys.stderr)
-                    continue
-                results.setdefault(name, {})[peer] = fastest(call, arguments.seconds)
-    print(json.dumps(results))
+        print_fastest(arguments, make_call)
 
 
 if __name__ == "__main__":

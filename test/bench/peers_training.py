@@ -9,17 +9,14 @@ and float32 everywhere. Prints one JSON object: {network: {peer: seconds a step,
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
-import sys
 from collections.abc import Callable
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from peers import fastest
+from peers import lenet5, parse_arguments, print_fastest
 
 RATE = 0.005
 STEPS, INPUTS, HIDDEN, TAGS = 64, 128, 256, 32
@@ -52,11 +49,6 @@ class Tagger(nn.Module):
         return self.answer(self.layer(x)[0]).flatten(0, 1)
 
 
-def lenet5() -> nn.Module:
-    return nn.Sequential(nn.Conv2d(1, 6, 5), nn.Tanh(), nn.AvgPool2d(2), nn.Conv2d(6, 16, 5), nn.Tanh(), nn.AvgPool2d(2),
-                         nn.Flatten(), nn.Linear(400, 120), nn.Tanh(), nn.Linear(120, 84), nn.Tanh(), nn.Linear(84, 10))
-
-
 Subject = tuple[nn.Module, torch.Tensor, torch.Tensor, Callable]
 
 
@@ -73,7 +65,8 @@ SUBJECTS: dict[str, Callable[[], Subject]] = {
     "train_char_rnn": char_rnn,
     **{f"train_{kind}_{batch}": (lambda kind=kind, batch=batch: tagger(kind, batch))
        for kind in ("rnn", "lstm", "gru") for batch in (1, 32)},
-    "train_lenet5_64": lambda: (lenet5(), torch.randn(64, 1, 32, 32), torch.randint(0, 10, (64,)), F.cross_entropy),
+    # Without its softmax, which the loss brings.
+    "train_lenet5_64": lambda: (lenet5()[:-1], torch.randn(64, 1, 32, 32), torch.randint(0, 10, (64,)), F.cross_entropy),
 }
 
 
@@ -186,27 +179,11 @@ PEERS = {"torch": torch_step, "compiled": compiled_step, "jax": jax_step}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", help=f"networks ({', '.join(SUBJECTS)})")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--peers", default="torch,compiled,jax")
-    parser.add_argument("--seconds", type=float, default=1, help="for each network and peer")
-    arguments = parser.parse_args()
+    arguments = parse_arguments(__doc__, SUBJECTS, PEERS)
     # XLA has no number of threads; a processor for each it may use.
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:arguments.threads])
-    torch.manual_seed(0)
     torch.set_num_threads(arguments.threads)
-    results: dict[str, dict[str, float]] = {}
-    for name in arguments.names or SUBJECTS:
-        for peer in arguments.peers.split(","):
-            torch.manual_seed(0)
-            try:
-                step = PEERS[peer](name, SUBJECTS[name]())
-            except ImportError as error:
-                print(f"{peer} is left out: {error}", file=sys.stderr)
-                continue
-            results.setdefault(name, {})[peer] = fastest(step, arguments.seconds)
-    print(json.dumps(results))
+    print_fastest(arguments, lambda name, peer: PEERS[peer](name, SUBJECTS[name]()))
 
 
 if __name__ == "__main__":
