@@ -102,13 +102,13 @@ std::vector<Subject> steps() {
 /// What an argument points to: elements that begin at a cache line, with random values.
 class Values {
 public:
-  Values(const nnc_argument_info &argument, int64_t batch, const int64_t *lengths) : memory(allocate(1)) {
-    int64_t count = 1;
+  Values(const nnc_argument_info &argument, int64_t batch, const int64_t *lengths) {
+    size_t count = 1;
     for (int32_t i = 0; i < argument.rank; ++i)
-      count *= nnc_extent_length(&argument.extents[i], batch, lengths);
-    memory.reset(allocate(static_cast<size_t>(count) * 4));
+      count *= static_cast<size_t>(nnc_extent_length(&argument.extents[i], batch, lengths));
+    memory.reset(::operator new(count * sizeof(float), Line));
     uint32_t state = 1;
-    for (int64_t i = 0; i < count; ++i) {
+    for (size_t i = 0; i < count; ++i) {
       state = state * 1664525u + 1013904223u;
       if (argument.element == NNC_CLASS)
         static_cast<int32_t *>(memory.get())[i] = static_cast<int32_t>((state >> 8) % argument.classes);
@@ -120,7 +120,6 @@ public:
 
 private:
   static constexpr std::align_val_t Line{64};
-  static void *allocate(size_t bytes) { return ::operator new(bytes, Line); }
   struct Release {
     void operator()(void *memory) const { ::operator delete(memory, Line); }
   };

@@ -146,24 +146,24 @@ def measure(program: pathlib.Path, python: pathlib.Path | None, names: list[str]
 
 def measure_compiler(nnc: pathlib.Path) -> dict[str, float]:
     """Seconds with an empty and with a filled cache, the fastest of three each, and the archive's size in KB."""
-    def compile_twice(source: str, *options: str) -> tuple[float, float, float]:
-        cold, warm = [], []
-        for _ in range(3):
-            with tempfile.TemporaryDirectory() as folder:
-                command = [nnc, ROOT / source, *options, "-o", f"{folder}/out", f"-cache-dir={folder}/cache"]
-                for times in (cold, warm):
-                    start = time.perf_counter()
-                    subprocess.run(command, check=True)
-                    times.append(time.perf_counter() - start)
-                (archive,) = pathlib.Path(folder, "out").glob("*.a")
-                size = archive.stat().st_size / 1000
-        return min(cold), min(warm), size
+    def seconds(source: str, folder: str, *options: str) -> float:
+        start = time.perf_counter()
+        subprocess.run([nnc, ROOT / source, *options, "-o", f"{folder}/out", f"-cache-dir={folder}/cache"], check=True)
+        return time.perf_counter() - start
 
-    cold, warm, size = compile_twice("examples/lenet5/lenet5.nn", "-no-train")
-    return {"nnc -no-train lenet5.nn, nothing cached": cold, "nnc -no-train lenet5.nn, all cached": warm,
-            "liblenet5.a without training": size,
-            "nnc lenet5.nn, nothing cached": compile_twice("examples/lenet5/lenet5.nn")[0],
-            "nnc char_rnn.nn, nothing cached": compile_twice("examples/char-rnn/char_rnn.nn")[0]}
+    lenet5, char_rnn = "examples/lenet5/lenet5.nn", "examples/char-rnn/char_rnn.nn"
+    runs: dict[str, list[float]] = {}
+    for _ in range(3):
+        with tempfile.TemporaryDirectory() as folder:
+            for state in ("nothing", "all"):
+                runs.setdefault(f"nnc -no-train lenet5.nn, {state} cached", []).append(
+                    seconds(lenet5, folder, "-no-train"))
+            size = pathlib.Path(folder, "out/liblenet5.a").stat().st_size / 1000
+        for source in (lenet5, char_rnn):
+            with tempfile.TemporaryDirectory() as folder:
+                name = f"nnc {pathlib.Path(source).name}, nothing cached"
+                runs.setdefault(name, []).append(seconds(source, folder))
+    return {name: min(times) for name, times in runs.items()} | {"liblenet5.a without training": size}
 
 
 # --- Telling -----------------------------------------------------------------------------------------------------
