@@ -95,6 +95,16 @@ private:
 /// stage; what pads the last panel is 0.
 Halide::Func packColumns(AlgorithmBuilder &builder, mlir::Value value, llvm::ArrayRef<nn::Extent> packed);
 
+/// Rows times a weight in panels of what it gives.
+struct PanelProduct {
+  mlir::Value result, rows, weight;
+  int64_t width; ///< of a panel
+};
+
+/// Makes result(…, n) the sum of rows(…, k) weight(n, k) over the domain `k`. The rows of the
+/// sums go on beyond the last one, which they repeat: a tile may end there.
+void buildRowsTimesPanels(AlgorithmBuilder &builder, const PanelProduct &product, const Halide::RDom &k);
+
 /// One function a family: gives false for ops of the others.
 bool buildElementwise(AlgorithmBuilder &builder, mlir::Operation &op);
 bool buildDense(AlgorithmBuilder &builder, mlir::Operation &op);

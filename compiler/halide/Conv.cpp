@@ -9,7 +9,9 @@ using Halide::Func;
 
 namespace nnc {
 
-/// acc(co, x, …) += kernel(co, ci, kx, …) image(ci + group, stride x + dilation kx, …).
+/// acc(co, x, …) += kernel(co, ci, kx, …) image(ci + group, stride x + dilation kx, …). With
+/// a kernel in panels the accumulator has its outputs as lane and panel, and its pixels as one
+/// dimension.
 bool buildConv(AlgorithmBuilder &builder, Operation &op) {
   auto conv = dyn_cast<ConvOp>(op);
   if (!conv)
@@ -59,19 +61,21 @@ bool buildConv(AlgorithmBuilder &builder, Operation &op) {
   }
 
   int32_t width = panel.getWidth();
-  shape.back() = static_cast<int64_t>(width);
-  shape.insert(shape.begin(), static_cast<int64_t>(llvm::divideCeil(kernelShape.back(), width)));
+  FlatPixels pixels(shape, image.spatial);
+  Extents flat = pixels.flatten(shape);
+  flat.back() = static_cast<int64_t>(width);
+  flat.insert(flat.begin(), static_cast<int64_t>(llvm::divideCeil(kernelShape.back(), width)));
   Func sum = builder.accumulate(
-      "conv", targets::Role::Contraction, shape, r, [](const Indices &) { return Expr(0.0f); },
+      "conv", targets::Role::Contraction, flat, r, [](const Indices &) { return Expr(0.0f); },
       [&](Expr self, const Indices &indices) {
-        Indices x = pixel(Indices(indices.begin() + 1, indices.end())), kernel = kernelIndices();
+        Indices x = pixel(pixels.restore(Indices(indices.begin() + 1, indices.end()))), kernel = kernelIndices();
         x.back() = r[0];
         kernel.insert(kernel.begin(), indices.front());
         kernel.push_back(indices.back());
         return self + AlgorithmBuilder::call(builder.func(conv.getKernel()), kernel) * image.element(x);
       });
   builder.define(conv.getResult(), [&](const Indices &indices) {
-    Indices accumulated(indices);
+    Indices accumulated = pixels.flatten(indices);
     accumulated.back() = indices.back() % width;
     accumulated.insert(accumulated.begin(), indices.back() / width);
     return AlgorithmBuilder::call(sum, accumulated);

@@ -9,44 +9,49 @@ using Halide::Func;
 
 namespace nnc {
 
-/// acc(n, rows…) += w(n, k) x(k, rows…). With a weight in panels the accumulator
-/// has its outputs as lane and panel, as the weight has them.
-static void buildDenseProduct(AlgorithmBuilder &builder, DenseOp op) {
-  RankedTensorType resultType = nn::getType(op.getResult()), weightType = nn::getType(op.getWeight());
-  Halide::RDom k = builder.domain("k", {Expr(static_cast<int32_t>(op.getReductionSize()))});
-  auto panel = dyn_cast_or_null<PanelAttr>(weightType.getEncoding());
-  Extents extents = getExtents(resultType);
-  auto getRow = [&](const Indices &indices, unsigned outputs) {
-    Indices x(indices.begin(), indices.end() - outputs);
-    x.push_back(k.x);
-    return builder.at(op.getX(), x);
-  };
-  if (!panel) {
-    Func sum = builder.accumulate(
-        "dense", targets::Role::Contraction, extents, k, [](const Indices &) { return Expr(0.0f); },
-        [&](Expr self, const Indices &indices) {
-          return self + builder.at(op.getWeight(), {indices.back(), k.x}) * getRow(indices, 1);
-        });
-    builder.bind(op.getResult(), sum);
-    return;
-  }
-  int32_t width = panel.getWidth();
-  extents.back() = static_cast<int64_t>(llvm::divideCeil(weightType.getDimSize(0), width));
+/// The accumulator has the outputs as lane and panel, as the weight has them.
+void buildRowsTimesPanels(AlgorithmBuilder &builder, const PanelProduct &product, const Halide::RDom &k) {
+  auto width = static_cast<int32_t>(product.width);
+  Extents extents = getExtents(nn::getType(product.result));
+  extents.back() = static_cast<int64_t>(llvm::divideCeil(extents.back().size, width));
   extents.push_back(static_cast<int64_t>(width));
   // The panel comes before the rows, so that a tile of rows walks one panel.
   std::rotate(extents.begin(), extents.end() - 2, extents.end() - 1);
+  std::optional<Expr> lastRow;
+  if (extents.size() > 2)
+    lastRow = builder.size(extents[extents.size() - 2]) - 1;
   Func sum = builder.accumulate(
       "dense", targets::Role::Contraction, extents, k, [](const Indices &) { return Expr(0.0f); },
       [&](Expr self, const Indices &indices) {
-        Expr weight = AlgorithmBuilder::call(builder.func(op.getWeight()), {indices.front(), k.x, indices.back()});
-        return self + weight * getRow(Indices(indices.begin() + 1, indices.end()), 1);
+        Expr weight = AlgorithmBuilder::call(builder.func(product.weight), {indices.front(), k.x, indices.back()});
+        Indices row(indices.begin() + 1, indices.end());
+        row.back() = k.x;
+        if (lastRow)
+          row[row.size() - 2] = min(row[row.size() - 2], *lastRow);
+        return self + weight * builder.at(product.rows, row);
       });
-  builder.define(op.getResult(), [&](const Indices &indices) {
+  builder.define(product.result, [&](const Indices &indices) {
     Indices accumulated{indices.back() / width};
     accumulated.insert(accumulated.end(), indices.begin(), indices.end() - 1);
     accumulated.push_back(indices.back() % width);
     return AlgorithmBuilder::call(sum, accumulated);
   });
+}
+
+/// acc(n, rows…) += w(n, k) x(k, rows…).
+static void buildDenseProduct(AlgorithmBuilder &builder, DenseOp op) {
+  Halide::RDom k = builder.domain("k", {Expr(static_cast<int32_t>(op.getReductionSize()))});
+  if (auto panel = dyn_cast_or_null<PanelAttr>(nn::getType(op.getWeight()).getEncoding()))
+    return buildRowsTimesPanels(builder, {op.getResult(), op.getX(), op.getWeight(), panel.getWidth()}, k);
+  Func sum = builder.accumulate(
+      "dense", targets::Role::Contraction, getExtents(nn::getType(op.getResult())), k,
+      [](const Indices &) { return Expr(0.0f); },
+      [&](Expr self, const Indices &indices) {
+        Indices x(indices);
+        x.back() = k.x;
+        return self + builder.at(op.getWeight(), {indices.back(), k.x}) * builder.at(op.getX(), x);
+      });
+  builder.bind(op.getResult(), sum);
 }
 
 static void buildMatmul(AlgorithmBuilder &builder, MatmulOp op) {

@@ -50,4 +50,55 @@ WindowedImage padImage(AlgorithmBuilder &builder, Value image, const Window &win
   return {[border](const Indices &indices) { return AlgorithmBuilder::call(border, indices); }, spatial};
 }
 
+//===----------------------------------------------------------------------===//
+// Pixels
+//===----------------------------------------------------------------------===//
+
+FlatPixels::FlatPixels(const Extents &shape, ArrayRef<unsigned> spatial) : first(shape.size() - 1) {
+  while (llvm::is_contained(spatial, first - 1) && !shape[first - 1].isDynamic())
+    sizes.push_back(shape[--first].size);
+  std::reverse(sizes.begin(), sizes.end());
+}
+
+Extents FlatPixels::flatten(const Extents &shape) const {
+  Extents result(shape);
+  if (sizes.empty())
+    return result;
+  int64_t count = 1;
+  for (int64_t size : sizes)
+    count *= size;
+  result.erase(result.begin() + first, result.begin() + first + sizes.size());
+  result.insert(result.begin() + first, count);
+  return result;
+}
+
+Indices FlatPixels::flatten(const Indices &indices) const {
+  Indices result(indices);
+  if (sizes.empty())
+    return result;
+  Expr pixel = indices[first];
+  for (size_t i = 1; i < sizes.size(); ++i)
+    pixel = pixel * static_cast<int32_t>(sizes[i]) + indices[first + i];
+  result.erase(result.begin() + first, result.begin() + first + sizes.size());
+  result.insert(result.begin() + first, pixel);
+  return result;
+}
+
+Indices FlatPixels::restore(const Indices &flat) const {
+  Indices result(flat);
+  if (sizes.empty())
+    return result;
+  int32_t count = 1;
+  for (int64_t size : sizes)
+    count *= static_cast<int32_t>(size);
+  Expr pixel = min(flat[first], count - 1);
+  Indices place(sizes.size());
+  for (size_t i = sizes.size(); i-- > 1; pixel = pixel / static_cast<int32_t>(sizes[i]))
+    place[i] = pixel % static_cast<int32_t>(sizes[i]);
+  place[0] = pixel;
+  result.erase(result.begin() + first);
+  result.insert(result.begin() + first, place.begin(), place.end());
+  return result;
+}
+
 } // namespace nnc

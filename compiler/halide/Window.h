@@ -18,6 +18,25 @@ struct WindowedImage {
 /// of its own; the image itself where it does not.
 WindowedImage padImage(AlgorithmBuilder &builder, mlir::Value image, const nn::Window &window, Halide::Expr fill);
 
+/// The spatial dimensions next to the channels whose sizes are known, as one dimension of
+/// all their pixels: a tile of pixels may go over the end of an image's row, and beyond the
+/// last pixel, which is repeated there.
+class FlatPixels {
+public:
+  FlatPixels(const nn::Extents &shape, llvm::ArrayRef<unsigned> spatial);
+
+  /// The shape with one dimension of pixels.
+  nn::Extents flatten(const nn::Extents &shape) const;
+  /// The same of an index.
+  Indices flatten(const Indices &indices) const;
+  /// The index of which a flat one came.
+  Indices restore(const Indices &flat) const;
+
+private:
+  unsigned first; ///< of the dimensions
+  std::vector<int64_t> sizes;
+};
+
 } // namespace nnc
 
 #endif // NNC_COMPILER_HALIDE_WINDOW_H

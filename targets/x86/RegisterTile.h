@@ -20,13 +20,24 @@ struct RegisterTile {
 /// the last tile should compute little twice.
 RegisterTile chooseTile(int64_t panelWidth, int64_t extent, const Isa &isa);
 
-/// The same for a number of points that is known only when the kernel is
-/// called, but not below `minimum`.
-RegisterTile chooseTileFor(int64_t panelWidth, int64_t minimum, const Isa &isa);
+/// Least rows of each variant of a product of rows with a weight.
+std::vector<int64_t> chooseRowMinima(int64_t weightElements);
+
+/// The tile of the variant of such a product for `minimum` rows or more.
+RegisterTile chooseTileFor(int64_t panelWidth, int64_t minimum, int64_t weightElements, const Isa &isa);
 
 /// Places a contraction in the loop `at` of `out`, which computes one tile:
 /// vectors along the panel, points unrolled, the sums in registers.
 void scheduleSums(Stage &contraction, Halide::Func out, Halide::Var at, const RegisterTile &tile);
+
+/// Whether the weights of one panel are more than stay in L1 beside what they are
+/// multiplied with.
+bool needsSlices(const Stage &contraction);
+
+/// Places a contraction in the loop `at` of `out`, which computes many tiles with one
+/// panel: the panel is taken in slices that stay in L1 while all tiles pass, and the
+/// sums wait on the stack meanwhile. The last tile may have points beyond the last.
+void scheduleSlices(Stage &contraction, Halide::Func out, Halide::Var at, const RegisterTile &tile);
 
 } // namespace nnc::targets::x86
 

@@ -2,6 +2,8 @@
 
 #include "targets/x86/X86.h"
 
+#include "targets/x86/RegisterTile.h"
+
 #include <algorithm>
 
 namespace nnc::targets {
@@ -19,32 +21,23 @@ public:
             {"avx512", Halide::Target(avx2 + "-avx512-avx512_skylake" + flags), 16}};
   }
 
-  /// The width that pads least, of those whose tiles reach the peak. A
-  /// convolution's tiles are narrow and long: rows of an image are many.
+  /// The width that pads least, of those whose tiles reach the peak. Rows of a matrix
+  /// come by fours, as in tiles of 48 lanes; pixels are many.
   int64_t panelWidth(Family family, int64_t columns) const override {
-    for (int64_t width : {8, 16, 32})
+    for (int64_t width : {8, 16, 32, 48})
       if (columns <= width)
         return width;
-    static const std::vector<int64_t> dense{64, 48, 32}, conv{32, 48, 16};
-    int64_t best = 0, least = columns;
-    for (int64_t width : family == Family::Conv ? conv : dense)
-      if (int64_t padding = (width - columns % width) % width; padding < least)
-        best = width, least = padding;
-    return best;
+    auto padded = [columns](int64_t width) { return (columns + width - 1) / width * width; };
+    if (padded(48) == padded(32))
+      return family == Family::Conv ? 32 : 48;
+    return padded(48) < padded(32) ? 48 : 32;
   }
 
   /// Rows below a tile take the variant of the next smaller tile.
   std::vector<int64_t> variants(const KernelShape &shape) const override {
     if (shape.family != Family::Dense || !shape.dynamicRows)
       return {1};
-    switch (panelWidth(shape.family, shape.columns)) {
-    case 64:
-      return {1, 4, 12};
-    case 48:
-      return {1, 4, 8};
-    default:
-      return {1, 4, 8, 12};
-    }
+    return x86::chooseRowMinima(shape.columns * shape.reduction);
   }
 
   void schedule(Group &group, const Isa &isa, int64_t minRows) const override {

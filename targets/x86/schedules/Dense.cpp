@@ -1,14 +1,19 @@
 //===- Dense.cpp - Matrix products on x86 ---------------------------------===//
 //
-//   for panel of outputs, block of row tiles        (parallel)
-//     for tile of rows                              the panel stays in L2
-//       for k: acc[rows][panel] += x[rows][k] * w[panel][k][lanes]
-//       out[rows][panel] = epilogue(acc)
+//   for block of rows, panel of outputs             (parallel; the block's x stays in L2)
+//     for slice of k                                the slice of the panel stays in L1
+//       for tile of rows
+//         for k in slice: acc[rows][lanes] += x[rows][k] * w[panel][k][lanes]   in registers
+//         sums[rows][panel] = acc                   on the stack
+//     out[block][panel] = epilogue(sums)
 //
-// Gates of a cell are contractions of one tile, one after the other; their sums
-// wait on the stack for the epilogue. Reached, of the multiply-add peak of one
-// core (Zen 5, 269 GFLOP/s with AVX-512, 135 with AVX2): 1008³ 99 %, 64×1024×1024
-// 97 %, 8×512×512 94 %; one row is bound by reading the weights.
+// Single rows use no weight twice: each has its panel at once. Gates of a cell are
+// contractions of one block, one after the other.
+//
+// Reached, of the multiply-add peak of one core (Zen 4, 118 GFLOP/s for both, L2 1 MB;
+// `./dev bench dense_1008 dense_64 dense_8`, NNC_ISA): AVX-512 1008³ 0.93, 64×1024×1024 0.96,
+// 8×512×512 0.97; AVX2 0.90, 0.93, 0.84 (the last reads its weights from L3, and 8 rows are
+// two tiles of 8 sums). One row is bound by reading the weights.
 //
 //===----------------------------------------------------------------------===//
 
@@ -22,8 +27,66 @@ namespace nnc::targets::x86 {
 using Halide::TailStrategy;
 using Halide::Var;
 
-/// Tiles of rows that one task computes with one panel.
-static constexpr int tilesInTask = 8;
+/// Single rows that one task computes with one panel.
+static constexpr int rowsInTask = 8;
+
+/// Rows of a block: enough of them to read each slice of a panel seldom, few enough for
+/// their x to stay in L2 while all panels pass.
+static constexpr int64_t rowsInBlock = 64;
+
+static void scheduleRows(Group &group, const RegisterTile &tile) {
+  const std::vector<Loop> &loops = group.out.loops;
+  int width = static_cast<int>(group.stages.front().loops[0].extent);
+  Halide::Func out = group.out.func;
+  Var r = loops[1].var, panel("panel"), lane("lane"), task("task");
+  out.split(loops[0].var, panel, lane, width, TailStrategy::GuardWithIf);
+  std::vector<Halide::VarOrRVar> order{lane, r};
+  if (loops.size() == 2) {
+    Var block("block");
+    out.split(r, block, r, rowsInTask, TailStrategy::GuardWithIf);
+    order.push_back(block);
+  }
+  for (size_t i = 2; i < loops.size(); ++i)
+    order.push_back(loops[i].var);
+  order.push_back(panel);
+  // One loop over all tasks: the outermost two.
+  out.reorder(order)
+      .vectorize(lane, tile.vector)
+      .fuse(order[order.size() - 2].var, panel, task)
+      .parallel(task)
+      .partition(task, Halide::Partition::Never);
+  for (Stage &stage : group.stages)
+    scheduleSums(stage, out, r, tile);
+}
+
+static void scheduleBlocks(Group &group, const RegisterTile &tile) {
+  const std::vector<Loop> &loops = group.out.loops;
+  int width = static_cast<int>(group.stages.front().loops[0].extent);
+  int64_t rows = loops[1].extent ? std::min(loops[1].extent, rowsInBlock) : rowsInBlock;
+  rows = (rows + tile.points - 1) / tile.points * tile.points;
+  Halide::Func out = group.out.func;
+  Var r = loops[1].var, panel("panel"), lane("lane"), block("block"), task("task");
+  out.split(loops[0].var, panel, lane, width, TailStrategy::GuardWithIf)
+      .split(r, block, r, static_cast<int>(rows), TailStrategy::GuardWithIf);
+  std::vector<Halide::VarOrRVar> order{lane, r, panel, block};
+  for (size_t i = 2; i < loops.size(); ++i)
+    order.push_back(loops[i].var);
+  out.reorder(order)
+      .vectorize(lane, tile.vector)
+      .fuse(panel, block, task)
+      .parallel(task)
+      .partition(task, Halide::Partition::Never);
+  for (Stage &stage : group.stages)
+    scheduleSlices(stage, out, task, tile);
+}
+
+/// Elements of the largest weight.
+static int64_t countWeight(const Group &group) {
+  int64_t most = 0;
+  for (const Stage &stage : group.stages)
+    most = std::max(most, stage.reductions[0].extent * group.out.loops[0].extent);
+  return most;
+}
 
 void scheduleDense(Group &group, const Isa &isa, int64_t minRows) {
   const std::vector<Loop> &loops = group.out.loops;
@@ -36,25 +99,11 @@ void scheduleDense(Group &group, const Isa &isa, int64_t minRows) {
   int64_t width = group.stages.front().loops[0].extent;
   // The rows of a tile are those of the innermost dimension that has rows.
   RegisterTile tile = loops[1].extent ? chooseTile(width, loops[1].extent, isa)
-                                      : chooseTileFor(width, loops.size() == 2 ? minRows : 1, isa);
-  Halide::Func out = group.out.func;
-  Var r = loops[1].var, panel("panel"), lane("lane"), row("row"), task("task");
-  out.split(loops[0].var, panel, lane, static_cast<int>(width), TailStrategy::GuardWithIf)
-      .split(r, r, row, tile.points, tile.points == 1 ? TailStrategy::Auto : TailStrategy::ShiftInwards);
-  std::vector<Halide::VarOrRVar> order{lane, row, r};
-  if (loops.size() == 2) {
-    Var block("block");
-    out.split(r, block, r, tilesInTask, TailStrategy::GuardWithIf);
-    order.push_back(block);
-  }
-  for (size_t i = 2; i < loops.size(); ++i)
-    order.push_back(loops[i].var);
-  order.push_back(panel);
-  out.reorder(order).vectorize(lane, tile.vector).unroll(row);
-  // One loop over all tasks: the outermost two.
-  out.fuse(order[order.size() - 2].var, panel, task).parallel(task);
-  for (Stage &stage : group.stages)
-    scheduleSums(stage, out, r, tile);
+                                      : chooseTileFor(width, loops.size() == 2 ? minRows : 1, countWeight(group), isa);
+  if (tile.points > 1)
+    scheduleBlocks(group, tile);
+  else
+    scheduleRows(group, tile);
 }
 
 } // namespace nnc::targets::x86
