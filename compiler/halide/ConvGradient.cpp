@@ -79,6 +79,12 @@ static std::vector<Slide> getSlides(RankedTensorType image, const Window &window
   return slides;
 }
 
+/// The panels of a kernel that lies in panels of its inputs.
+static PanelAttr getInputPanel(RankedTensorType kernel) {
+  auto panel = dyn_cast_or_null<PanelAttr>(kernel.getEncoding());
+  return panel && panel.getDim() == kernel.getRank() - 2 ? panel : PanelAttr();
+}
+
 namespace {
 
 /// Builds the sums of one `conv_input_gradient`.
@@ -86,7 +92,7 @@ class InputGradientBuilder {
 public:
   InputGradientBuilder(AlgorithmBuilder &builder, ConvInputGradientOp op)
       : builder(builder), op(op), image(nn::getType(op.getResult())), kernel(nn::getType(op.getKernel())),
-        panel(dyn_cast_or_null<PanelAttr>(kernel.getEncoding())),
+        panel(getInputPanel(kernel)),
         window{kernel.getShape().drop_back(2), op.getStrides(), op.getDilations(), op.getPadding(), {}},
         slides(getSlides(image, window)) {}
 
@@ -95,8 +101,12 @@ public:
 private:
   Element padCotangent();
   Expr sumPhases(const Phases &phases, const Indices &indices);
-  Func accumulate(const Phases &phases, int64_t lanes, int64_t first, int64_t panels);
-  Expr atKernel(const Phases &phases, const RDom &r, const Expr &in, int64_t first);
+  Expr sumPanels(const Phases &phases, const Indices &indices);
+  Indices getTaps(const Phases &phases, const RDom &r);
+  Indices getPixel(const Phases &phases, const RDom &r, const Indices &indices);
+  RDom makeDomain(const Phases &phases);
+  Extents getPhaseExtents();
+  void noteStrides();
 
   /// The number of channels of dy that reach one channel of the image.
   int64_t outputs() { return kernel.getShape().back() / static_cast<int64_t>(op.getGroups()); }
@@ -148,69 +158,95 @@ Element InputGradientBuilder::padCotangent() {
   return [border](const Indices &indices) { return AlgorithmBuilder::call(border, indices); };
 }
 
-/// The kernel's element for channel `in` of the image at a point of the reduction:
-/// channel of dy, taps, panel.
-Expr InputGradientBuilder::atKernel(const Phases &phases, const RDom &r, const Expr &in, int64_t first) {
-  Indices place;
+/// The taps of the kernel at a point of the reduction: channel of dy, taps.
+Indices InputGradientBuilder::getTaps(const Phases &phases, const RDom &r) {
+  Indices taps;
   for (unsigned i = 0; i < window.rank(); ++i) {
     Expr index = toInt(phases[i]->first) + tap(r, i) * toInt(phases[i]->step);
-    place.push_back(op.getFlip() ? toInt(window.sizes[i] - 1) - index : index);
+    taps.push_back(op.getFlip() ? toInt(window.sizes[i] - 1) - index : index);
   }
-  if (panel) {
-    place.insert(place.begin(), r[window.rank() + 1] + toInt(first));
-    place.push_back(in);
-    place.push_back(r[0]);
-    return AlgorithmBuilder::call(builder.func(op.getKernel()), place);
-  }
-  bool grouped = op.getGroups() != 1;
-  place.push_back(!grouped ? in : inputs() == 1 ? Expr(0) : in % toInt(inputs()));
-  place.push_back(grouped ? in / toInt(inputs()) * toInt(outputs()) + r[0] : Expr(r[0]));
-  return builder.at(op.getKernel(), place);
+  return taps;
 }
 
-/// The sums over `lanes` channels of each of some panels, of the pixels of a phase.
-Func InputGradientBuilder::accumulate(const Phases &phases, int64_t lanes, int64_t first, int64_t panels) {
-  std::vector<Expr> sizes{toInt(lanes)};
+/// The pixel of dy there, for an index in units of strides.
+Indices InputGradientBuilder::getPixel(const Phases &phases, const RDom &r, const Indices &indices) {
+  Indices pixel(indices);
+  for (auto [i, slide] : llvm::enumerate(slides))
+    pixel[slide.dim] = indices[slide.dim] + toInt(phases[i]->base - slide.low) - tap(r, i) * toInt(phases[i]->back);
+  return pixel;
+}
+
+/// The sums of the pixels of a phase, at an index in units of strides.
+Expr InputGradientBuilder::sumPhases(const Phases &phases, const Indices &indices) {
+  if (llvm::any_of(phases, [](const Phase *phase) { return phase->count == 0; }))
+    return 0.0f;
+  if (panel)
+    return sumPanels(phases, indices);
+  RDom r = makeDomain(phases);
+  targets::Role role = op.getGroups() == 1 ? targets::Role::InnerProduct : targets::Role::Contraction;
+  Func sum = builder.accumulate("conv", role, getPhaseExtents(), r, zero, [&](Expr self, const Indices &indices) {
+    Indices kernel = getTaps(phases, r), pixel = getPixel(phases, r, indices);
+    Expr in = indices.back(), out = r[0];
+    if (op.getGroups() != 1)
+      out = in / toInt(inputs()) * toInt(outputs()) + r[0];
+    kernel.push_back(op.getGroups() == 1 ? in : inputs() == 1 ? Expr(0) : in % toInt(inputs()));
+    kernel.push_back(out);
+    pixel.back() = out;
+    return self + builder.at(op.getKernel(), kernel) * dy(pixel);
+  });
+  noteStrides();
+  return AlgorithmBuilder::call(sum, indices);
+}
+
+/// The same with a kernel in panels of its inputs: as a convolution of dy.
+Expr InputGradientBuilder::sumPanels(const Phases &phases, const Indices &indices) {
+  RDom r = makeDomain(phases);
+  int32_t width = panel.getWidth();
+  Extents shape = getPhaseExtents();
+  SmallVector<unsigned> spatial;
+  for (const Slide &slide : slides)
+    spatial.push_back(slide.dim);
+  FlatPixels pixels(shape, spatial);
+  Extents flat = pixels.flatten(shape);
+  flat.back() = static_cast<int64_t>(width);
+  flat.insert(flat.begin(), int64_t(llvm::divideCeil(shape.back().size, width)));
+  Func sum =
+      builder.accumulate("conv", targets::Role::Contraction, flat, r, zero, [&](Expr self, const Indices &indices) {
+        Indices kernel = getTaps(phases, r);
+        Indices pixel = getPixel(phases, r, pixels.restore(Indices(indices.begin() + 1, indices.end())));
+        kernel.insert(kernel.begin(), indices.front());
+        kernel.push_back(r[0]);
+        kernel.push_back(indices.back());
+        pixel.back() = r[0];
+        return self + AlgorithmBuilder::call(builder.func(op.getKernel()), kernel) * dy(pixel);
+      });
+  noteStrides();
+  Indices place = pixels.flatten(indices);
+  place.back() = indices.back() % width;
+  place.insert(place.begin(), indices.back() / width);
+  return AlgorithmBuilder::call(sum, place);
+}
+
+RDom InputGradientBuilder::makeDomain(const Phases &phases) {
+  std::vector<Expr> sizes{toInt(outputs())};
   for (const Phase *phase : llvm::reverse(phases))
     sizes.push_back(toInt(phase->count));
-  sizes.push_back(toInt(panels));
-  RDom r = builder.domain("k", sizes);
+  return builder.domain("k", sizes);
+}
+
+/// The image's extents in units of strides, where they are known.
+Extents InputGradientBuilder::getPhaseExtents() {
   Extents shape = getExtents(image);
   for (const Slide &slide : slides)
     if (!shape[slide.dim].isDynamic())
       shape[slide.dim] = int64_t(llvm::divideCeil(shape[slide.dim].size, slide.stride));
-  targets::Role role = op.getGroups() == 1 ? targets::Role::InnerProduct : targets::Role::Contraction;
-  Func sum = builder.accumulate("conv", role, shape, r, zero, [&](Expr self, const Indices &indices) {
-    Indices place(indices);
-    for (auto [i, slide] : llvm::enumerate(slides))
-      place[slide.dim] = indices[slide.dim] + toInt(phases[i]->base - slide.low) - tap(r, i) * toInt(phases[i]->back);
-    Expr in = indices.back();
-    if (panel)
-      place.back() = (r[window.rank() + 1] + toInt(first)) * toInt(panel.getWidth()) + r[0];
-    else
-      place.back() = op.getGroups() == 1 ? Expr(r[0]) : in / toInt(inputs()) * toInt(outputs()) + r[0];
-    return self + atKernel(phases, r, in, first) * dy(place);
-  });
-  for (const Slide &slide : llvm::reverse(slides))
-    builder.getLastStage().window.push_back({slide.stride, 1});
-  return sum;
+  return shape;
 }
 
-/// All sums of the pixels of a phase, at an index in units of strides.
-Expr InputGradientBuilder::sumPhases(const Phases &phases, const Indices &indices) {
-  if (llvm::any_of(phases, [](const Phase *phase) { return phase->count == 0; }))
-    return 0.0f;
-  int64_t size = outputs(), width = panel ? panel.getWidth() : size;
-  Expr sum;
-  auto add = [&](int64_t lanes, int64_t first, int64_t panels) {
-    Expr part = AlgorithmBuilder::call(accumulate(phases, lanes, first, panels), indices);
-    sum = sum.defined() ? sum + part : part;
-  };
-  if (size >= width)
-    add(width, 0, size / width);
-  if (size % width != 0)
-    add(size % width, size / width, 1);
-  return sum;
+/// Tells the schedule the strides of the sums made last.
+void InputGradientBuilder::noteStrides() {
+  for (const Slide &slide : llvm::reverse(slides))
+    builder.getLastStage().window.push_back({slide.stride, 1});
 }
 
 void InputGradientBuilder::build() {

@@ -18,9 +18,13 @@ static int32_t toInt(int64_t value) { return static_cast<int32_t>(value); }
 // The vectors' cotangent
 //===----------------------------------------------------------------------===//
 
-/// A weight that lies as [n][k]: acc(k, rows…) += w(k, n) dy(n, rows…).
-static void buildFromRowMajor(AlgorithmBuilder &builder, DenseInputGradientOp op) {
+/// acc(k, rows…) += w(k, n) dy(n, rows…): a product with the transposed weight. In panels of
+/// its inputs the weight lies as that of such a product does.
+static void buildInputGradient(AlgorithmBuilder &builder, DenseInputGradientOp op) {
   RDom n = builder.domain("n", {Expr(toInt(op.getReductionSize()))});
+  auto panel = dyn_cast_or_null<PanelAttr>(nn::getType(op.getWeight()).getEncoding());
+  if (panel && panel.getDim() == 1)
+    return buildRowsTimesPanels(builder, {op.getResult(), op.getDy(), op.getWeight(), panel.getWidth()}, n);
   Func sum =
       builder.accumulate("dense", targets::Role::Contraction, getExtents(nn::getType(op.getResult())), n, zero,
                          [&](Expr self, const Indices &indices) {
@@ -29,33 +33,6 @@ static void buildFromRowMajor(AlgorithmBuilder &builder, DenseInputGradientOp op
                            return self + builder.at(op.getWeight(), {n.x, indices.back()}) * builder.at(op.getDy(), dy);
                          });
   builder.bind(op.getResult(), sum);
-}
-
-/// Panels of outputs: each sum is an inner product of what is contiguous, over the
-/// whole panels and over what the last panel holds.
-static void buildFromPanels(AlgorithmBuilder &builder, DenseInputGradientOp op, PanelAttr panel) {
-  int64_t width = panel.getWidth(), size = op.getReductionSize();
-  Extents extents = getExtents(nn::getType(op.getResult()));
-  auto accumulate = [&](int64_t lanes, int64_t first, int64_t panels) {
-    RDom r = builder.domain("n", {Expr(toInt(lanes)), Expr(toInt(panels))});
-    return builder.accumulate(
-        "dense", targets::Role::InnerProduct, extents, r, zero, [&](Expr self, const Indices &indices) {
-          Indices dy(indices);
-          dy.back() = (r[1] + toInt(first)) * toInt(width) + r[0];
-          Expr weight =
-              AlgorithmBuilder::call(builder.func(op.getWeight()), {r[1] + toInt(first), indices.back(), r[0]});
-          return self + weight * builder.at(op.getDy(), dy);
-        });
-  };
-  std::vector<Func> sums;
-  if (size >= width)
-    sums.push_back(accumulate(width, 0, size / width));
-  if (size % width != 0)
-    sums.push_back(accumulate(size % width, size / width, 1));
-  builder.define(op.getResult(), [&](const Indices &indices) {
-    Expr sum = AlgorithmBuilder::call(sums.front(), indices);
-    return sums.size() == 1 ? sum : sum + AlgorithmBuilder::call(sums.back(), indices);
-  });
 }
 
 //===----------------------------------------------------------------------===//
@@ -119,10 +96,8 @@ Func packColumns(AlgorithmBuilder &builder, Value value, ArrayRef<Extent> packed
 }
 
 bool buildDenseGradient(AlgorithmBuilder &builder, Operation &op) {
-  if (auto input = dyn_cast<DenseInputGradientOp>(op)) {
-    auto panel = dyn_cast_or_null<PanelAttr>(nn::getType(input.getWeight()).getEncoding());
-    return panel ? buildFromPanels(builder, input, panel) : buildFromRowMajor(builder, input), true;
-  }
+  if (auto input = dyn_cast<DenseInputGradientOp>(op))
+    return buildInputGradient(builder, input), true;
   if (auto weight = dyn_cast<DenseWeightGradientOp>(op))
     return buildWeightGradient(builder, weight), true;
   return false;

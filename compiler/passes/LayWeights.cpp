@@ -2,7 +2,8 @@
 //
 // A weight all of whose readers are contractions that take it as their second
 // operand is stored in panels of its output dimension. The type of the weight
-// says so, and the types of its reads follow.
+// says so, and the types of its reads follow. Gradients of inputs read a copy in
+// panels of its input dimension.
 //
 //===----------------------------------------------------------------------===//
 
@@ -69,10 +70,37 @@ struct LayWeightsPass : nnc::impl::LayWeightsBase<LayWeightsPass> {
     auto laid =
         RankedTensorType::get(type.getShape(), type.getElementType(), PanelAttr::get(&getContext(), dim, chosen));
     weight.setType(laid);
-    for (ReadOp read : reads)
+    for (ReadOp read : reads) {
       read.getResult().setType(laid);
+      packTransposed(read);
+    }
     for (StoreGradientOp gradient : gradients)
       layGradient(gradient, laid);
+  }
+
+  /// The gradient of what a weight is multiplied with is a product with the transposed
+  /// weight, as fast as that with the weight when it lies in panels of its inputs: it is
+  /// copied so once, however often it is used.
+  void packTransposed(ReadOp read) {
+    auto type = cast<RankedTensorType>(read.getType());
+    PackOp packed;
+    for (OpOperand &use : llvm::make_early_inc_range(read->getUses())) {
+      bool isDense = isa<DenseInputGradientOp>(use.getOwner());
+      if (!isDense && !isa<ConvInputGradientOp>(use.getOwner()))
+        continue;
+      if (!packed) {
+        int64_t dim = isDense ? 1 : type.getRank() - 2;
+        int64_t chosen = panelWidth(isDense ? Family::Dense : Family::Conv, type.getDimSize(dim));
+        if (chosen == 0)
+          return;
+        OpBuilder builder(read);
+        builder.setInsertionPointAfter(read);
+        auto transposed =
+            RankedTensorType::get(type.getShape(), type.getElementType(), PanelAttr::get(&getContext(), dim, chosen));
+        packed = PackOp::create(builder, read.getLoc(), transposed, read.getResult());
+      }
+      use.set(packed.getResult());
+    }
   }
 
   /// A gradient lies as its weight does: the contraction that makes it writes it so,

@@ -87,8 +87,9 @@ def LayWeights : Pass<"nn-lay-weights", "mlir::ModuleOp"> {
   let summary = "Choose how each weight lies in memory";
   let description = [{
     A weight that only contractions read is stored in the panels that they walk
-    through, once: reading and writing it by name converts. `width` stands in for
-    the target's choice when the pass runs alone.
+    through, once: reading and writing it by name converts. The gradients of what
+    it is multiplied with read a copy, `nn.pack`, in panels of its inputs. `width`
+    stands in for the target's choice when the pass runs alone.
   }];
   let options = [Option<"width", "width", "int64_t", "16", "Width of a panel">];
 }

@@ -46,7 +46,7 @@ public:
     });
     switch (group.family) {
     case Family::Dense:
-      return isGradient ? x86::scheduleDenseGradient(group, isa, minRows) : x86::scheduleDense(group, isa, minRows);
+      return isGradient ? x86::scheduleDenseGradient(group, isa) : x86::scheduleDense(group, isa, minRows);
     case Family::Conv:
       return isGradient ? x86::scheduleConvGradient(group, isa) : x86::scheduleConv(group, isa);
     case Family::Pool:

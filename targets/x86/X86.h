@@ -12,7 +12,7 @@ const Target &getX86();
 namespace x86 {
 
 void scheduleDense(Group &group, const Isa &isa, int64_t minRows);
-void scheduleDenseGradient(Group &group, const Isa &isa, int64_t minRows);
+void scheduleDenseGradient(Group &group, const Isa &isa);
 void scheduleConv(Group &group, const Isa &isa);
 void scheduleConvGradient(Group &group, const Isa &isa);
 void schedulePool(Group &group, const Isa &isa);

@@ -79,18 +79,20 @@ CASES: list[Case] = []
 
 def panel_width(columns: int, conv: bool) -> int:
     """What the x86 target chooses."""
-    for width in (8, 16, 32):
+    for width in (8, 16, 32, 48):
         if columns <= width:
             return width
-    return min((32, 48, 16) if conv else (64, 48, 32), key=lambda width: -columns % width)
+    return min((32, 48) if conv else (48, 32), key=lambda width: -columns % width)
 
 
 def dense(name: str, n: int, k: int, rows: tuple[Extent, ...], calls: tuple[dict[str, int], ...],
           width: int = 0) -> None:
-    """Both gradients of a dense op, with the weight plain and in panels."""
+    """Both gradients of a dense op, with the weight plain and in panels: of its inputs where it is read, of its
+    outputs where it is made."""
     width = width or panel_width(n, conv=False)
     panel = (0, width)
-    arguments = {"x": Port((*rows, k)), "dy": Port((*rows, n)), "w": Port((n, k)), "v": Port((n, k), panel)}
+    arguments = {"x": Port((*rows, k)), "dy": Port((*rows, n)), "w": Port((n, k)),
+                 "v": Port((n, k), (1, panel_width(k, conv=False)))}
     outputs = {}
     for result, weight in (("dx", "w"), ("dxp", "v")):
         outputs[result] = Output(Port((*rows, k)), "dense_input_gradient", ("dy", weight), "",
@@ -127,7 +129,7 @@ def conv(name: str, image: tuple[int, ...], ci: int, co: int, kernel: tuple[int,
     panel = (rank + 1, width or panel_width(co, conv=True))
     arguments = {"x": Port((*rows, *image, ci)), "dy": Port((*below, *sizes, co)), "w": Port(shape)}
     if groups == 1:
-        arguments["v"] = Port(shape, panel)
+        arguments["v"] = Port(shape, (rank, panel_width(ci, conv=True)))
     def array(values: tuple[int, ...]) -> str:
         return f"array<i64: {', '.join(map(str, values))}>"
     attributes = (f" {{strides = {array(window.strides)}, dilations = {array(window.dilations)}, "

@@ -1,6 +1,6 @@
 //===- ConvGradient.cpp - Derivatives of convolution on x86 ---------------===//
 //
-// The image's cotangent:
+// The image's cotangent, with a kernel that is in no panels (else it is Conv.cpp's):
 //   for block of channels, example, block of rows     (parallel)
 //     copy dy's rows with their border                on the stack, where there is one
 //     for row, pixel in a stride                      unrolled: each has taps of its own

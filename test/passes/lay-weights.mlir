@@ -1,0 +1,54 @@
+// RUN: nnc-opt %s -nn-lay-weights=width=16 -split-input-file | FileCheck %s
+
+!x = tensor<?x40xf32, #nn.dims<"batch">>
+!y = tensor<?x24xf32, #nn.dims<"batch">>
+
+// What contractions alone read lies in panels of what they give. The gradient of what it is
+// multiplied with reads a copy in panels of its inputs, which is made once, outside of loops.
+// CHECK: nn.weight @w : tensor<24x40xf32, #nn.panel<dim = 0, width = 16>>
+// CHECK: %[[W:.+]] = nn.read @w : tensor<24x40xf32, #nn.panel<dim = 0, width = 16>>
+// CHECK-NEXT: %[[T:.+]] = nn.pack %[[W]] : {{.*}} -> tensor<24x40xf32, #nn.panel<dim = 1, width = 16>>
+// CHECK: nn.dense %{{.+}}, %[[W]]
+// CHECK: nn.dense_input_gradient %{{.+}}, %[[T]]
+// CHECK: nn.dense_input_gradient %{{.+}}, %[[T]]
+nn.weight @w : tensor<24x40xf32> init <kind = glorot, fan_in = 40, fan_out = 24>
+func.func @infer(%x: !x) -> (!x, !x) {
+  %w = nn.read @w : tensor<24x40xf32>
+  %0 = nn.dense %x, %w : (!x, tensor<24x40xf32>) -> !y
+  %1 = nn.dense_input_gradient %0, %w : (!y, tensor<24x40xf32>) -> !x
+  %2 = nn.tanh %0 : (!y) -> !y
+  %3 = nn.dense_input_gradient %2, %w : (!y, tensor<24x40xf32>) -> !x
+  return %1, %3 : !x, !x
+}
+
+// -----
+
+!image = tensor<?x8x8x3xf32, #nn.dims<"batch">>
+
+// The same of a convolution's kernel.
+// CHECK: %[[W:.+]] = nn.read @kernel : tensor<3x3x3x3xf32, #nn.panel<dim = 3, width = 16>>
+// CHECK-NEXT: %[[T:.+]] = nn.pack %[[W]] : {{.*}} -> tensor<3x3x3x3xf32, #nn.panel<dim = 2, width = 16>>
+// CHECK: nn.conv_input_gradient %{{.+}}, %[[T]]
+nn.weight @kernel : tensor<3x3x3x3xf32> init <kind = glorot, fan_in = 27, fan_out = 27>
+func.func @infer(%dy: !image) -> !image {
+  %k = nn.read @kernel : tensor<3x3x3x3xf32>
+  %0 = nn.conv_input_gradient %dy, %k {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>,
+    padding = array<i64: 1, 1, 1, 1>} : (!image, tensor<3x3x3x3xf32>) -> !image
+  return %0 : !image
+}
+
+// -----
+
+!x = tensor<?x40xf32, #nn.dims<"batch">>
+!y = tensor<?x24xf32, #nn.dims<"batch">>
+
+// What others read, too, stays as it is.
+// CHECK: nn.weight @w : tensor<24x40xf32> init
+// CHECK-NOT: nn.pack
+nn.weight @w : tensor<24x40xf32> init <kind = glorot, fan_in = 40, fan_out = 24>
+func.func @infer(%x: !x) -> (!y, tensor<24x40xf32>) {
+  %w = nn.read @w : tensor<24x40xf32>
+  %0 = nn.dense %x, %w : (!x, tensor<24x40xf32>) -> !y
+  %1 = nn.tanh %w : (tensor<24x40xf32>) -> tensor<24x40xf32>
+  return %0, %1 : !y, tensor<24x40xf32>
+}
