@@ -3,6 +3,7 @@
 #ifndef NNC_TARGETS_TARGET_H
 #define NNC_TARGETS_TARGET_H
 
+#include "targets/Device.h"
 #include "targets/Group.h"
 
 namespace nnc::targets {
@@ -28,6 +29,7 @@ class Target {
 public:
   virtual ~Target() = default;
   virtual std::string name() const = 0;
+  virtual Device device() const { return Device::Host; }
   virtual std::vector<Isa> isas() const = 0;
 
   /// Width of the panels in which a contraction's weight with `columns`

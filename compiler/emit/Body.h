@@ -53,11 +53,14 @@ private:
   // Loop.cpp
   void emitEach(nn::EachOp each, const Loop *outer);
   llvm::SmallVector<mlir::Value> emitStep(const Loop &loop);
+  mlir::Value getIndexAddress(mlir::Value step);
 
   void findArguments();
   void findArenas(bool hasPlan);
   mlir::Value getStateAddress(nn::StateOp state);
-  mlir::Value getStateOffset(mlir::Value memory, nn::StateOp state);
+  mlir::Value getStateOffset(llvm::ArrayRef<nn::StateOp> states, nn::StateOp state);
+  bool onDevice() const { return context.kernels.device != targets::Device::Host; }
+  void copy(mlir::Value to, mlir::Value from, mlir::Value bytes);
   mlir::Value getGradientAddress(const Weight &weight);
   mlir::Value getFlatAddress(nn::FlatMemory memory);
   mlir::Value getPlace(nn::PlaceAttr place, const Loop *loop);

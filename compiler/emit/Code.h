@@ -70,7 +70,8 @@ enum class FrameField {
   Isa,
   Gradients,
   Slots,
-  Seed
+  Seed,
+  Room
 };
 
 /// Lengths at run time, by name. Code for each length is written once.

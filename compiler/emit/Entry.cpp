@@ -33,10 +33,6 @@ void BodyEmitter::emit(bool hasPlan) {
   builder.setInsertionPointToEnd(entry);
   entryEnd = LLVM::BrOp::create(builder, body);
   lengths.emplace(context.interface, getField(FrameField::Dims), entryEnd);
-  if (function == context.interface.reset) {
-    Value state = getField(FrameField::State), room = lengths->getProduct(nn::batchName);
-    inEntry([&] { builder.store(room, state); });
-  }
   findArenas(hasPlan);
 
   unsigned operands = 0;
@@ -73,7 +69,8 @@ Value BodyEmitter::getField(FrameField field) {
   Value &value = fields[field];
   if (!value)
     value = inEntry([&] {
-      Type type = field == FrameField::Isa ? Type(builder.getI64Type()) : builder.pointerType();
+      bool isNumber = field == FrameField::Isa || field == FrameField::Room;
+      Type type = isNumber ? Type(builder.getI64Type()) : builder.pointerType();
       return builder.load(type, builder.at(result.getArgument(0), 8 * static_cast<int64_t>(field)));
     });
   return value;
@@ -139,18 +136,18 @@ void BodyEmitter::emitRead(nn::ReadOp read) {
   addresses[read.getResult()] = address;
 }
 
-/// States lie one after the other behind the batch that they have room for, so
-/// that calls with fewer examples find them in the same place.
+/// States lie one after the other, with room for the largest batch, so that calls with
+/// fewer examples find them in the same place.
 Value BodyEmitter::getStateAddress(nn::StateOp state) {
   Value memory = getField(FrameField::State);
-  return inEntry([&] { return builder.at(memory, getStateOffset(memory, state)); });
+  return inEntry([&] { return builder.at(memory, getStateOffset(context.interface.getStates(state), state)); });
 }
 
-/// Where a state begins behind `memory`; where all end when it is null.
-Value BodyEmitter::getStateOffset(Value memory, nn::StateOp state) {
-  Value room = builder.load(builder.getI64Type(), memory);
-  Value offset = builder.i64(memoryAlignment);
-  for (nn::StateOp other : context.interface.getStates(state)) {
+/// Where a state begins in the memory of `states`; where all end when it is null.
+Value BodyEmitter::getStateOffset(ArrayRef<nn::StateOp> states, nn::StateOp state) {
+  Value room = getField(FrameField::Room);
+  Value offset = builder.i64(0);
+  for (nn::StateOp other : states) {
     if (other == state)
       break;
     auto type = cast<RankedTensorType>(other.getType());
@@ -229,6 +226,16 @@ nn::PlaceAttr BodyEmitter::getPlaceOf(Value root) {
   return places ? dyn_cast<nn::PlaceAttr>(places[result.getResultNumber()]) : nn::PlaceAttr();
 }
 
+/// Copies between two places of which kernels know.
+void BodyEmitter::copy(Value to, Value from, Value bytes) {
+  if (!onDevice())
+    return builder.copy(to, from, bytes);
+  SmallVector<Value> operands{getField(FrameField::Tasks), to, from, bytes};
+  auto function = builder.getFunction(context.module, "nnc_device_copy", builder.voidType(),
+                                      llvm::to_vector(ValueRange(operands).getTypes()));
+  LLVM::CallOp::create(builder, function, operands);
+}
+
 Block *BodyEmitter::split() {
   OpBuilder::InsertionGuard guard(builder);
   return builder.createBlock(builder.getBlock()->getNextNode());
@@ -244,7 +251,7 @@ void BodyEmitter::emitReturn(func::ReturnOp op) {
     if (place && place.getKind() == nn::PlaceKind::Output && place.getIndex() == static_cast<int64_t>(index))
       continue;
     Value to = getPlace(nn::PlaceAttr::get(builder.getContext(), nn::PlaceKind::Output, index, 0), nullptr);
-    builder.copy(to, addresses.lookup(value), lengths->getBytes(nn::getType(value)));
+    copy(to, addresses.lookup(value), lengths->getBytes(nn::getType(value)));
   }
   emitLateStores();
   LLVM::ReturnOp::create(builder, builder.i32(0));
@@ -289,7 +296,7 @@ void BodyEmitter::emitStore(nn::StoreOp store) {
     auto prepared = llvm::find_if(list, [&](auto &entry) { return entry.name == store.getSymbol(); });
     to = builder.at(getField(FrameField::Prepared), prepared->offset);
   }
-  builder.copy(to, addresses.lookup(store.getValue()), lengths->getBytes(nn::getType(store.getValue())));
+  copy(to, addresses.lookup(store.getValue()), lengths->getBytes(nn::getType(store.getValue())));
 }
 
 void BodyEmitter::emitStoreGradient(nn::StoreGradientOp store) {
@@ -297,14 +304,14 @@ void BodyEmitter::emitStoreGradient(nn::StoreGradientOp store) {
   auto weight = llvm::find_if(weights, [&](auto &entry) { return entry.name == store.getSymbol(); });
   nn::PlaceAttr place = getPlaceOf(getRoot(store.getValue()));
   if (!place || place.getKind() != nn::PlaceKind::Gradient || place.getIndex() != weight - weights.begin())
-    builder.copy(getGradientAddress(*weight), addresses.lookup(store.getValue()), builder.i64(weight->bytes));
+    copy(getGradientAddress(*weight), addresses.lookup(store.getValue()), builder.i64(weight->bytes));
 }
 
 void BodyEmitter::emitStoreFlat(nn::StoreFlatOp store) {
   int64_t memory = static_cast<int64_t>(store.getMemory());
   nn::PlaceAttr place = getPlaceOf(getRoot(store.getValue()));
   if (!place || place.getKind() != nn::PlaceKind::Flat || place.getIndex() != memory)
-    builder.copy(getFlatAddress(store.getMemory()), addresses.lookup(store.getValue()),
+    copy(getFlatAddress(store.getMemory()), addresses.lookup(store.getValue()),
                  lengths->getBytes(nn::getType(store.getValue())));
 }
 

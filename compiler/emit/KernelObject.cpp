@@ -2,6 +2,7 @@
 
 #include "compiler/emit/KernelObject.h"
 
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/BinaryFormat/ELF.h"
 #include "llvm/ObjCopy/CommonConfig.h"
@@ -13,8 +14,30 @@
 using namespace llvm;
 using namespace nnc::emit;
 
-static constexpr StringLiteral parallelLoop = "nnc_kernel_parallel_for";
-static constexpr StringLiteral allowed[] = {parallelLoop, "memcpy", "memmove", "memset"};
+/// What Halide's code calls, and the functions of runtime/include/nnc/network.h that
+/// stand for it.
+static constexpr std::pair<StringLiteral, StringLiteral> calls[] = {
+    {"halide_do_par_for", "nnc_kernel_parallel_for"},
+    {"halide_cuda_initialize_kernels", "nnc_kernel_load"},
+    {"halide_cuda_finalize_kernels", "nnc_kernel_unload"},
+    {"halide_cuda_run", "nnc_kernel_run"},
+    {"halide_cuda_device_interface", "nnc_device_interface"},
+    {"halide_opencl_initialize_kernels", "nnc_kernel_load"},
+    {"halide_opencl_finalize_kernels", "nnc_kernel_unload"},
+    {"halide_opencl_run", "nnc_kernel_run"},
+    {"halide_opencl_device_interface", "nnc_device_interface"},
+    {"halide_copy_to_device", "nnc_device_copy_in"},
+    {"halide_device_malloc", "nnc_device_malloc"},
+    {"halide_device_free", "nnc_device_free"},
+    {"halide_device_free_as_destructor", "nnc_device_free_as_destructor"},
+    {"halide_malloc", "nnc_device_no_malloc"},
+    {"halide_free", "nnc_device_no_free"},
+};
+
+static bool isAllowed(StringRef name) {
+  return is_contained(std::array<StringRef, 3>{"memcpy", "memmove", "memset"}, name) ||
+         any_of(calls, [&](auto &call) { return call.second == name; });
+}
 
 /// A kernel needs nothing at run time but these, and the sanitizer that checks it.
 static Error checkUndefined(const object::ObjectFile &object, bool sanitized) {
@@ -23,7 +46,7 @@ static Error checkUndefined(const object::ObjectFile &object, bool sanitized) {
     Expected<StringRef> name = symbol.getName();
     if (!flags || !name)
       return joinErrors(flags.takeError(), name.takeError());
-    bool isKnown = is_contained(allowed, *name) || (sanitized && name->starts_with("__asan_"));
+    bool isKnown = isAllowed(*name) || (sanitized && name->starts_with("__asan_"));
     if ((*flags & object::SymbolRef::SF_Undefined) && !name->empty() && !isKnown)
       return createStringError("needs the symbol " + *name + ", which no kernel may");
   }
@@ -43,7 +66,8 @@ Expected<std::string> nnc::emit::renameKernel(StringRef bytes, StringRef from, S
 
   objcopy::ConfigManager config;
   config.Common.SymbolsToRename[from] = to;
-  config.Common.SymbolsToRename["halide_do_par_for"] = parallelLoop;
+  for (auto &[halide, ours] : calls)
+    config.Common.SymbolsToRename[halide] = ours;
   config.Common.DiscardMode = objcopy::DiscardType::Locals; // .LCPI0_0 and its like
   // Both are asked for by the names that symbols had before.
   if (Error error = addName(config.Common.SymbolsToKeepGlobal, from))

@@ -3,6 +3,8 @@
 #ifndef NNC_COMPILER_EMIT_KERNELTABLE_H
 #define NNC_COMPILER_EMIT_KERNELTABLE_H
 
+#include "targets/Device.h"
+
 #include "llvm/ADT/MapVector.h"
 
 #include <cstdint>
@@ -20,6 +22,7 @@ struct KernelSlots {
 /// The kernels of a library. At run time they are a table of functions for each
 /// isa, one slot for each variant of each kernel.
 struct KernelTable {
+  targets::Device device = targets::Device::Host;
   std::vector<std::string> isas;                         ///< "avx2", "avx512", in the order of the tables
   llvm::MapVector<llvm::StringRef, KernelSlots> kernels; ///< by the nn.kernel's symbol
   int64_t slotCount = 0;

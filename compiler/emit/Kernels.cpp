@@ -51,6 +51,7 @@ static std::vector<targets::Isa> getIsas(const targets::Target &target, const Ke
 
 KernelTable emit::tabulateKernels(ModuleOp planned, const targets::Target &target) {
   KernelTable table;
+  table.device = target.device();
   for (const targets::Isa &isa : target.isas())
     table.isas.push_back(isa.name);
   for (auto kernel : planned.getOps<nn::KernelOp>())

@@ -17,8 +17,8 @@ using namespace nnc::emit;
 // Buffers
 //===----------------------------------------------------------------------===//
 
-/// Where halide_buffer_t has `host` and `dim`.
-static constexpr int64_t hostOffset = 16, dimOffset = 40;
+/// Where halide_buffer_t has `device`, `host` and `dim`.
+static constexpr int64_t deviceOffset = 0, hostOffset = 16, dimOffset = 40;
 
 /// The size of a halide_dimension_t: min, extent, stride and flags, 32 bits each.
 static constexpr int64_t dimBytes = 16;
@@ -63,7 +63,7 @@ Value BodyEmitter::makeShape(RankedTensorType type, ArrayAttr extents) {
 /// Fills in what a kernel reads of a buffer: where it lies, and its shape where
 /// the kernel does not know it. `type` is the kernel's.
 void BodyEmitter::setBuffer(Value buffer, Value pointer, RankedTensorType type, ArrayAttr extents) {
-  builder.store(pointer, builder.at(buffer, hostOffset));
+  builder.store(pointer, builder.at(buffer, onDevice() ? deviceOffset : hostOffset));
   if (readsShape(type))
     builder.store(makeShape(type, extents), builder.at(buffer, dimOffset));
 }

@@ -47,13 +47,24 @@ void BodyEmitter::emitEach(nn::EachOp each, const Loop *outer) {
     addresses[final] = pointer;
 }
 
+/// Where kernels read the number of a step.
+Value BodyEmitter::getIndexAddress(Value step) {
+  if (onDevice()) {
+    SmallVector<Value> operands{getField(FrameField::Tasks), step};
+    auto function = builder.getFunction(context.module, "nnc_device_step", builder.pointerType(),
+                                        {builder.pointerType(), builder.getI64Type()});
+    return LLVM::CallOp::create(builder, function, operands).getResult();
+  }
+  Value index = inEntry([&] { return builder.reserve(4, 4); });
+  builder.store(builder.narrow(step), index);
+  return index;
+}
+
 /// One step; gives the pointers to the states after it.
 SmallVector<Value> BodyEmitter::emitStep(const Loop &loop) {
   nn::EachOp each = loop.op;
   if (!each.getIndex().use_empty()) {
-    Value index = inEntry([&] { return builder.reserve(4, 4); });
-    builder.store(builder.narrow(loop.step), index);
-    addresses[each.getIndex()] = index;
+    addresses[each.getIndex()] = getIndexAddress(loop.step);
   }
   for (auto [sequence, element] : llvm::zip_equal(each.getSequences(), each.getElements())) {
     Value bytes = lengths->getBytes(nn::getType(element));
@@ -72,7 +83,7 @@ SmallVector<Value> BodyEmitter::emitStep(const Loop &loop) {
     if (isPlaced(value, kind, index))
       return addresses.lookup(value);
     Value to = getPlace(nn::PlaceAttr::get(builder.getContext(), kind, index, 0), &loop);
-    builder.copy(to, addresses.lookup(value), lengths->getBytes(nn::getType(value)));
+    copy(to, addresses.lookup(value), lengths->getBytes(nn::getType(value)));
     return to;
   };
   SmallVector<Value> ends;

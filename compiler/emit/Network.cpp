@@ -60,12 +60,23 @@ private:
 } // namespace
 
 /// The nnc_isa of an isa's name, which is also its row in the table of kernels,
-/// counted from 1.
+/// counted from 1. Kernels of a device are one row.
 static nnc_isa getIsa(StringRef name) {
-  if (name == "avx2")
-    return NNC_ISA_AVX2;
-  assert(name == "avx512" && "the runtime chooses among these");
-  return NNC_ISA_AVX512;
+  if (name == "avx512")
+    return NNC_ISA_AVX512;
+  return NNC_ISA_AVX2;
+}
+
+static nnc_device_kind getDevice(targets::Device device) {
+  switch (device) {
+  case targets::Device::Host:
+    return NNC_HOST;
+  case targets::Device::Cuda:
+    return NNC_CUDA;
+  case targets::Device::OpenCL:
+    return NNC_OPENCL;
+  }
+  llvm_unreachable("every device has a kind");
 }
 
 static nnc_initializer getInitializer(nn::InitializerKind kind) {
@@ -237,6 +248,8 @@ void NetworkEmitter::addNetwork() {
   int32_t isaMask = 0;
   for (const std::string &isa : context.kernels.isas)
     isaMask |= 1 << getIsa(isa);
+  if (context.kernels.device != targets::Device::Host)
+    isaMask = 0;
 
   Symbol functions = addFunctions(), prepare, stateSize, reset, trainingStateSize;
   int64_t prepareWorkspace = 0;
@@ -255,7 +268,8 @@ void NetworkEmitter::addNetwork() {
   auto count = [](const auto &list) { return static_cast<int32_t>(list.size()); };
   Row network;
   auto add = [&](auto... fields) { (network.push_back(fields), ...); };
-  add(int32_t(NNC_NETWORK_VERSION), isaMask, tables.addText(interface.name), tables.addText("nnc " NNC_VERSION));
+  add(int32_t(NNC_NETWORK_VERSION), isaMask, int32_t(getDevice(context.kernels.device)), int32_t(0));
+  add(tables.addText(interface.name), tables.addText("nnc " NNC_VERSION));
   add(addWeights(), count(interface.weights));
   add(count(interface.freeDims), addTexts(freeDimNames), tables.addArray(ArrayRef(freeDimBounds)));
   add(functions, count(interface.functions), count(interface.trains), addTrains());

@@ -127,7 +127,7 @@ LLVM::LLVMFuncOp emit::emitStateSize(EntryContext &context, ArrayRef<nn::StateOp
   result.setLinkage(LLVM::Linkage::Internal);
   builder.setInsertionPointToEnd(result.addEntryBlock(builder));
   Value batch = builder.load(builder.getI64Type(), result.getArgument(0));
-  Value size = builder.i64(memoryAlignment); // for the batch that it has room for
+  Value size = builder.i64(0);
   for (nn::StateOp state : states) {
     auto type = cast<RankedTensorType>(state.getType());
     size = builder.add(size,

@@ -34,7 +34,7 @@ void BodyEmitter::findMemories() {
   addFixed(FrameField::Prepared, context.interface.preparedBytes);
   if (!context.interface.states.empty()) {
     Value state = getField(FrameField::State);
-    memories.emplace_back(state, inEntry([&] { return getStateOffset(state, /*state=*/nullptr); }));
+    memories.emplace_back(state, inEntry([&] { return getStateOffset(context.interface.states, /*state=*/nullptr); }));
   }
   for (const Train &train : context.interface.trains) {
     bool isUpdate = train.update >= 0 && context.interface.functions[train.update].op == function;

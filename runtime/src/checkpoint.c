@@ -16,7 +16,7 @@ nnc_section nnc_section_at(const nnc_checkpoint *checkpoint, int32_t index) {
   if (index == 0)
     return (nnc_section){"", checkpoint->model->weights, network->weights_size, false};
   nnc_section section = {.size = network->trainable_size, .is_trained = true};
-  section.memory = checkpoint->training->slots + (index - 1) * network->trainable_size;
+  section.memory = checkpoint->slots + (index - 1) * network->trainable_size;
   snprintf(section.prefix, sizeof section.prefix, "nnc.slot%d.", (int)(index - 1));
   return section;
 }

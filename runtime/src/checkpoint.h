@@ -13,6 +13,7 @@
 typedef struct nnc_checkpoint {
   nnc_model *model;
   nnc_training *training; /**< or null */
+  char *slots;            /**< of the optimizers, where the host has them */
 } nnc_checkpoint;
 
 /** A tensor of floats for each weight, or each that is trained, in the weights'

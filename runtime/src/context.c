@@ -1,6 +1,6 @@
 /*===- context.c - Making room for calls -------------------------------------===*/
 
-#include "internal.h"
+#include "offload.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +14,8 @@ typedef struct nnc_context_layout {
   size_t states, window_lists, slices, window_arguments;
   size_t workspace, added; /**< what lies before these is zeroed */
   size_t size;             /**< 0 when there is too much */
+  size_t zeroed;           /**< of the host's part */
+  size_t kernel_size;      /**< bytes on the device: of state, gradients, slots, states, workspace, added */
 } nnc_context_layout;
 
 /** The largest extent of free dimension i. */
@@ -75,7 +77,9 @@ static int64_t nnc_get_workspace_size(const nnc_network *network, bool trains, i
 /** Lays out a context. The sizes were checked. */
 static nnc_context_layout nnc_lay_out_context(const nnc_network *network, bool trains, int64_t max_batch,
                                               const int64_t *max_lengths) {
-  nnc_layout layout = {sizeof(nnc_context), false};
+  nnc_layout layout = {sizeof(nnc_context), false}, device = {0, false};
+  /* Where kernels have their memories: in the same block, where they run on the host. */
+  nnc_layout *kernels = network->device == NNC_HOST ? &layout : &device;
   nnc_context_layout parts;
   int64_t offset_count = 0, lengths = network->free_dim_count;
   for (int32_t i = 0; i < network->function_count; ++i)
@@ -88,21 +92,24 @@ static nnc_context_layout nnc_lay_out_context(const nnc_network *network, bool t
   parts.full_lists = nnc_layout_add(&layout, lengths, sizeof(int32_t *));
   parts.full = nnc_layout_add(&layout, lengths * max_batch, sizeof(int32_t));
   parts.ragged = nnc_layout_add(&layout, lengths, sizeof(int32_t *));
-  parts.state = nnc_layout_add(&layout, network->state_size ? network->state_size(&max_batch) : 0, 1);
+  parts.state = nnc_layout_add(kernels, network->state_size ? network->state_size(&max_batch) : 0, 1);
   int64_t memory = trains ? network->weights_size : 0, slots = trains ? nnc_slot_count(network) : 0;
   parts.training = nnc_layout_add(&layout, trains, sizeof(nnc_training));
   parts.steps = nnc_layout_add(&layout, trains ? network->train_count : 0, sizeof(int64_t));
-  parts.gradients = nnc_layout_add(&layout, memory, 1);
-  parts.slots = nnc_layout_add(&layout, slots, (size_t)network->trainable_size);
+  parts.gradients = nnc_layout_add(kernels, memory, 1);
+  parts.slots = nnc_layout_add(kernels, slots, (size_t)network->trainable_size);
   bool windows = trains && nnc_window_argument_count(network) > 0;
   parts.states =
-      nnc_layout_add(&layout, trains && network->training_state_size ? network->training_state_size(&max_batch) : 0, 1);
+      nnc_layout_add(kernels, trains && network->training_state_size ? network->training_state_size(&max_batch) : 0, 1);
   parts.window_lists = nnc_layout_add(&layout, windows ? (1 + NNC_WINDOW_LISTS) * max_batch : 0, sizeof(int32_t));
   parts.slices = nnc_layout_add(&layout, windows ? nnc_window_slices_size(network, max_batch, max_lengths) : 0, 1);
   parts.window_arguments = nnc_layout_add(&layout, trains ? nnc_window_argument_count(network) : 0, sizeof(void *));
-  parts.workspace = nnc_layout_add(&layout, nnc_get_workspace_size(network, trains, max_batch, max_lengths), 1);
-  parts.added = nnc_layout_add(&layout, memory, 1);
-  parts.size = nnc_layout_finish(&layout);
+  parts.zeroed = layout.size;
+  parts.workspace = nnc_layout_add(kernels, nnc_get_workspace_size(network, trains, max_batch, max_lengths), 1);
+  parts.added = nnc_layout_add(kernels, memory, 1);
+  nnc_layout_add(&device, 1, 1);
+  parts.kernel_size = nnc_layout_finish(&device);
+  parts.size = parts.kernel_size ? nnc_layout_finish(&layout) : 0;
   return parts;
 }
 
@@ -122,22 +129,22 @@ size_t nnc_context_memory_size(const nnc_network *network, int64_t max_batch, co
 
 /** Points a context at its parts. */
 static void nnc_bind_parts(nnc_context *context, const nnc_context_layout *parts, bool trains) {
-  char *memory = (char *)context;
+  char *memory = (char *)context, *kernels = context->offload ? nnc_context_kernel_memory(context) : memory;
   context->offsets = (int64_t **)(memory + parts->offset_lists);
   context->max_dims = (int64_t *)(memory + parts->max_dims);
   context->dims = (int64_t *)(memory + parts->dims);
   context->full = (int32_t **)(memory + parts->full_lists);
   context->ragged = (const int32_t **)(memory + parts->ragged);
-  context->state = memory + parts->state;
-  context->workspace = memory + parts->workspace;
+  context->state = kernels + parts->state;
+  context->workspace = kernels + parts->workspace;
   if (!trains)
     return;
   context->training = (nnc_training *)(memory + parts->training);
   context->training->steps = (int64_t *)(memory + parts->steps);
-  context->training->gradients = memory + parts->gradients;
-  context->training->slots = memory + parts->slots;
-  context->training->added = memory + parts->added;
-  context->training->states = memory + parts->states;
+  context->training->gradients = kernels + parts->gradients;
+  context->training->slots = kernels + parts->slots;
+  context->training->added = kernels + parts->added;
+  context->training->states = kernels + parts->states;
   context->training->window_lists = (int32_t *)(memory + parts->window_lists);
   context->training->slices = memory + parts->slices;
   context->training->window_arguments = (void **)(memory + parts->window_arguments);
@@ -158,8 +165,6 @@ static void nnc_fill_tables(nnc_context *context, const nnc_context_layout *part
     offsets += function->offset_count + 1;
   }
   context->max_dims[0] = max_batch;
-  if (context->training && network->training_state_size)
-    memcpy(context->training->states, &max_batch, sizeof max_batch);
   int32_t *full = (int32_t *)((char *)context + parts->full);
   for (int32_t i = 0; i < network->free_dim_count; ++i) {
     context->max_dims[i + 1] = max_lengths[i];
@@ -179,11 +184,11 @@ static nnc_status nnc_place_context(nnc_model *model, const nnc_context_options 
     return nnc_model_fail(model, status, "the context's memory is not aligned to %d bytes", NNC_ALIGNMENT);
   if (status != NNC_OK)
     return nnc_model_fail(model, status, "the context needs %zu bytes", parts->size);
-  memset(context, 0, parts->workspace);
+  memset(context, 0, parts->zeroed);
   context->model = model;
   context->owns_memory = !options->memory;
   context->needs_reset = true;
-  context->tasks = (nnc_tasks){0, model->parallel_for, model->parallel_user};
+  context->tasks = (nnc_tasks){0, model->parallel_for, model->parallel_user, NULL};
   *out_context = context;
   return NNC_OK;
 }
@@ -210,7 +215,13 @@ nnc_status nnc_context_make(nnc_model *model, const nnc_context_options *options
     return status;
   nnc_bind_parts(context, &parts, trains);
   nnc_fill_tables(context, &parts, max_batch, max_lengths);
-  if (!model->parallel_for)
+  status = nnc_context_offload(context, options ? options->stream : NULL, parts.kernel_size, parts.workspace);
+  if (status != NNC_OK) {
+    nnc_context_destroy(context);
+    return status;
+  }
+  nnc_bind_parts(context, &parts, trains);
+  if (!model->parallel_for && !model->device)
     nnc_pool_prepare();
   *out_context = context;
   return NNC_OK;
@@ -222,7 +233,10 @@ nnc_status nnc_context_create(nnc_model *model, const nnc_context_options *optio
 }
 
 void nnc_context_destroy(nnc_context *context) {
-  if (context && context->owns_memory)
+  if (!context)
+    return;
+  nnc_context_close_device(context);
+  if (context->owns_memory)
     free(context);
 }
 

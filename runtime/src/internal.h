@@ -1,5 +1,7 @@
 /*===- internal.h - What the runtime's own files share -----------------------===*\
  *
+ * Where kernels run on the host:
+ *
  * Memory of a model:   nnc_model | weights | prepared | scratch
  * Memory of a context: nnc_context | offsets | dims | ragged arrays | state | workspace
  * of one that trains:  nnc_context | … | nnc_training | steps | gradients | slots | windows | workspace | sum
@@ -57,15 +59,21 @@ void *nnc_memory_take(void *memory, size_t memory_size, size_t size, nnc_status 
 
 struct nnc_model {
   const nnc_network *network;
-  char *weights;
-  char *prepared;
-  char *scratch; /**< the workspace of `prepare`, and of initializers */
+  struct nnc_device *device; /**< that runs the kernels; null where the host does */
+  struct nnc_queue *queue;   /**< for copies of weights */
+  char *weights;             /**< the host's */
+  char *kernel_weights;      /**< where kernels have them: `weights`, or on the device */
+  char *prepared;            /**< likewise */
+  char *scratch;             /**< of initializers */
+  char *kernel_scratch;      /**< the workspace of `prepare` */
   nnc_parallel_for parallel_for;
   void *parallel_user;
   nnc_isa isa;
   bool owns_memory;
   pthread_mutex_t lock;              /**< held while weights are prepared or a message written */
   _Atomic uint64_t version;          /**< of the weights: counts their changes */
+  _Atomic uint64_t kernel_version;   /**< of those that the device has */
+  uint64_t host_version;             /**< of those that the host has */
   _Atomic uint64_t prepared_version; /**< of the weights that `prepared` was made from */
   char message[NNC_MESSAGE_SIZE];
 };
@@ -104,7 +112,7 @@ void nnc_weight_visit(const nnc_weight *weight, char *weights, int64_t begin, in
 /** The number of rows that nnc_weight_visit counts. */
 int64_t nnc_weight_rows(const nnc_weight *weight);
 
-/** Notes that weights changed, so that they are prepared anew. */
+/** Notes that the host changed weights, so that they are prepared anew. */
 void nnc_weights_changed(nnc_model *model);
 
 /** Sets every weight to its start value (initialize.c). */
@@ -156,7 +164,7 @@ typedef struct nnc_training {
   int32_t train;    /**< the train block that they are of */
   bool is_clean;    /**< `added` was zeroed */
   /* Of truncated back-propagation. */
-  char *states;            /**< that windows hand on */
+  char *states;            /**< that windows hand on, as the other memories where kernels look */
   int32_t *window_lists;   /**< the lengths of examples, then each nnc_window_list, max_batch apart */
   char *slices;            /**< the window's steps of the arguments */
   void **window_arguments; /**< the arguments of a window */
@@ -176,8 +184,8 @@ nnc_status nnc_gradients_check(nnc_context *context, int32_t train);
 /** By what sums of gradients are multiplied: they wait for an update. */
 float nnc_gradient_scale(const nnc_context *context, int32_t train);
 
-/** Adds the gradients of all trained weights. */
-void nnc_gradients_sum(const nnc_network *network, char *gradients, const char *added);
+/** Adds gradients of all trained weights, which the host can read, to the context's. */
+nnc_status nnc_gradients_sum(nnc_context *context, const char *added);
 
 /*--- Truncated back-propagation (windows.c) --------------------------------*/
 
@@ -221,8 +229,9 @@ struct nnc_context {
   int64_t *dims;          /**< of the call */
   int32_t **full;         /**< of each free dimension: room for the lengths of full examples */
   const int32_t **ragged; /**< of the call */
-  char *state;
+  char *state;            /**< where kernels look, as the workspace */
   char *workspace;
+  struct nnc_offload *offload; /**< where kernels run on a device */
   nnc_tasks tasks;
   bool owns_memory;
   bool needs_reset; /**< the state was never set */
@@ -239,6 +248,10 @@ size_t nnc_context_size(const nnc_network *network, bool trains, int64_t max_bat
 /** Checks what a caller hands to a function, and takes the lengths over (run.c). */
 nnc_status nnc_context_check(nnc_context *context, const nnc_function *function, int64_t batch, const int64_t *lengths,
                              const int32_t *const *ragged, void *const *arguments);
+
+/** Runs generated code that takes no arguments. */
+nnc_status nnc_context_run(nnc_context *context, const char *name, int32_t (*run)(const nnc_frame *frame),
+                           nnc_frame *frame);
 
 /** Runs a function in a frame whose memories are set; arguments were checked. */
 nnc_status nnc_context_call(nnc_context *context, int32_t function, nnc_frame *frame, void *const *arguments);

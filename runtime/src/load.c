@@ -7,6 +7,7 @@
 \*===----------------------------------------------------------------------===*/
 
 #include "checkpoint.h"
+#include "offload.h"
 #include "safetensors.h"
 
 #include <errno.h>
@@ -331,7 +332,7 @@ nnc_status nnc_model_load_memory(nnc_model *model, const void *bytes, size_t siz
   if (!bytes)
     return nnc_model_fail(model, NNC_INVALID_ARGUMENT, "bytes is null");
   char message[NNC_MESSAGE_SIZE];
-  nnc_checkpoint checkpoint = {model, NULL};
+  nnc_checkpoint checkpoint = {model, NULL, NULL};
   nnc_input input = {.bytes = bytes, .file = -1, .size = size};
   nnc_status status = nnc_load(&checkpoint, &input, "safetensors in memory", message);
   return status == NNC_OK ? NNC_OK : nnc_model_fail(model, status, "%s", message);
@@ -341,7 +342,7 @@ nnc_status nnc_model_load(nnc_model *model, const char *path) {
   if (!model)
     return NNC_INVALID_ARGUMENT;
   char message[NNC_MESSAGE_SIZE];
-  nnc_checkpoint checkpoint = {model, NULL};
+  nnc_checkpoint checkpoint = {model, NULL, NULL};
   nnc_status status = nnc_load_file(&checkpoint, path, message);
   return status == NNC_OK ? NNC_OK : nnc_model_fail(model, status, "%s", message);
 }
@@ -350,9 +351,16 @@ nnc_status nnc_training_load(nnc_context *context, const char *path) {
   nnc_status status = nnc_training_check(context, 0);
   if (status != NNC_OK)
     return status;
-  nnc_checkpoint checkpoint = {context->model, context->training};
-  status = nnc_load_file(&checkpoint, path, context->message);
+  nnc_training *training = context->training;
+  const nnc_network *network = context->model->network;
+  size_t size = (size_t)(nnc_slot_count(network) * network->trainable_size);
+  nnc_checkpoint checkpoint = {context->model, training, NULL};
+  status = nnc_kernels_fetch(context, training->slots, size, &checkpoint.slots);
   if (status == NNC_OK)
-    context->training->examples = 0;
+    status = nnc_load_file(&checkpoint, path, context->message);
+  if (status == NNC_OK)
+    status = nnc_kernels_push(context, training->slots, checkpoint.slots, size);
+  if (status == NNC_OK)
+    training->examples = 0;
   return status;
 }

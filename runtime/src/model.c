@@ -1,6 +1,6 @@
 /*===- model.c - Making models -----------------------------------------------===*/
 
-#include "internal.h"
+#include "offload.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -70,6 +70,9 @@ static nnc_status nnc_get_asked_isa(nnc_isa asked, nnc_isa *out_isa) {
 /** Chooses the kernels: those asked for, else the best that work. */
 static nnc_status nnc_choose_isa(const nnc_network *network, nnc_isa asked, nnc_isa *out_isa) {
   nnc_isa isa;
+  *out_isa = NNC_ISA_AUTO;
+  if (network->device != NNC_HOST)
+    return NNC_OK;
   nnc_status status = nnc_get_asked_isa(asked, &isa);
   if (status != NNC_OK)
     return status;
@@ -84,6 +87,10 @@ static nnc_status nnc_choose_isa(const nnc_network *network, nnc_isa asked, nnc_
   return nnc_fail(nnc_create_message, NNC_UNSUPPORTED, "this processor has no %s", name);
 }
 
+nnc_device_kind nnc_network_device(const nnc_network *network) {
+  return network ? (nnc_device_kind)network->device : NNC_HOST;
+}
+
 nnc_isa nnc_model_isa(const nnc_model *model) { return model ? model->isa : NNC_ISA_AUTO; }
 
 /*--- Memory ----------------------------------------------------------------*/
@@ -93,9 +100,9 @@ typedef struct nnc_model_layout {
   size_t weights, prepared, scratch, size; /**< size is 0 when there is too much */
 } nnc_model_layout;
 
-/** Bytes at `scratch`: for preparing weights, or making one orthogonal. */
+/** Bytes at `scratch`: for making a weight orthogonal, and on the host for preparing weights. */
 static int64_t nnc_scratch_size(const nnc_network *network) {
-  int64_t size = network->prepare ? network->prepare_workspace_size : 0;
+  int64_t size = network->prepare && network->device == NNC_HOST ? network->prepare_workspace_size : 0;
   for (int32_t i = 0; i < network->weight_count; ++i) {
     const nnc_weight *weight = &network->weights[i];
     int64_t bytes = nnc_weight_elements(weight) * (int64_t)sizeof(float);
@@ -109,7 +116,7 @@ static nnc_model_layout nnc_lay_out_model(const nnc_network *network) {
   nnc_layout layout = {sizeof(nnc_model), false};
   nnc_model_layout parts;
   parts.weights = nnc_layout_add(&layout, network->weights_size, 1);
-  parts.prepared = nnc_layout_add(&layout, network->prepared_size, 1);
+  parts.prepared = nnc_layout_add(&layout, network->device == NNC_HOST ? network->prepared_size : 0, 1);
   parts.scratch = nnc_layout_add(&layout, nnc_scratch_size(network), 1);
   parts.size = nnc_layout_finish(&layout);
   return parts;
@@ -172,9 +179,9 @@ static nnc_status nnc_place_model(const nnc_network *network, const nnc_model_op
   memset(memory, 0, parts.scratch);
   nnc_model *model = (nnc_model *)memory;
   model->network = network;
-  model->weights = memory + parts.weights;
+  model->weights = model->kernel_weights = memory + parts.weights;
   model->prepared = memory + parts.prepared;
-  model->scratch = memory + parts.scratch;
+  model->scratch = model->kernel_scratch = memory + parts.scratch;
   model->parallel_for = options->parallel_for;
   model->parallel_user = options->parallel_user;
   model->isa = isa;
@@ -185,7 +192,9 @@ static nnc_status nnc_place_model(const nnc_network *network, const nnc_model_op
     return nnc_fail(nnc_create_message, NNC_OUT_OF_MEMORY, "the system has no mutex for the model");
   }
   *out_model = model;
-  return NNC_OK;
+  if (network->device != NNC_HOST)
+    model->kernel_weights = NULL;
+  return nnc_model_offload(model, options->device, nnc_create_message);
 }
 
 /** Sets the weights that a new model starts with: those that the library carries,
@@ -228,6 +237,7 @@ nnc_status nnc_model_create(const nnc_network *network, const nnc_model_options 
 void nnc_model_destroy(nnc_model *model) {
   if (!model)
     return;
+  nnc_model_close_device(model);
   pthread_mutex_destroy(&model->lock);
   if (model->owns_memory)
     free(model);

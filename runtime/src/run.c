@@ -1,6 +1,6 @@
 /*===- run.c - Calls ---------------------------------------------------------===*/
 
-#include "internal.h"
+#include "offload.h"
 
 /*--- Arguments -------------------------------------------------------------*/
 
@@ -70,23 +70,32 @@ nnc_status nnc_context_check(nnc_context *context, const nnc_function *function,
 nnc_frame nnc_context_frame(nnc_context *context) {
   const nnc_model *model = context->model;
   return (nnc_frame){.workspace = context->workspace,
-                     .weights = model->weights,
+                     .weights = model->kernel_weights,
                      .prepared = model->prepared,
                      .state = context->state,
                      .dims = context->max_dims,
                      .ragged = context->ragged,
                      .tasks = &context->tasks,
-                     .isa = model->isa - 1};
+                     .isa = model->isa == NNC_ISA_AUTO ? 0 : model->isa - 1,
+                     .room = context->max_dims[0]};
+}
+
+nnc_status nnc_context_run(nnc_context *context, const char *name, int32_t (*run)(const nnc_frame *frame),
+                           nnc_frame *frame) {
+  if (context->offload)
+    return nnc_offload_run(context, name, run, frame);
+  int32_t code = run(frame);
+  if (code == 0)
+    return NNC_OK;
+  return nnc_fail(context->message, NNC_INTERNAL, "%s: %s", name, nnc_network_error(context->model->network, code));
 }
 
 nnc_status nnc_context_set_state(nnc_context *context) {
   const nnc_network *network = context->model->network;
   nnc_frame frame = nnc_context_frame(context);
-  int32_t code = network->reset ? network->reset(&frame) : 0;
-  if (code)
-    return nnc_fail(context->message, NNC_INTERNAL, "reset: %s", nnc_network_error(network, code));
-  context->needs_reset = false;
-  return NNC_OK;
+  nnc_status status = network->reset ? nnc_context_run(context, "reset", network->reset, &frame) : NNC_OK;
+  context->needs_reset = status != NNC_OK;
+  return status;
 }
 
 nnc_status nnc_context_call(nnc_context *context, int32_t index, nnc_frame *frame, void *const *arguments) {
@@ -95,10 +104,9 @@ nnc_status nnc_context_call(nnc_context *context, int32_t index, nnc_frame *fram
   frame->arguments = arguments;
   frame->dims = context->dims;
   frame->offsets = context->offsets[index];
-  int32_t code = function->run(frame);
-  if (code == 0)
-    return NNC_OK;
-  return nnc_fail(context->message, NNC_INTERNAL, "%s: %s", function->name, nnc_network_error(network, code));
+  if (context->offload)
+    return nnc_offload_call(context, index, frame, arguments);
+  return nnc_context_run(context, function->name, function->run, frame);
 }
 
 nnc_status nnc_run(nnc_context *context, int32_t function, int64_t batch, const int64_t *lengths,

@@ -1,6 +1,7 @@
 /*===- save.c - Weights and training to safetensors files --------------------===*/
 
 #include "checkpoint.h"
+#include "offload.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -210,8 +211,11 @@ nnc_status nnc_model_save(nnc_model *model, const char *path) {
   if (!model)
     return NNC_INVALID_ARGUMENT;
   char message[NNC_MESSAGE_SIZE];
-  nnc_checkpoint checkpoint = {model, NULL};
-  nnc_status status = nnc_save(&checkpoint, path, message);
+  nnc_checkpoint checkpoint = {model, NULL, NULL};
+  nnc_status status = nnc_model_fetch(model);
+  if (status != NNC_OK)
+    return status;
+  status = nnc_save(&checkpoint, path, message);
   return status == NNC_OK ? NNC_OK : nnc_model_fail(model, status, "%s", message);
 }
 
@@ -222,6 +226,12 @@ nnc_status nnc_training_save(nnc_context *context, const char *path) {
   if (context->training->examples > 0)
     return nnc_fail(context->message, NNC_INVALID_ARGUMENT, "the gradients of %lld examples wait for an update",
                     (long long)context->training->examples);
-  nnc_checkpoint checkpoint = {context->model, context->training};
-  return nnc_save(&checkpoint, path, context->message);
+  const nnc_network *network = context->model->network;
+  nnc_checkpoint checkpoint = {context->model, context->training, NULL};
+  status = nnc_model_fetch(context->model);
+  if (status != NNC_OK)
+    return nnc_fail(context->message, status, "%s", context->model->message);
+  status = nnc_kernels_fetch(context, context->training->slots,
+                             (size_t)(nnc_slot_count(network) * network->trainable_size), &checkpoint.slots);
+  return status != NNC_OK ? status : nnc_save(&checkpoint, path, context->message);
 }

@@ -22,11 +22,13 @@ const char *nnc_status_message(nnc_status status) {
   case NNC_IO_ERROR:
     return "the system refused to read or write a file";
   case NNC_UNSUPPORTED:
-    return "the processor lacks the instructions that the network was compiled for";
+    return "the machine lacks the processor or device that the network was compiled for";
   case NNC_VERSION_MISMATCH:
     return "the network was compiled for another version of the runtime";
   case NNC_MISSING_WEIGHT:
     return "the file lacks a weight of the network";
+  case NNC_DEVICE_ERROR:
+    return "the device's driver refused, or a kernel failed";
   case NNC_NUMERIC:
     return "a value is not finite";
   case NNC_INTERNAL:

@@ -10,9 +10,10 @@
  *
 \*===----------------------------------------------------------------------===*/
 
-#include "internal.h"
+#include "offload.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /*--- Labels ----------------------------------------------------------------*/
@@ -63,7 +64,7 @@ static nnc_status nnc_check_batch(nnc_context *context, const nnc_function *func
   nnc_status status = nnc_context_check(context, function, batch, lengths, ragged, arguments);
   for (int32_t i = 0; i < function->argument_count && status == NNC_OK; ++i) {
     const nnc_argument *argument = &function->arguments[i];
-    if (!argument->output && argument->classes > 0)
+    if (!argument->output && argument->classes > 0 && nnc_host_reads(context, arguments[i]))
       status = nnc_check_classes(context, function, argument, arguments[i]);
   }
   return status;
@@ -73,19 +74,24 @@ static nnc_status nnc_check_batch(nnc_context *context, const nnc_function *func
 
 /** Where this call's gradients go: to those of the context, or beside them where
  * they are to be added. Running statistics go on from the last ones. */
-static char *nnc_begin_gradients(nnc_context *context, bool adds) {
+static nnc_status nnc_begin_gradients(nnc_context *context, bool adds, char **out_target) {
   nnc_training *training = context->training;
   const nnc_network *network = context->model->network;
   size_t trained = (size_t)network->trainable_size, all = (size_t)network->weights_size;
-  if (adds && !training->is_clean)
-    memset(training->added, 0, all);
+  nnc_status status = NNC_OK;
+  if (context->offload) /* the weights may be the host's, and running statistics are read as weights are */
+    status = nnc_context_prepare(context);
+  if (status == NNC_OK && adds && !training->is_clean)
+    status = nnc_kernels_zero(context, training->added, all);
   training->is_clean |= adds;
   char *target = adds ? training->added : training->gradients;
-  const char *statistics = adds ? training->gradients : context->model->weights;
-  memcpy(target + trained, statistics + trained, all - trained);
+  const char *statistics = adds ? training->gradients : context->model->kernel_weights;
+  if (status == NNC_OK)
+    status = nnc_kernels_copy(context, target + trained, statistics + trained, all - trained);
   if (!adds)
     training->examples = 0;
-  return target;
+  *out_target = target;
+  return status;
 }
 
 /** Two words that differ from call to call and from seed to seed. */
@@ -117,19 +123,43 @@ static nnc_status nnc_run_gradients(nnc_context *context, int32_t index, char *g
   return status;
 }
 
+/** Gradients of one call for the host to read, beside its copy of those that they are added
+ * to; where that is memory of its own, the caller frees it. */
+static nnc_status nnc_gradients_take(nnc_context *context, char *target, char **out_added) {
+  size_t size = (size_t)context->model->network->trainable_size;
+  char *host;
+  *out_added = target;
+  nnc_status status = nnc_kernels_fetch(context, target, size, &host);
+  if (status != NNC_OK || host == target)
+    return status;
+  char *copy = malloc(size + 1);
+  if (!copy)
+    return nnc_fail(context->message, NNC_OUT_OF_MEMORY, "a copy of the gradients needs %zu bytes", size);
+  *out_added = memcpy(copy, host, size);
+  return NNC_OK;
+}
+
 /** The gradients of one call of the function, which replace those that wait or are
  * added to them. */
 static nnc_status nnc_take_gradients(nnc_context *context, int32_t train, bool adds, const int32_t *const *ragged,
                                      void *const *arguments) {
   nnc_training *training = context->training;
   const nnc_network *network = context->model->network;
-  char *target = nnc_begin_gradients(context, adds);
-  nnc_status status = nnc_run_gradients(context, network->trains[train].gradients, target, ragged, arguments);
-  if (status == NNC_OK && adds) {
-    size_t trained = (size_t)network->trainable_size;
-    nnc_gradients_sum(network, training->gradients, target);
-    memcpy(training->gradients + trained, target + trained, (size_t)network->weights_size - trained);
-  }
+  char *target, *added;
+  nnc_status status = nnc_begin_gradients(context, adds, &target);
+  if (status == NNC_OK)
+    status = nnc_run_gradients(context, network->trains[train].gradients, target, ragged, arguments);
+  if (status != NNC_OK || !adds)
+    return status;
+  size_t trained = (size_t)network->trainable_size;
+  status = nnc_gradients_take(context, target, &added);
+  if (status == NNC_OK)
+    status = nnc_gradients_sum(context, added);
+  if (status == NNC_OK)
+    status = nnc_kernels_copy(context, training->gradients + trained, target + trained,
+                              (size_t)network->weights_size - trained);
+  if (added != target)
+    free(added);
   return status;
 }
 
@@ -226,6 +256,7 @@ static nnc_status nnc_run_update(nnc_context *context, int32_t train, float numb
   for (int32_t i = 0; i < 2 + NNC_MAX_BETAS; ++i)
     arguments[i] = &numbers[i];
   nnc_frame frame = nnc_context_frame(context);
+  frame.ragged = NULL;
   frame.gradients = training->gradients;
   frame.slots = training->slots + nnc_slots_before(network, train) * network->trainable_size;
   unsigned mode = nnc_float_mode_set();
@@ -247,11 +278,12 @@ nnc_status nnc_train_update(nnc_context *context, int32_t train) {
   if (model->network->trains[train].update >= 0)
     status = nnc_run_update(context, train, numbers);
   if (status == NNC_OK) {
-    memcpy(model->weights + trained, training->gradients + trained, (size_t)model->network->weights_size - trained);
+    status = nnc_kernels_copy(context, model->kernel_weights + trained, training->gradients + trained,
+                              (size_t)model->network->weights_size - trained);
     ++training->steps[train];
   }
   training->examples = 0;
-  nnc_weights_changed(model);
+  nnc_weights_moved(model);
   return status;
 }
 

@@ -1,6 +1,6 @@
 /*===- training.c - What a context that trains holds --------------------------===*/
 
-#include "internal.h"
+#include "offload.h"
 
 #include <string.h>
 
@@ -122,17 +122,28 @@ nnc_status nnc_gradient_read(const nnc_context *context, int32_t train, const ch
     return nnc_fail(target->message, NNC_INVALID_ARGUMENT, "weight %s is a running statistic: it has no gradient",
                     name);
   nnc_reading reading = {out_values, nnc_gradient_scale(context, train)};
-  nnc_weight_visit(weight, context->training->gradients, 0, nnc_weight_rows(weight), nnc_read_gradient, &reading);
+  char *gradients;
+  status = nnc_kernels_fetch(target, context->training->gradients, (size_t)context->model->network->weights_size,
+                             &gradients);
+  if (status != NNC_OK)
+    return status;
+  nnc_weight_visit(weight, gradients, 0, nnc_weight_rows(weight), nnc_read_gradient, &reading);
   return NNC_OK;
 }
 
-void nnc_gradients_sum(const nnc_network *network, char *gradients, const char *added) {
+nnc_status nnc_gradients_sum(nnc_context *context, const char *added) {
+  size_t size = (size_t)context->model->network->trainable_size;
+  char *gradients;
+  nnc_status status = nnc_kernels_fetch(context, context->training->gradients, size, &gradients);
+  if (status != NNC_OK)
+    return status;
   float *sums = (float *)gradients;
   const float *terms = (const float *)added;
   unsigned mode = nnc_float_mode_set();
-  for (int64_t i = 0; i < network->trainable_size / (int64_t)sizeof(float); ++i)
+  for (size_t i = 0; i < size / sizeof(float); ++i)
     sums[i] += terms[i];
   nnc_float_mode_restore(mode);
+  return nnc_kernels_push(context, context->training->gradients, gradients, size);
 }
 
 nnc_status nnc_gradients_add(nnc_context *context, nnc_context *other) {
@@ -152,10 +163,16 @@ nnc_status nnc_gradients_add(nnc_context *context, nnc_context *other) {
   if (to->examples > 0 && to->train != from->train)
     return nnc_fail(context->message, NNC_INVALID_ARGUMENT, "the gradients here are of %s, the other context's of %s",
                     network->trains[to->train].name, network->trains[from->train].name);
+  char *gradients; /* of the other, whose copy for the host is its own */
+  status = nnc_kernels_fetch(other, from->gradients, (size_t)network->weights_size, &gradients);
+  if (status != NNC_OK)
+    return nnc_fail(context->message, status, "%s", other->message);
   if (to->examples == 0)
-    memcpy(to->gradients, from->gradients, (size_t)network->weights_size);
+    status = nnc_kernels_copy(context, to->gradients, gradients, (size_t)network->weights_size);
   else
-    nnc_gradients_sum(network, to->gradients, from->gradients);
+    status = nnc_gradients_sum(context, gradients);
+  if (status != NNC_OK)
+    return status;
   to->examples += from->examples;
   to->train = from->train;
   from->examples = 0;

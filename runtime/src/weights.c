@@ -6,7 +6,7 @@
  *
 \*===----------------------------------------------------------------------===*/
 
-#include "internal.h"
+#include "offload.h"
 
 #include <string.h>
 
@@ -130,8 +130,10 @@ nnc_status nnc_weight_read(const nnc_model *model, const char *name, float *out_
   nnc_status status = nnc_weight_check(model->network, name, out_values, count, &weight, message);
   if (status != NNC_OK)
     return nnc_model_fail(model, status, "%s", message);
-  nnc_weight_visit(weight, model->weights, 0, nnc_weight_rows(weight), nnc_read_run, out_values);
-  return NNC_OK;
+  status = nnc_model_fetch((nnc_model *)model); /* that leaves the weights as they are */
+  if (status == NNC_OK)
+    nnc_weight_visit(weight, model->weights, 0, nnc_weight_rows(weight), nnc_read_run, out_values);
+  return status;
 }
 
 nnc_status nnc_weight_write(nnc_model *model, const char *name, const float *values, int64_t count) {
@@ -142,9 +144,12 @@ nnc_status nnc_weight_write(nnc_model *model, const char *name, const float *val
   nnc_status status = nnc_weight_check(model->network, name, values, count, &weight, message);
   if (status != NNC_OK)
     return nnc_model_fail(model, status, "%s", message);
+  status = nnc_model_fetch(model);
+  if (status != NNC_OK)
+    return status;
   nnc_weight_visit(weight, model->weights, 0, nnc_weight_rows(weight), nnc_write_run, (void *)values);
   nnc_weights_changed(model);
   return NNC_OK;
 }
 
-void nnc_weights_changed(nnc_model *model) { atomic_fetch_add(&model->version, 1); }
+void nnc_weights_changed(nnc_model *model) { model->host_version = atomic_fetch_add(&model->version, 1) + 1; }

@@ -18,7 +18,7 @@ import numpy as np
 
 import sanitizer
 from case import Case, program_of
-from library import ISAS, UNSUPPORTED, Failure
+from library import DEVICES, ISAS, UNSUPPORTED, Failure
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 COMPILE_SECONDS, RUN_SECONDS = 600, 120
@@ -32,10 +32,21 @@ class Mismatch(Exception):
 # --- Compiling ---------------------------------------------------------------------------------------------------
 
 
+class Target:
+    """What all cases of a run are compiled for."""
+
+    name = "x86"
+
+    @classmethod
+    def isas(cls) -> list[str]:
+        """What a case can be run with: the sets of instructions of the processor, or the device."""
+        return list(ISAS) if cls.name == "x86" else [cls.name]
+
+
 def compile_program(nnc: pathlib.Path, text: str, source: pathlib.Path, folder: pathlib.Path) -> str:
     """Compiles a program to shared libraries in `folder`; gives what nnc complained about, or ''."""
     source.write_text(text)
-    command = [nnc, "-shared", *sanitizer.compiler_options(), source, "-o", folder]
+    command = [nnc, "-shared", f"-target={Target.name}", *sanitizer.compiler_options(), source, "-o", folder]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=COMPILE_SECONDS,
                               env=sanitizer.environment_of_others())
@@ -70,7 +81,7 @@ def runtime_library(nnc: pathlib.Path, given: pathlib.Path | None, folder: pathl
                 return found
             shared = folder / "libnnc_runtime.so"
             subprocess.run(["cc", "-shared", "-o", shared, "-Wl,--whole-archive", found, "-Wl,--no-whole-archive",
-                            "-lpthread", "-lm"], check=True, env=sanitizer.environment_of_others())
+                            "-lpthread", "-lm", "-ldl"], check=True, env=sanitizer.environment_of_others())
             return shared
     raise SystemExit(f"no libnnc_runtime in {build}; say where with --runtime")
 
@@ -157,6 +168,7 @@ def argument_parser(description: str) -> argparse.ArgumentParser:
     parser.add_argument("--nnc", type=pathlib.Path, help="the compiler (the newest build*/bin/nnc)")
     parser.add_argument("--runtime", type=pathlib.Path, help="libnnc_runtime.so (beside the compiler)")
     parser.add_argument("--isa", choices=ISAS, action="append", help="instruction sets (all that the machine has)")
+    parser.add_argument("--target", choices=["x86", *DEVICES], default="x86", help="what to compile for")
     parser.add_argument("--keep", type=pathlib.Path, help="compile into this folder and leave it there")
     parser.add_argument("--sanitize", action="store_true", help="have AddressSanitizer check every access to memory")
     parser.add_argument("--every", type=int, metavar="N", default=1, help="only the first of each N cases of a family")
@@ -168,6 +180,7 @@ def argument_parser(description: str) -> argparse.ArgumentParser:
 def run_families(arguments: argparse.Namespace, families: dict[str, list[Case]], run_case: Callable[..., str]) -> int:
     """Compiles all cases and runs run_case(case, runtime, folder, isas, forbidden) on each; gives the exit status.
     Where `forbidden`, no one may touch the last element of the first input, and the case must not come to its end."""
+    Target.name = arguments.target
     if arguments.sanitize:
         sanitizer.load()
     families = {family: [case for case in members if arguments.k in f"{family}.{case.name}"][::arguments.every]
@@ -193,7 +206,7 @@ def run_families(arguments: argparse.Namespace, families: dict[str, list[Case]],
             complaints = compile_family(nnc, family, members, folder) if members else {}
             for case in members:
                 ok, remark = (False, complaints[case.name]) if case.name in complaints else run_apart(
-                    lambda: run_case(case, runtime, folder, arguments.isa or list(ISAS), forbidden=False))
+                    lambda: run_case(case, runtime, folder, arguments.isa or Target.isas(), forbidden=False))
                 count(ok, f"{family}.{case.name}", remark)
         if arguments.sanitize:
             first = next(case for members in families.values() for case in members)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 ISAS = {"avx2": 1, "avx512": 2}
+DEVICES = ("cuda", "opencl")
 UNSUPPORTED = 7
 
 TASK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int)
@@ -19,7 +20,8 @@ class ModelOptions(ctypes.Structure):
     """nnc_model_options."""
 
     _fields_ = [("isa", ctypes.c_int), ("seed", ctypes.c_uint64), ("parallel_for", PARALLEL_FOR),
-                ("parallel_user", ctypes.c_void_p), ("memory", ctypes.c_void_p), ("memory_size", ctypes.c_size_t)]
+                ("parallel_user", ctypes.c_void_p), ("memory", ctypes.c_void_p), ("memory_size", ctypes.c_size_t),
+                ("device", ctypes.c_int32)]
 
 
 class WeightInfo(ctypes.Structure):
@@ -82,7 +84,7 @@ class Model:
     def __init__(self, network: Network, isa: str, parallel_for: Callable | None = None):
         self.runtime, self.handle = network.runtime, ctypes.c_void_p()
         # The callback must live as long as the model.
-        self.options = ModelOptions(isa=ISAS[isa], parallel_for=PARALLEL_FOR(parallel_for or 0))
+        self.options = ModelOptions(isa=ISAS.get(isa, 0), parallel_for=PARALLEL_FOR(parallel_for or 0))
         status = self.runtime.c.nnc_model_create(ctypes.c_void_p(network.address), ctypes.byref(self.options),
                                                  ctypes.byref(self.handle))
         self.runtime.check(status, "nnc_model_create")

@@ -16,7 +16,7 @@
 extern "C" {
 #endif
 
-#define NNC_NETWORK_VERSION 3
+#define NNC_NETWORK_VERSION 4
 
 /** One dimension of how a weight lies in memory: along it, index i of the
  * declared dimension `dim` contributes (i / divisor) % extent. */
@@ -68,6 +68,7 @@ typedef struct nnc_frame {
   char *gradients;     /* at each weight's offset its gradient, or the running statistic as training moves it */
   char *slots;         /* of the optimizer: number s at s * trainable_size */
   const int32_t *seed; /* of random numbers: two words, others in each call */
+  int64_t room;        /* the batch that `state` has room for */
 } nnc_frame;
 
 /** The user context of kernels: who runs a parallel loop. Generated code sets
@@ -76,6 +77,7 @@ typedef struct nnc_tasks {
   int64_t work;                  /* estimated floating-point operations of the kernel */
   nnc_parallel_for parallel_for; /* the caller's; null for the shared pool */
   void *parallel_user;
+  struct nnc_queue *queue; /* of a network that runs on a device */
 } nnc_tasks;
 
 /** A parallel loop of a kernel: task(user_context, i, closure) for i in
@@ -84,6 +86,30 @@ typedef struct nnc_tasks {
  * tasks->work is too little to share. Flush-to-zero is set in every task. */
 NNC_API int nnc_kernel_parallel_for(void *user_context, int (*task)(void *user_context, int index, uint8_t *closure),
                                     int min, int size, uint8_t *closure);
+
+/*--- Networks that run on a device. The frame's memories, arguments, ragged lengths and
+ * seed are addresses on it. ---*/
+
+/** Copies in the order of the kernels. */
+NNC_API void nnc_device_copy(nnc_tasks *tasks, void *to, const void *from, int64_t size);
+
+/** Where kernels find the number of a step. */
+NNC_API const int32_t *nnc_device_step(nnc_tasks *tasks, int64_t step);
+
+/* What kernels call, under these names (the compiler renames Halide's). */
+struct nnc_kernel_buffer;
+NNC_API int nnc_kernel_load(void *user_context, void **state, const char *code, int size);
+NNC_API void nnc_kernel_unload(void *user_context, void *state);
+NNC_API int nnc_kernel_run(void *user_context, void *state, const char *name, int blocks_x, int blocks_y, int blocks_z,
+                           int threads_x, int threads_y, int threads_z, int shared_bytes, size_t sizes[],
+                           void *values[], int8_t is_buffer[]);
+NNC_API const void *nnc_device_interface(void);
+NNC_API int nnc_device_copy_in(void *user_context, struct nnc_kernel_buffer *buffer, const void *interface);
+NNC_API int nnc_device_malloc(void *user_context, struct nnc_kernel_buffer *buffer, const void *interface);
+NNC_API int nnc_device_free(void *user_context, struct nnc_kernel_buffer *buffer);
+NNC_API void nnc_device_free_as_destructor(void *user_context, void *buffer);
+NNC_API void *nnc_device_no_malloc(void *user_context, size_t size);
+NNC_API void nnc_device_no_free(void *user_context, void *memory);
 
 typedef struct nnc_argument {
   const char *name;
@@ -150,6 +176,8 @@ typedef enum nnc_window_list {
 struct nnc_network {
   int32_t version;  /* NNC_NETWORK_VERSION */
   int32_t isa_mask; /* bit nnc_isa is set for each set of kernels it carries */
+  int32_t device;   /* nnc_device_kind */
+  int32_t padding;
   const char *name;
   const char *compiler; /* "nnc 1.0.0" */
   nnc_weight const *weights;
@@ -171,8 +199,7 @@ struct nnc_network {
   int64_t (*state_size)(const int64_t *dims);
   /** Sets frame->state to the start values; null when there is none. */
   int32_t (*reset)(const nnc_frame *frame);
-  /** As state_size, of the states that windows hand on. Both memories begin with the
-   * batch that they have room for, an int64_t. */
+  /** As state_size, of the states that windows hand on. */
   int64_t (*training_state_size)(const int64_t *dims);
   const void *embedded; /* safetensors bytes to start from, or null */
   int64_t embedded_size;

@@ -44,7 +44,8 @@ typedef enum nnc_status {
   NNC_VERSION_MISMATCH = 8, /**< library and runtime are of different versions */
   NNC_MISSING_WEIGHT = 9,   /**< a file lacks a weight of the network */
   NNC_NUMERIC = 10,         /**< a value is not finite */
-  NNC_INTERNAL = 11
+  NNC_INTERNAL = 11,
+  NNC_DEVICE_ERROR = 12 /**< the driver of a device refused, or a kernel failed on it */
 } nnc_status;
 
 /** What a status means, in English. Never null. */
@@ -73,6 +74,11 @@ NNC_API int nnc_threads(void);
  * the environment says, else the best that the processor has. */
 typedef enum nnc_isa { NNC_ISA_AUTO = 0, NNC_ISA_AVX2 = 1, NNC_ISA_AVX512 = 2 } nnc_isa;
 
+/** What a network's kernels run on: its library was made for one of these. */
+typedef enum nnc_device_kind { NNC_HOST = 0, NNC_CUDA = 1, NNC_OPENCL = 2 } nnc_device_kind;
+
+NNC_API nnc_device_kind nnc_network_device(const nnc_network *network);
+
 /** Zero-initialize, then set what differs: every zero means the default. */
 typedef struct nnc_model_options {
   nnc_isa isa;
@@ -81,6 +87,7 @@ typedef struct nnc_model_options {
   void *parallel_user;           /**< handed to parallel_for */
   void *memory;                  /**< for the model, 64-byte aligned, or null */
   size_t memory_size;            /**< at least nnc_model_memory_size */
+  int32_t device;                /**< the number of the CUDA or OpenCL device, for a network that runs on one */
 } nnc_model_options;
 
 /** Makes a model with initialized weights. options may be null. When it fails,
@@ -98,7 +105,7 @@ NNC_API size_t nnc_model_memory_size(const nnc_network *network);
  * when that made a model. */
 NNC_API const char *nnc_model_error(const nnc_model *model);
 
-/** Which kernels this model runs: NNC_ISA_AVX2 or NNC_ISA_AVX512. */
+/** Which kernels this model runs: NNC_ISA_AVX2 or NNC_ISA_AVX512; NNC_ISA_AUTO on a device. */
 NNC_API nnc_isa nnc_model_isa(const nnc_model *model);
 
 /*--- Weights, by name ------------------------------------------------------*/
@@ -137,6 +144,7 @@ NNC_API nnc_status nnc_model_save(nnc_model *model, const char *path);
 typedef struct nnc_context_options {
   void *memory;       /**< for the context, 64-byte aligned, or null */
   size_t memory_size; /**< at least nnc_context_memory_size */
+  void *stream;       /**< of a network for CUDA: the caller's CUstream of the primary context, or null for an own one */
 } nnc_context_options;
 
 /** Makes a context for batches of up to max_batch examples and, for each free

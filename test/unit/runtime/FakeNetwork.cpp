@@ -226,6 +226,8 @@ static const char *const errors[] = {"dense (fake.nn:7): failed", "padding is no
 const nnc_network &nnc::test::getFakeNetwork() {
   static const nnc_network network = {NNC_NETWORK_VERSION,
                                       1 << NNC_ISA_AVX2 | 1 << NNC_ISA_AVX512,
+                                      NNC_HOST,
+                                      0,
                                       "fake",
                                       "nnc 1.0.0",
                                       weights,

@@ -1,0 +1,47 @@
+//===- Gpu.h - What CUDA and OpenCL share ---------------------------------===//
+
+#ifndef NNC_TARGETS_GPU_GPU_H
+#define NNC_TARGETS_GPU_GPU_H
+
+#include "targets/Target.h"
+
+namespace nnc::targets {
+
+/// A target whose kernels run on a device: panels, variants and schedules are those of
+/// this folder.
+class Gpu : public Target {
+public:
+  int64_t panelWidth(Family family, int64_t columns) const override;
+  std::vector<int64_t> variants(const KernelShape &shape) const override;
+  void schedule(Group &group, const Isa &isa, int64_t minRows) const override;
+};
+
+namespace gpu {
+
+/// One function a family: schedules all stages of a group.
+void scheduleDense(Group &group, int64_t minRows);
+void scheduleReduce(Group &group);
+void scheduleReshape(Group &group);
+
+/// Right for any group: a thread for each element of the result.
+void scheduleDefault(Group &group);
+
+/// A kernel of its own that has a thread for each point of these loops. Gives the loop in
+/// which a thread computes its point.
+Halide::Var launchPoints(Halide::Func func, const std::vector<Loop> &loops);
+
+/// The same of a definition that adds to the Func.
+void launchUpdate(Halide::Stage update, const std::vector<Loop> &loops);
+
+/// Sums that several results need, in kernels of their own. Long sums of few points are
+/// cut in parts, as many for any sizes at run time.
+void launchSums(Stage &stage);
+
+/// Whether a stage is needed at the one point of the result that a thread computes.
+bool isOfPoint(const Stage &stage, const Group &group);
+
+} // namespace gpu
+
+} // namespace nnc::targets
+
+#endif // NNC_TARGETS_GPU_GPU_H

@@ -1,0 +1,200 @@
+//===- Default.cpp - Right for any group ----------------------------------===//
+//
+//   for block, thread: out[point] = …               a thread for each element
+//
+// Sums that belong to the point are in the thread's registers. Sums that several points
+// share are kernels before it; where they are long and few, in parts:
+//
+//   for block, thread: partial[part][point] = sum over a part
+//   for block, thread: sums[point] = sum of the parts
+//
+//===----------------------------------------------------------------------===//
+
+#include "targets/gpu/Gpu.h"
+
+#include <algorithm>
+
+namespace nnc::targets::gpu {
+
+using Halide::Func;
+using Halide::RVar;
+using Halide::TailStrategy;
+using Halide::Var;
+
+/// Threads of a block.
+static constexpr int blockThreads = 256;
+
+/// Threads that keep a device busy.
+static constexpr int64_t manyThreads = 16384;
+
+/// Terms of a sum that are worth a thread.
+static constexpr int64_t termsOfThread = 32;
+
+/// Parts whose sums one thread adds.
+static constexpr int64_t mostParts = 256;
+
+//===----------------------------------------------------------------------===//
+// Points
+//===----------------------------------------------------------------------===//
+
+/// The number of points of loops whose extents are known; of others the least.
+static int64_t countPoints(const std::vector<Loop> &loops) {
+  int64_t points = 1;
+  for (const Loop &loop : loops)
+    points *= std::max<int64_t>(1, loop.extent);
+  return points;
+}
+
+static bool isStatic(const std::vector<Loop> &loops) {
+  return std::all_of(loops.begin(), loops.end(), [](const Loop &loop) { return loop.extent > 0; });
+}
+
+/// Threads of a block for so many points: whole warps.
+static int chooseThreads(const std::vector<Loop> &loops) {
+  int64_t points = isStatic(loops) ? (countPoints(loops) + 31) / 32 * 32 : blockThreads;
+  return static_cast<int>(std::min<int64_t>(points, blockThreads));
+}
+
+template <typename Definition> static Var launch(Definition &definition, const std::vector<Loop> &loops) {
+  Var block("block"), thread("thread");
+  if (loops.empty()) { // one number: one thread
+    definition.split(Var::outermost(), Var::outermost(), thread, 1)
+        .split(Var::outermost(), Var::outermost(), block, 1)
+        .gpu(block, thread);
+    return thread;
+  }
+  Var all = loops[0].var;
+  for (size_t i = 1; i < loops.size(); ++i) {
+    Var next("points" + std::to_string(i));
+    definition.fuse(all, loops[i].var, next);
+    all = next;
+  }
+  definition.gpu_tile(all, block, thread, chooseThreads(loops), TailStrategy::GuardWithIf);
+  return thread;
+}
+
+Var launchPoints(Func func, const std::vector<Loop> &loops) { return launch(func, loops); }
+
+void launchUpdate(Halide::Stage update, const std::vector<Loop> &loops) { launch(update, loops); }
+
+//===----------------------------------------------------------------------===//
+// Sums
+//===----------------------------------------------------------------------===//
+
+/// The terms of one sum; of a domain whose size is not known, enough to be cut.
+static int64_t countTerms(const Stage &stage) {
+  int64_t terms = 1;
+  for (const ReductionLoop &loop : stage.reductions)
+    terms *= loop.extent ? loop.extent : manyThreads;
+  return terms;
+}
+
+/// How many parts to cut a sum in.
+static int64_t chooseParts(const Stage &stage) {
+  int64_t points = countPoints(stage.loops), terms = countTerms(stage);
+  int64_t parts = std::min(manyThreads / points, terms / termsOfThread);
+  // What is not known may be many.
+  if (!isStatic(stage.loops))
+    parts = std::min<int64_t>(parts, 32);
+  return parts;
+}
+
+/// A kernel that has sums in registers and stores them once.
+static void launchAlone(Func sums, const std::vector<Loop> &loops) {
+  Func stored = sums.in();
+  stored.compute_root();
+  Var thread = launchPoints(stored, loops);
+  sums.compute_at(stored, thread);
+}
+
+/// Schedules what is left of a sum: over `part`, of so many.
+static void launchLast(Stage &stage, const RVar &part, int64_t parts) {
+  if (parts > mostParts) {
+    RVar group("group"), member("member");
+    Var g("g");
+    stage.func.update().split(part, group, member, 64, TailStrategy::GuardWithIf);
+    Func middle = stage.func.update().rfactor(group, g);
+    std::vector<Loop> loops = stage.loops;
+    loops.push_back({g, 0, {}});
+    launchAlone(middle, loops);
+  }
+  launchAlone(stage.func, stage.loops);
+}
+
+/// A kernel for the sums of parts, and one for their sums.
+static void launchInParts(Stage &stage, int64_t parts) {
+  RVar part("part"), term("term");
+  Var p("p");
+  if (stage.alongRow || stage.reductions.size() == 1) {
+    // Neighbours in memory go to neighbours among threads.
+    ReductionLoop loop = stage.reductions.front();
+    if (stage.alongRow) {
+      stage.func.update().split(loop.var, term, part, static_cast<int>(parts), TailStrategy::GuardWithIf);
+    } else {
+      Halide::Expr terms = Halide::max((loop.size + static_cast<int>(parts - 1)) / static_cast<int>(parts), 1);
+      stage.func.update().split(loop.var, part, term, terms, TailStrategy::GuardWithIf);
+    }
+  } else {
+    ReductionLoop loop = stage.reductions.back();
+    if (loop.extent)
+      parts = std::min(parts, loop.extent);
+    Halide::Expr terms = Halide::max((loop.size + static_cast<int>(parts - 1)) / static_cast<int>(parts), 1);
+    stage.func.update().split(loop.var, part, term, terms, TailStrategy::GuardWithIf);
+  }
+  Func partial = stage.func.update().rfactor(part, p);
+  std::vector<Loop> loops = stage.loops;
+  if (stage.alongRow)
+    loops.insert(loops.begin(), {p, parts, {}});
+  else
+    loops.push_back({p, 0, {}});
+  launchAlone(partial, loops);
+  launchLast(stage, part, parts);
+}
+
+void launchSums(Stage &stage) {
+  if (int64_t parts = chooseParts(stage); parts > 1)
+    launchInParts(stage, parts);
+  else
+    launchAlone(stage.func, stage.loops);
+}
+
+//===----------------------------------------------------------------------===//
+// Groups
+//===----------------------------------------------------------------------===//
+
+bool isOfPoint(const Stage &stage, const Group &group) {
+  const std::vector<Loop> &loops = group.out.loops;
+  bool inPanels = stage.loops.size() == loops.size() + 1;
+  if (!inPanels && stage.loops.size() != loops.size())
+    return false;
+  for (size_t i = 0; i < loops.size() && !inPanels; ++i)
+    if (!Halide::Internal::equal(Halide::Internal::simplify(stage.loops[i].size - loops[i].size), 0))
+      return false;
+  // What other sums read is read at other points, too.
+  for (const Stage &other : group.stages) {
+    if (other.func.name() == stage.func.name() || !other.func.has_update_definition())
+      continue;
+    if (Halide::Internal::find_transitive_calls(other.func.function()).count(stage.func.name()))
+      return false;
+  }
+  return true;
+}
+
+void scheduleDefault(Group &group) {
+  Func out = group.out.func;
+  Var thread = launchPoints(out, group.out.loops);
+  if (group.values.defined())
+    group.values.compute_at(out, thread);
+  for (Stage &stage : group.stages) {
+    if (!stage.func.has_update_definition())
+      continue; // computed where it is read
+    // Few threads with long sums would leave the device idle.
+    bool isLong = isStatic(stage.loops) && chooseParts(stage) > 8;
+    if (isOfPoint(stage, group) && !isLong)
+      stage.func.compute_at(out, thread);
+    else
+      launchSums(stage);
+  }
+}
+
+} // namespace nnc::targets::gpu
