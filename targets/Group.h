@@ -51,6 +51,14 @@ struct WindowStep {
   int64_t span;   ///< from the first to the last element of one window
 };
 
+/// What a product multiplies, at a point of the reduction: a pure Func that is computed
+/// where it is read unless the schedule places it.
+struct Factor {
+  Halide::Func func;              ///< of those loops of the stage and of its reduction that it depends on
+  std::vector<int> loops;         ///< which loops of the stage, for each of its last dimensions; 0 comes first of all
+  std::vector<int> reductions;    ///< which loops of the reduction, for each of its first dimensions but loop 0
+};
+
 /// A Func that the schedule may place. What it does not place is inlined;
 /// stages with an update must be placed.
 struct Stage {
@@ -62,6 +70,8 @@ struct Stage {
   /// the windows of a pool backwards: for all of its loops from 1 on. Of sums for every
   /// stride-th pixel of the result: the spatial loops.
   std::vector<WindowStep> window;
+  /// Of products: what is multiplied. The second depends on the innermost loop.
+  std::vector<Factor> factors;
   bool alongRow = false; ///< a reduction whose innermost loop goes from neighbour to neighbour in memory
 };
 

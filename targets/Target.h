@@ -14,6 +14,9 @@ struct Isa {
   std::string name;      ///< "avx2", "avx512": part of the kernels' symbols
   Halide::Target target; ///< without runtime, asserts and bounds queries
   int vector;            ///< floats in a register
+  /// Of CUDA: what device code is assembled for ("sm_90"). None: it is compiled when it is
+  /// loaded.
+  std::vector<std::string> architectures = {};
 };
 
 /// What decides the variants of a kernel: its anchor's sizes, without Halide.

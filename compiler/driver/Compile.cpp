@@ -59,7 +59,9 @@ private:
                                       emit::KernelForm form);
   llvm::Expected<std::string> generateEntries(ModuleOp module, const emit::Interface &interface,
                                               const emit::KernelTable &table, emit::CodeForm form);
-  emit::KernelOptions getKernelOptions() const { return {options.processes, options.cacheFolder, options.sanitize}; }
+  emit::KernelOptions getKernelOptions() const {
+    return {options.processes, options.cacheFolder, options.sanitize, options.architectures};
+  }
   ExitCode printText(llvm::Expected<std::string> text);
   ExitCode fail(ExitCode code, llvm::Error error) {
     llvm::WithColor::error(llvm::errs(), "nnc") << llvm::toString(std::move(error)) << '\n';
@@ -207,6 +209,10 @@ ExitCode Compilation::compilePlanned(ModuleOp module) {
   }
   case Emit::LLVM:
     return printText(generateEntries(module, interface, table, emit::CodeForm::LLVM));
+  case Emit::Device: {
+    auto text = printKernels(module, interface, table, emit::KernelForm::Device);
+    return failed(text) ? ExitCode::Internal : printText(std::move(*text));
+  }
   case Emit::Assembly: {
     auto kernels = printKernels(module, interface, table, emit::KernelForm::Assembly);
     if (failed(kernels))

@@ -3,6 +3,7 @@
 #include "compiler/driver/Options.h"
 
 #include "compiler/emit/Cache.h"
+#include "compiler/emit/DeviceCode.h"
 #include "targets/Target.h"
 
 #include "llvm/ADT/StringExtras.h"
@@ -20,6 +21,10 @@ static cl::opt<std::string> output("o", cl::desc("Folder for the library; file f
                                    cl::value_desc("path"), cl::Prefix, cl::cat(category));
 static cl::opt<std::string> target("target", cl::desc("Machine to compile for (see -list-targets)"), cl::init("x86"),
                                    cl::value_desc("name"), cl::cat(category));
+static cl::list<std::string> architectures("arch", cl::CommaSeparated,
+                                           cl::desc("Of CUDA: assemble the kernels for these, such as sm_80,sm_90, "
+                                                    "with ptxas; without, a device's driver compiles them on loading"),
+                                           cl::value_desc("names"), cl::cat(category));
 static cl::opt<Emit>
     emitStation("emit", cl::desc("Print what leaves a station, instead of writing the library:"),
                 cl::init(Emit::Library),
@@ -35,6 +40,7 @@ static cl::opt<Emit>
                            clEnumValN(Emit::Algorithm, "algorithm", "each kernel as a Halide algorithm"),
                            clEnumValN(Emit::Loops, "loops", "each kernel's loops as they are scheduled"),
                            clEnumValN(Emit::LLVM, "llvm", "the entry functions as LLVM IR"),
+                           clEnumValN(Emit::Device, "device", "the kernels' code for the device: PTX, OpenCL C"),
                            clEnumValN(Emit::Assembly, "asm", "entry functions and kernels as assembly"),
                            clEnumValN(Emit::Header, "header", "the C header"),
                            clEnumValN(Emit::Library, "library", "library and header, as files")),
@@ -81,6 +87,28 @@ static bool isIdentifier(StringRef name) {
   return !name.empty() && !isDigit(name.front()) && all_of(name, [](char c) { return isAlnum(c) || c == '_'; });
 }
 
+/// Whether NVIDIA's tools know such an architecture: sm_90, sm_90a.
+static bool isArchitecture(StringRef name) {
+  if (!name.consume_front("sm_"))
+    return false;
+  name.consume_back("a");
+  return !name.empty() && all_of(name, isDigit);
+}
+
+static std::optional<ExitCode> checkArchitectures() {
+  if (architectures.empty())
+    return std::nullopt;
+  if (target != "cuda")
+    return complain("-arch is of -target=cuda");
+  for (const std::string &name : architectures)
+    if (!isArchitecture(name))
+      return complain("'" + name + "' is no architecture of CUDA's; sm_80 and sm_90 are");
+  if (!emit::hasAssembler())
+    return complain("-arch needs ptxas and fatbinary of NVIDIA's CUDA toolkit; without -arch the kernels stay PTX, which "
+                    "the device's driver compiles");
+  return std::nullopt;
+}
+
 static std::optional<ExitCode> checkOptions() {
   if (input.empty())
     return complain("no input file; try nnc -help");
@@ -98,7 +126,9 @@ static std::optional<ExitCode> checkOptions() {
     return complain("-cache-dir and -no-cache exclude each other");
   if (emitStation != Emit::Library && (shared || writeDependencies))
     return complain("-shared and -MD need the library, which -emit does not write");
-  return std::nullopt;
+  if (emitStation == Emit::Device && target == "x86")
+    return complain("-emit=device is of a target that has a device: " + join(ArrayRef(targets::targetNames()).drop_front(), ", "));
+  return checkArchitectures();
 }
 
 std::optional<ExitCode> driver::parseOptions(int argc, char **argv, Options &options) {
@@ -116,6 +146,7 @@ std::optional<ExitCode> driver::parseOptions(int argc, char **argv, Options &opt
   options.input = input;
   options.output = output;
   options.target = target;
+  options.architectures = architectures;
   options.emit = emitStation;
   options.optimization = optimization - '0';
   options.sanitize = !sanitize.empty();

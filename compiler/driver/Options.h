@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace nnc::driver {
 
@@ -32,6 +33,7 @@ enum class Emit {
   Algorithm,
   Loops,
   LLVM,
+  Device,
   Assembly,
   Header,
   Library
@@ -42,6 +44,7 @@ struct Options {
   std::string input;  ///< a .nn file, "-" for standard input, or a planned .mlir file
   std::string output; ///< a folder for the library, a file for what is printed; empty: here
   std::string target = "x86";
+  std::vector<std::string> architectures; ///< of CUDA, that kernels are assembled for
   Emit emit = Emit::Library;
   unsigned optimization = 2;   ///< of the entry functions
   bool sanitize = false;       ///< have AddressSanitizer check what kernels read and write

@@ -6,6 +6,7 @@
 
 #include "compiler/emit/KernelCompiler.h"
 
+#include "compiler/emit/DeviceCode.h"
 #include "compiler/halide/Algorithm.h"
 
 #include "llvm/ADT/StringExtras.h"
@@ -82,6 +83,14 @@ static llvm::Expected<std::string> write(const targets::Group &group, const std:
     for (const Halide::Internal::LoweredFunc &function : module.functions())
       os << function;
     return os.str();
+  }
+  if (form == KernelForm::Device)
+    return getDeviceCode(module);
+  if (!isa.architectures.empty()) {
+    llvm::Expected<Halide::Module> assembled = assembleDeviceCode(module, isa.architectures);
+    if (!assembled)
+      return assembled.takeError();
+    module = std::move(*assembled);
   }
   if (form == KernelForm::Assembly)
     return writeAssembly(module);

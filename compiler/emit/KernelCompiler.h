@@ -15,6 +15,7 @@ enum class KernelForm {
   Algorithm, ///< what it computes, without a schedule
   Loops,     ///< its loops as they were scheduled
   Assembly,
+  Device, ///< its code for the device: PTX, or OpenCL C
   Object
 };
 

@@ -43,9 +43,11 @@ static targets::KernelShape getShape(nn::KernelOp kernel) {
 /// features, so that sanitized objects are entries of their own in the cache.
 static std::vector<targets::Isa> getIsas(const targets::Target &target, const KernelOptions &options) {
   std::vector<targets::Isa> isas = target.isas();
-  if (options.sanitize)
-    for (targets::Isa &isa : isas)
+  for (targets::Isa &isa : isas) {
+    isa.architectures = options.architectures;
+    if (options.sanitize)
       isa.target.set_feature(Halide::Target::ASAN);
+  }
   return isas;
 }
 
@@ -116,7 +118,8 @@ static std::vector<Job> listJobs(ModuleOp planned, StringRef network, const Kern
         Job job{kernel, &isa, slots.minRows[variant], getKernelSymbol(network, symbol, slots, variant, isa.name),
                 "",     ""};
         job.key =
-            (target + "\n" + isa.name + " " + isa.target.to_string() + "\nrows " + Twine(job.minRows) + "\n" + text)
+            (target + "\n" + isa.name + " " + isa.target.to_string() + " " + llvm::join(isa.architectures, ",") +
+             "\nrows " + Twine(job.minRows) + "\n" + text)
                 .str();
         job.name = "nnc_kernel_" + llvm::utohexstr(llvm::xxh3_64bits(llvm::arrayRefFromStringRef(job.key)), true, 16);
         job.key = getBuildId() + "\n" + job.key;

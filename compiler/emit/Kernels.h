@@ -17,6 +17,7 @@ struct KernelOptions {
   unsigned processes = 0;  ///< at once; 0: one a processor
   std::string cacheFolder; ///< empty: nothing is cached
   bool sanitize = false;   ///< have AddressSanitizer check every access
+  std::vector<std::string> architectures; ///< of CUDA, that kernels are assembled for
 };
 
 /// The kernels of a planned module, with the variants that a target wants.

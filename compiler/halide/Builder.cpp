@@ -120,8 +120,63 @@ Func AlgorithmBuilder::accumulate(const std::string &name, targets::Role role, A
   Func accumulator(unique(name));
   accumulator(reversed(vars)) = initial(toIndices(vars));
   accumulator(reversed(vars)) = update(accumulator(reversed(vars)), toIndices(vars));
-  group.stages.push_back({role, accumulator, makeLoops(extents, vars), makeReductions(domain), {}});
+  group.stages.push_back({role, accumulator, makeLoops(extents, vars), makeReductions(domain), {}, {}});
   return accumulator;
+}
+
+/// Makes a factor of a product a Func of what it depends on, innermost first: loop 0 of the
+/// stage, loops of the reduction, other loops of the stage. `vars` are the stage's,
+/// innermost first.
+targets::Factor AlgorithmBuilder::makeFactor(const std::string &name, const Expr &value, const std::vector<Var> &vars,
+                                             const Halide::RDom &domain, Expr &call) {
+  targets::Factor factor;
+  std::vector<Var> parameters;
+  std::vector<Expr> arguments;
+  std::map<std::string, Expr> renamed;
+  auto depends = [&](const std::string &variable) { return Halide::Internal::expr_uses_var(value, variable); };
+  auto add = [&](const std::string &variable, const Expr &argument) {
+    parameters.emplace_back(unique("f"));
+    arguments.push_back(argument);
+    renamed.emplace(variable, parameters.back());
+  };
+  if (!vars.empty() && depends(vars[0].name())) {
+    add(vars[0].name(), vars[0]);
+    factor.loops.push_back(0);
+  }
+  for (int i = 0; i < domain.dimensions(); ++i)
+    if (depends(domain[i].name())) {
+      add(domain[i].name(), domain[i]);
+      factor.reductions.push_back(i);
+    }
+  for (size_t i = 1; i < vars.size(); ++i)
+    if (depends(vars[i].name())) {
+      add(vars[i].name(), vars[i]);
+      factor.loops.push_back(static_cast<int>(i));
+    }
+  factor.func = Func(unique(name));
+  factor.func(parameters) = Halide::Internal::substitute(renamed, value);
+  call = factor.func(arguments);
+  return factor;
+}
+
+Func AlgorithmBuilder::accumulateProducts(const std::string &name, targets::Role role, ArrayRef<Extent> extents,
+                                          const Halide::RDom &domain,
+                                          const std::function<std::pair<Expr, Expr>(const Indices &)> &factors) {
+  std::vector<targets::Factor> made;
+  Func sum = accumulate(
+      name, role, extents, domain, [](const Indices &) { return Expr(0.0f); },
+      [&](Expr self, const Indices &indices) {
+        std::vector<Var> vars;
+        for (const Expr &index : llvm::reverse(indices))
+          vars.emplace_back(index.as<Halide::Internal::Variable>()->name);
+        auto [a, b] = factors(indices);
+        Expr left, right;
+        made.push_back(makeFactor(name + "_a", a, vars, domain, left));
+        made.push_back(makeFactor(name + "_b", b, vars, domain, right));
+        return self + right * left;
+      });
+  group.stages.back().factors = std::move(made);
+  return sum;
 }
 
 std::vector<targets::ReductionLoop> AlgorithmBuilder::makeReductions(const Halide::RDom &domain) {
@@ -153,7 +208,7 @@ Func AlgorithmBuilder::stage(const std::string &name, targets::Role role, ArrayR
   std::vector<Var> vars = makeVars(extents.size());
   Func staged(unique(name));
   staged(reversed(vars)) = element(toIndices(vars));
-  group.stages.push_back({role, staged, makeLoops(extents, vars), {}, {}});
+  group.stages.push_back({role, staged, makeLoops(extents, vars), {}, {}, {}});
   return staged;
 }
 
@@ -228,7 +283,7 @@ void AlgorithmBuilder::makeOut(Func out, const std::vector<Var> &vars, Extents e
   std::vector<Halide::OutputImageParam> buffers = out.output_buffers();
   for (size_t i = 0; i < buffers.size(); ++i)
     describeBuffer(buffers[i], sizes, /*isFirst=*/i == 0);
-  group.out = {targets::Role::Value, out, makeLoops(extents, vars), {}, {}};
+  group.out = {targets::Role::Value, out, makeLoops(extents, vars), {}, {}, {}};
 }
 
 /// All results as one Func, so that one loop nest computes them. A value in panels

@@ -50,6 +50,12 @@ public:
                           const Halide::RDom &domain, const Element &initial,
                           const std::function<Halide::Expr(Halide::Expr, const Indices &)> &update);
 
+  /// The same for a sum of products from 0, whose factors at a point `factors` gives: the
+  /// second is of the weight, or of what depends on the innermost extent as it does.
+  Halide::Func accumulateProducts(const std::string &name, targets::Role role, llvm::ArrayRef<nn::Extent> extents,
+                                  const Halide::RDom &domain,
+                                  const std::function<std::pair<Halide::Expr, Halide::Expr>(const Indices &)> &factors);
+
   /// Makes the one result of the kernel, which starts from `initial` and takes
   /// `update(itself, indices)` for every point of `domain`, at a place that may be
   /// read: `place` stands for the outermost indices. The others are the result's.
@@ -78,6 +84,8 @@ private:
   void bindArgument(mlir::BlockArgument argument);
   void buildOp(mlir::Operation &op);
   void buildResults();
+  targets::Factor makeFactor(const std::string &name, const Halide::Expr &value, const std::vector<Halide::Var> &vars,
+                             const Halide::RDom &domain, Halide::Expr &call);
   std::vector<targets::ReductionLoop> makeReductions(const Halide::RDom &domain);
   void makeOut(Halide::Func out, const std::vector<Halide::Var> &vars, nn::Extents extents);
   std::vector<Halide::Var> makeVars(unsigned rank);

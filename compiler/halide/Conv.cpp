@@ -48,13 +48,12 @@ bool buildConv(AlgorithmBuilder &builder, Operation &op) {
   auto panel = dyn_cast_or_null<PanelAttr>(kernelType.getEncoding());
   Extents shape = getExtents(resultType);
   if (!panel) {
-    Func sum = builder.accumulate(
-        "conv", targets::Role::Contraction, shape, r, [](const Indices &) { return Expr(0.0f); },
-        [&](Expr self, const Indices &indices) {
+    Func sum =
+        builder.accumulateProducts("conv", targets::Role::Contraction, shape, r, [&](const Indices &indices) {
           Indices x = pixel(indices), kernel = kernelIndices();
           kernel.push_back(indices.back());
           x.back() = conv.getGroups() == 1 ? Expr(r[0]) : indices.back() / outPerGroup * inPerGroup + r[0];
-          return self + builder.at(conv.getKernel(), kernel) * image.element(x);
+          return std::make_pair(image.element(x), builder.at(conv.getKernel(), kernel));
         });
     builder.bind(conv.getResult(), sum);
     return true;
@@ -65,15 +64,13 @@ bool buildConv(AlgorithmBuilder &builder, Operation &op) {
   Extents flat = pixels.flatten(shape);
   flat.back() = static_cast<int64_t>(width);
   flat.insert(flat.begin(), static_cast<int64_t>(llvm::divideCeil(kernelShape.back(), width)));
-  Func sum = builder.accumulate(
-      "conv", targets::Role::Contraction, flat, r, [](const Indices &) { return Expr(0.0f); },
-      [&](Expr self, const Indices &indices) {
-        Indices x = pixel(pixels.restore(Indices(indices.begin() + 1, indices.end()))), kernel = kernelIndices();
-        x.back() = r[0];
-        kernel.insert(kernel.begin(), indices.front());
-        kernel.push_back(indices.back());
-        return self + AlgorithmBuilder::call(builder.func(conv.getKernel()), kernel) * image.element(x);
-      });
+  Func sum = builder.accumulateProducts("conv", targets::Role::Contraction, flat, r, [&](const Indices &indices) {
+    Indices x = pixel(pixels.restore(Indices(indices.begin() + 1, indices.end()))), kernel = kernelIndices();
+    x.back() = r[0];
+    kernel.insert(kernel.begin(), indices.front());
+    kernel.push_back(indices.back());
+    return std::make_pair(image.element(x), AlgorithmBuilder::call(builder.func(conv.getKernel()), kernel));
+  });
   builder.define(conv.getResult(), [&](const Indices &indices) {
     Indices accumulated = pixels.flatten(indices);
     accumulated.back() = indices.back() % width;

@@ -184,7 +184,7 @@ Expr InputGradientBuilder::sumPhases(const Phases &phases, const Indices &indice
     return sumPanels(phases, indices);
   RDom r = makeDomain(phases);
   targets::Role role = op.getGroups() == 1 ? targets::Role::InnerProduct : targets::Role::Contraction;
-  Func sum = builder.accumulate("conv", role, getPhaseExtents(), r, zero, [&](Expr self, const Indices &indices) {
+  Func sum = builder.accumulateProducts("conv", role, getPhaseExtents(), r, [&](const Indices &indices) {
     Indices kernel = getTaps(phases, r), pixel = getPixel(phases, r, indices);
     Expr in = indices.back(), out = r[0];
     if (op.getGroups() != 1)
@@ -192,7 +192,7 @@ Expr InputGradientBuilder::sumPhases(const Phases &phases, const Indices &indice
     kernel.push_back(op.getGroups() == 1 ? in : inputs() == 1 ? Expr(0) : in % toInt(inputs()));
     kernel.push_back(out);
     pixel.back() = out;
-    return self + builder.at(op.getKernel(), kernel) * dy(pixel);
+    return std::make_pair(dy(pixel), builder.at(op.getKernel(), kernel));
   });
   noteStrides();
   return AlgorithmBuilder::call(sum, indices);
@@ -211,14 +211,14 @@ Expr InputGradientBuilder::sumPanels(const Phases &phases, const Indices &indice
   flat.back() = static_cast<int64_t>(width);
   flat.insert(flat.begin(), int64_t(llvm::divideCeil(shape.back().size, width)));
   Func sum =
-      builder.accumulate("conv", targets::Role::Contraction, flat, r, zero, [&](Expr self, const Indices &indices) {
+      builder.accumulateProducts("conv", targets::Role::Contraction, flat, r, [&](const Indices &indices) {
         Indices kernel = getTaps(phases, r);
         Indices pixel = getPixel(phases, r, pixels.restore(Indices(indices.begin() + 1, indices.end())));
         kernel.insert(kernel.begin(), indices.front());
         kernel.push_back(r[0]);
         kernel.push_back(indices.back());
         pixel.back() = r[0];
-        return self + AlgorithmBuilder::call(builder.func(op.getKernel()), kernel) * dy(pixel);
+        return std::make_pair(dy(pixel), AlgorithmBuilder::call(builder.func(op.getKernel()), kernel));
       });
   noteStrides();
   Indices place = pixels.flatten(indices);
@@ -345,13 +345,13 @@ static void buildKernelGradient(AlgorithmBuilder &builder, ConvKernelGradientOp 
   };
   auto panel = dyn_cast_or_null<PanelAttr>(type.getEncoding());
   if (!panel) {
-    Func sum = builder.accumulate("conv", targets::Role::OuterProduct, getExtents(type), r, zero,
-                                  [&](Expr self, const Indices &indices) {
+    Func sum = builder.accumulateProducts("conv", targets::Role::OuterProduct, getExtents(type), r,
+                                  [&](const Indices &indices) {
                                     Expr in = indices[rank], out = indices[rank + 1];
                                     Indices dy(pixel);
                                     dy.push_back(out);
                                     Expr channel = op.getGroups() == 1 ? in : out / outputs * inputs + in;
-                                    return self + builder.at(op.getDy(), dy) * getImage(indices.data(), channel);
+                                    return std::make_pair(getImage(indices.data(), channel), builder.at(op.getDy(), dy));
                                   });
     builder.bind(op.getResult(), sum);
     return;
@@ -365,11 +365,11 @@ static void buildKernelGradient(AlgorithmBuilder &builder, ConvKernelGradientOp 
   shape.push_back(width);
   Func dy = packColumns(builder, op.getDy(), packed);
   Func sum =
-      builder.accumulate("conv", targets::Role::OuterProduct, shape, r, zero, [&](Expr self, const Indices &indices) {
+      builder.accumulateProducts("conv", targets::Role::OuterProduct, shape, r, [&](const Indices &indices) {
         Indices place{indices.front()};
         place.insert(place.end(), pixel.begin(), pixel.end());
         place.push_back(indices.back());
-        return self + AlgorithmBuilder::call(dy, place) * getImage(indices.data() + 1, indices[rank + 1]);
+        return std::make_pair(getImage(indices.data() + 1, indices[rank + 1]), AlgorithmBuilder::call(dy, place));
       });
   builder.bind(op.getResult(), sum);
 }

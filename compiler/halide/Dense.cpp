@@ -20,15 +20,14 @@ void buildRowsTimesPanels(AlgorithmBuilder &builder, const PanelProduct &product
   std::optional<Expr> lastRow;
   if (extents.size() > 2)
     lastRow = builder.size(extents[extents.size() - 2]) - 1;
-  Func sum = builder.accumulate(
-      "dense", targets::Role::Contraction, extents, k, [](const Indices &) { return Expr(0.0f); },
-      [&](Expr self, const Indices &indices) {
+  Func sum =
+      builder.accumulateProducts("dense", targets::Role::Contraction, extents, k, [&](const Indices &indices) {
         Expr weight = AlgorithmBuilder::call(builder.func(product.weight), {indices.front(), k.x, indices.back()});
         Indices row(indices.begin() + 1, indices.end());
         row.back() = k.x;
         if (lastRow)
           row[row.size() - 2] = min(row[row.size() - 2], *lastRow);
-        return self + weight * builder.at(product.rows, row);
+        return std::make_pair(builder.at(product.rows, row), weight);
       });
   builder.define(product.result, [&](const Indices &indices) {
     Indices accumulated{indices.back() / width};
@@ -43,27 +42,23 @@ static void buildDenseProduct(AlgorithmBuilder &builder, DenseOp op) {
   Halide::RDom k = builder.domain("k", {Expr(static_cast<int32_t>(op.getReductionSize()))});
   if (auto panel = dyn_cast_or_null<PanelAttr>(nn::getType(op.getWeight()).getEncoding()))
     return buildRowsTimesPanels(builder, {op.getResult(), op.getX(), op.getWeight(), panel.getWidth()}, k);
-  Func sum = builder.accumulate(
-      "dense", targets::Role::Contraction, getExtents(nn::getType(op.getResult())), k,
-      [](const Indices &) { return Expr(0.0f); },
-      [&](Expr self, const Indices &indices) {
+  Func sum = builder.accumulateProducts(
+      "dense", targets::Role::Contraction, getExtents(nn::getType(op.getResult())), k, [&](const Indices &indices) {
         Indices x(indices);
         x.back() = k.x;
-        return self + builder.at(op.getWeight(), {indices.back(), k.x}) * builder.at(op.getX(), x);
+        return std::make_pair(builder.at(op.getX(), x), builder.at(op.getWeight(), {indices.back(), k.x}));
       });
   builder.bind(op.getResult(), sum);
 }
 
 static void buildMatmul(AlgorithmBuilder &builder, MatmulOp op) {
   Halide::RDom k = builder.domain("k", {Expr(static_cast<int32_t>(op.getReductionSize()))});
-  Func sum = builder.accumulate(
-      "matmul", targets::Role::Contraction, getExtents(nn::getType(op.getResult())), k,
-      [](const Indices &) { return Expr(0.0f); },
-      [&](Expr self, const Indices &indices) {
+  Func sum = builder.accumulateProducts(
+      "matmul", targets::Role::Contraction, getExtents(nn::getType(op.getResult())), k, [&](const Indices &indices) {
         Indices a(indices), b(indices);
         a.back() = k.x;
         b[b.size() - 2] = k.x;
-        return self + builder.atSuffix(op.getB(), b) * builder.atSuffix(op.getA(), a);
+        return std::make_pair(builder.atSuffix(op.getA(), a), builder.atSuffix(op.getB(), b));
       });
   builder.bind(op.getResult(), sum);
 }

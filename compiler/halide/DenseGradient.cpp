@@ -10,8 +10,6 @@ using Halide::RDom;
 
 namespace nnc {
 
-static Expr zero(const Indices &) { return 0.0f; }
-
 static int32_t toInt(int64_t value) { return static_cast<int32_t>(value); }
 
 //===----------------------------------------------------------------------===//
@@ -26,12 +24,13 @@ static void buildInputGradient(AlgorithmBuilder &builder, DenseInputGradientOp o
   if (panel && panel.getDim() == 1)
     return buildRowsTimesPanels(builder, {op.getResult(), op.getDy(), op.getWeight(), panel.getWidth()}, n);
   Func sum =
-      builder.accumulate("dense", targets::Role::Contraction, getExtents(nn::getType(op.getResult())), n, zero,
-                         [&](Expr self, const Indices &indices) {
-                           Indices dy(indices);
-                           dy.back() = n.x;
-                           return self + builder.at(op.getWeight(), {n.x, indices.back()}) * builder.at(op.getDy(), dy);
-                         });
+      builder.accumulateProducts("dense", targets::Role::Contraction, getExtents(nn::getType(op.getResult())), n,
+                                 [&](const Indices &indices) {
+                                   Indices dy(indices);
+                                   dy.back() = n.x;
+                                   return std::make_pair(builder.at(op.getDy(), dy),
+                                                         builder.at(op.getWeight(), {n.x, indices.back()}));
+                                 });
   builder.bind(op.getResult(), sum);
 }
 
@@ -61,10 +60,9 @@ static void buildWeightGradient(AlgorithmBuilder &builder, DenseWeightGradientOp
 
   auto panel = dyn_cast_or_null<PanelAttr>(type.getEncoding());
   if (!panel) {
-    Func sum = builder.accumulate("dense", targets::Role::OuterProduct, getExtents(type), r, zero,
-                                  [&](Expr self, const Indices &indices) {
-                                    return self + at(op.getX(), indices[1]) * at(op.getDy(), indices[0]);
-                                  });
+    Func sum = builder.accumulateProducts(
+        "dense", targets::Role::OuterProduct, getExtents(type), r,
+        [&](const Indices &indices) { return std::make_pair(at(op.getDy(), indices[0]), at(op.getX(), indices[1])); });
     builder.bind(op.getResult(), sum);
     return;
   }
@@ -75,11 +73,11 @@ static void buildWeightGradient(AlgorithmBuilder &builder, DenseWeightGradientOp
   shape.append({Extent(type.getDimSize(1)), Extent(width)});
   Func dy = packColumns(builder, op.getDy(), packed);
   Func sum =
-      builder.accumulate("dense", targets::Role::OuterProduct, shape, r, zero, [&](Expr self, const Indices &indices) {
+      builder.accumulateProducts("dense", targets::Role::OuterProduct, shape, r, [&](const Indices &indices) {
         Indices place{indices[0]};
         place.insert(place.end(), row.begin(), row.end());
         place.push_back(indices[2]);
-        return self + at(op.getX(), indices[1]) * AlgorithmBuilder::call(dy, place);
+        return std::make_pair(at(op.getX(), indices[1]), AlgorithmBuilder::call(dy, place));
       });
   builder.bind(op.getResult(), sum);
 }

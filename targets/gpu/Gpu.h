@@ -30,6 +30,22 @@ void scheduleDefault(Group &group);
 /// which a thread computes its point.
 Halide::Var launchPoints(Halide::Func func, const std::vector<Loop> &loops);
 
+/// A result whose sums are in panels, by blocks of threads that share what they add up: for
+/// rows of the result, of which there are at least so many. False for other groups.
+bool schedulePanels(Group &group, int64_t minRows);
+
+/// Makes one loop of several, the first of them innermost.
+template <typename Definition>
+Halide::Var fuseAll(Definition &definition, const std::vector<Halide::Var> &vars, const std::string &name = "points") {
+  Halide::Var all = vars[0];
+  for (size_t i = 1; i < vars.size(); ++i) {
+    Halide::Var next(name + std::to_string(i));
+    definition.fuse(all, vars[i], next);
+    all = next;
+  }
+  return all;
+}
+
 /// The same of a definition that adds to the Func.
 void launchUpdate(Halide::Stage update, const std::vector<Loop> &loops);
 

@@ -170,6 +170,9 @@ def argument_parser(description: str) -> argparse.ArgumentParser:
     parser.add_argument("--isa", choices=ISAS, action="append", help="instruction sets (all that the machine has)")
     parser.add_argument("--target", choices=["x86", *DEVICES], default="x86", help="what to compile for")
     parser.add_argument("--keep", type=pathlib.Path, help="compile into this folder and leave it there")
+    parser.add_argument("--compile-only", action="store_true", help="run nothing; for --keep")
+    parser.add_argument("--compiled", type=pathlib.Path, metavar="FOLDER", help="run what --keep left, without nnc")
+    parser.add_argument("-j", type=int, metavar="N", default=1, help="run so many cases at once")
     parser.add_argument("--sanitize", action="store_true", help="have AddressSanitizer check every access to memory")
     parser.add_argument("--every", type=int, metavar="N", default=1, help="only the first of each N cases of a family")
     parser.add_argument("--list", action="store_true", help="print the programs and run nothing")
@@ -189,8 +192,7 @@ def run_families(arguments: argparse.Namespace, families: dict[str, list[Case]],
         for members in families.values():
             print(program_of(members))
         return 0
-    nnc = arguments.nnc or (arguments.build / "bin/nnc" if arguments.build else find_nnc())
-    folder = arguments.keep or pathlib.Path(tempfile.mkdtemp(prefix="nnc-conformance-"))
+    folder = arguments.compiled or arguments.keep or pathlib.Path(tempfile.mkdtemp(prefix="nnc-conformance-"))
     folder.mkdir(parents=True, exist_ok=True)
     passed = failed = 0
 
@@ -200,20 +202,35 @@ def run_families(arguments: argparse.Namespace, families: dict[str, list[Case]],
         if not ok or not arguments.q:
             print(f"{'pass' if ok else 'FAIL'} {name}: {remark}", flush=True)
 
+    def run(case: Case) -> tuple[bool, str]:
+        if not (folder / f"lib{case.name}.so").exists():
+            return False, "nnc gave no library"
+        return run_apart(lambda: run_case(case, runtime, folder, arguments.isa or Target.isas(), forbidden=False))
+
     try:
-        runtime = runtime_library(nnc, arguments.runtime, folder)
+        if arguments.compiled:
+            runtime = arguments.runtime or folder / "libnnc_runtime.so"
+        else:
+            nnc = arguments.nnc or (arguments.build / "bin/nnc" if arguments.build else find_nnc())
+            runtime = runtime_library(nnc, arguments.runtime, folder)
+            if arguments.keep and runtime.parent != folder:
+                shutil.copy(runtime, folder)
         for family, members in families.items():
-            complaints = compile_family(nnc, family, members, folder) if members else {}
-            for case in members:
-                ok, remark = (False, complaints[case.name]) if case.name in complaints else run_apart(
-                    lambda: run_case(case, runtime, folder, arguments.isa or Target.isas(), forbidden=False))
-                count(ok, f"{family}.{case.name}", remark)
+            complaints = {} if arguments.compiled or not members else compile_family(nnc, family, members, folder)
+            for name, complaint in complaints.items():
+                count(False, f"{family}.{name}", complaint)
+            if arguments.compile_only:
+                continue
+            wanted = [case for case in members if case.name not in complaints]
+            with concurrent.futures.ThreadPoolExecutor(arguments.j) as pool:
+                for case, (ok, remark) in zip(wanted, pool.map(run, wanted)):
+                    count(ok, f"{family}.{case.name}", remark)
         if arguments.sanitize:
             first = next(case for members in families.values() for case in members)
             ok, remark = sanitizer.check(lambda: run_case(first, runtime, folder, ["avx2"], forbidden=True))
             count(ok, "sanitizer", remark)
     finally:
-        if not arguments.keep:
+        if not arguments.keep and not arguments.compiled:
             shutil.rmtree(folder)
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0

@@ -63,13 +63,10 @@ template <typename Definition> static Var launch(Definition &definition, const s
         .gpu(block, thread);
     return thread;
   }
-  Var all = loops[0].var;
-  for (size_t i = 1; i < loops.size(); ++i) {
-    Var next("points" + std::to_string(i));
-    definition.fuse(all, loops[i].var, next);
-    all = next;
-  }
-  definition.gpu_tile(all, block, thread, chooseThreads(loops), TailStrategy::GuardWithIf);
+  std::vector<Var> vars;
+  for (const Loop &loop : loops)
+    vars.push_back(loop.var);
+  definition.gpu_tile(fuseAll(definition, vars), block, thread, chooseThreads(loops), TailStrategy::GuardWithIf);
   return thread;
 }
 
@@ -164,10 +161,9 @@ void launchSums(Stage &stage) {
 
 bool isOfPoint(const Stage &stage, const Group &group) {
   const std::vector<Loop> &loops = group.out.loops;
-  bool inPanels = stage.loops.size() == loops.size() + 1;
-  if (!inPanels && stage.loops.size() != loops.size())
+  if (stage.loops.size() != loops.size())
     return false;
-  for (size_t i = 0; i < loops.size() && !inPanels; ++i)
+  for (size_t i = 0; i < loops.size(); ++i)
     if (!Halide::Internal::equal(Halide::Internal::simplify(stage.loops[i].size - loops[i].size), 0))
       return false;
   // What other sums read is read at other points, too.
@@ -182,6 +178,8 @@ bool isOfPoint(const Stage &stage, const Group &group) {
 
 void scheduleDefault(Group &group) {
   Func out = group.out.func;
+  if (schedulePanels(group, 1))
+    return;
   Var thread = launchPoints(out, group.out.loops);
   if (group.values.defined())
     group.values.compute_at(out, thread);

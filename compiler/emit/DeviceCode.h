@@ -1,0 +1,25 @@
+//===- DeviceCode.h - The part of a kernel that a device runs -------------===//
+
+#ifndef NNC_COMPILER_EMIT_DEVICECODE_H
+#define NNC_COMPILER_EMIT_DEVICECODE_H
+
+#include "targets/Target.h"
+
+#include "llvm/Support/Error.h"
+
+namespace nnc::emit {
+
+/// What a module carries for a device: PTX, or OpenCL C. "" when it has nothing for one.
+std::string getDeviceCode(const Halide::Module &module);
+
+/// The same module with its PTX assembled for these architectures ("sm_90"), in one
+/// binary that holds the PTX too, for later ones. Needs NVIDIA's ptxas and fatbinary.
+llvm::Expected<Halide::Module> assembleDeviceCode(const Halide::Module &module,
+                                                  const std::vector<std::string> &architectures);
+
+/// Whether NVIDIA's assembler is there.
+bool hasAssembler();
+
+} // namespace nnc::emit
+
+#endif // NNC_COMPILER_EMIT_DEVICECODE_H

@@ -1,0 +1,259 @@
+#!/usr/bin/env python3
+"""Time networks compiled for CUDA beside PyTorch on the same device: eager, and with CUDA graphs.
+
+    gpu.py --libraries DIR [--runtime FILE] [--seconds S] [--json FILE] [NAME...]
+
+DIR holds the shared libraries that nnc wrote for -target=cuda, one a network of test/bench/networks and examples/.
+float32 everywhere, without TF32. What is timed is a whole call from the host: arguments are handed over and results
+are back. PyTorch's inputs are copied from pinned memory and its result is read back, as ours are.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import pathlib
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "conformance"))
+
+from library import Context, Model, Network, Runtime, TrainingContext  # noqa: E402
+
+RATE = 0.005
+STEPS, INPUTS, HIDDEN, TAGS = 64, 128, 256, 32
+LETTERS, LANGUAGES, NAME = 58, 16, 7
+
+
+def lenet5() -> nn.Module:
+    return nn.Sequential(nn.Conv2d(1, 6, 5), nn.Tanh(), nn.AvgPool2d(2), nn.Conv2d(6, 16, 5), nn.Tanh(),
+                         nn.AvgPool2d(2), nn.Flatten(), nn.Linear(400, 120), nn.Tanh(), nn.Linear(120, 84), nn.Tanh(),
+                         nn.Linear(84, 10))
+
+
+class CharRnn(nn.Module):
+    """h = tanh(i2h([letter, h])), and the answer from the last h."""
+
+    def __init__(self):
+        super().__init__()
+        self.i2h, self.i2o = nn.Linear(LETTERS + 128, 128), nn.Linear(128, LANGUAGES)
+
+    def forward(self, letters: torch.Tensor) -> torch.Tensor:
+        h = torch.zeros(letters.shape[1], 128, device=letters.device)
+        for letter in letters:
+            h = torch.tanh(self.i2h(torch.cat((letter, h), 1)))
+        return F.log_softmax(self.i2o(h), 1)
+
+
+class Tagger(nn.Module):
+    """A recurrent layer, and a dense one on every step."""
+
+    def __init__(self, kind: str):
+        super().__init__()
+        self.layer = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}[kind](INPUTS, HIDDEN)
+        self.answer = nn.Linear(HIDDEN, TAGS)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.answer(self.layer(x)[0]).flatten(0, 1)
+
+
+@dataclass
+class Subject:
+    """A network, and how ours is called."""
+
+    library: str  # of lib<library>.so, and the network's name
+    module: Callable[[], nn.Module]
+    inputs: Callable[[], torch.Tensor]
+    labels: Callable[[], torch.Tensor] | None  # of a step of training
+    loss: Callable | None
+    batch: int
+    lengths: tuple[int, ...]
+    arguments: Callable[[torch.Tensor, torch.Tensor | None], list[np.ndarray]]
+
+
+def floats(*shape: int) -> np.ndarray:
+    return np.zeros(shape, np.float32)
+
+
+def tagger(kind: str, batch: int, trains: bool) -> Subject:
+    def arguments(x: torch.Tensor, labels: torch.Tensor | None) -> list[np.ndarray]:
+        ours = np.ascontiguousarray(x.permute(1, 0, 2).numpy())
+        if labels is None:
+            return [ours, floats(batch, STEPS, TAGS)]
+        return [ours, np.ascontiguousarray(labels.reshape(STEPS, batch).T.numpy().astype(np.int32)), floats(1)]
+    return Subject(kind, lambda: Tagger(kind), lambda: torch.randn(STEPS, batch, INPUTS),
+                   (lambda: torch.randint(0, TAGS, (STEPS * batch,))) if trains else None, F.cross_entropy, batch, (STEPS,),
+                   arguments)
+
+
+def char_rnn() -> Subject:
+    def arguments(x: torch.Tensor, labels: torch.Tensor | None) -> list[np.ndarray]:
+        return [np.ascontiguousarray(x.permute(1, 0, 2).argmax(2).numpy().astype(np.int32)), labels.numpy().astype(np.int32),
+                floats(1)]
+    return Subject("char_rnn", CharRnn, lambda: F.one_hot(torch.randint(0, LETTERS, (NAME, 1)), LETTERS).float(),
+                   lambda: torch.tensor([3]), F.nll_loss, 1, (NAME,), arguments)
+
+
+def digits(batch: int, trains: bool) -> Subject:
+    def arguments(x: torch.Tensor, labels: torch.Tensor | None) -> list[np.ndarray]:
+        ours = np.ascontiguousarray(x.permute(0, 2, 3, 1).numpy())
+        if labels is None:
+            return [ours, floats(batch, 10), floats(batch, 10)]
+        return [ours, labels.numpy().astype(np.int32), floats(1)]
+    return Subject("lenet5_sgd" if trains else "lenet5", lenet5, lambda: torch.randn(batch, 1, 32, 32),
+                   (lambda: torch.randint(0, 10, (batch,))) if trains else None, F.cross_entropy, batch, (), arguments)
+
+
+SUBJECTS: dict[str, Callable[[], Subject]] = {
+    "lenet5_1": lambda: digits(1, False),
+    "lenet5_32": lambda: digits(32, False),
+    "train_lenet5_64": lambda: digits(64, True),
+    "train_char_rnn": char_rnn,
+    **{f"{kind}_{batch}": (lambda kind=kind, batch=batch: tagger(kind, batch, False))
+       for kind in ("rnn", "lstm", "gru") for batch in (1, 16, 64)},
+    **{f"train_{kind}_{batch}": (lambda kind=kind, batch=batch: tagger(kind, batch, True))
+       for kind in ("rnn", "lstm", "gru") for batch in (1, 16)},
+}
+
+
+def fastest(call: Callable[[], object], seconds: float) -> float:
+    """The median of many calls, each timed by the host's clock."""
+    for _ in range(5):
+        call()
+    times = []
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end or len(times) < 5:
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return float(np.median(times))
+
+
+def ours(runtime: Runtime, folder: pathlib.Path, subject: Subject, x: torch.Tensor, labels: torch.Tensor | None,
+         seconds: float) -> float:
+    network = Network(runtime, folder / f"lib{subject.library}.so", subject.library)
+    model = Model(network, "cuda")
+    kind = TrainingContext if labels is not None else Context
+    context = kind(model, subject.batch, list(subject.lengths))
+    arguments = subject.arguments(x, labels)
+    ragged = [None] * len(subject.lengths)
+    if labels is None:
+        call = lambda: context.run(0, subject.batch, list(subject.lengths), ragged, arguments)
+    else:
+        call = lambda: context.step(subject.batch, list(subject.lengths), ragged, arguments)
+    taken = fastest(call, seconds)
+    context.close()
+    model.close()
+    return taken
+
+
+def eager(subject: Subject, x: torch.Tensor, labels: torch.Tensor | None, seconds: float) -> float:
+    module, step = make_step(subject, x, labels)
+    return fastest(step, seconds)
+
+
+def make_step(subject: Subject, x: torch.Tensor, labels: torch.Tensor | None) -> tuple[nn.Module, Callable]:
+    torch.manual_seed(0)
+    module = subject.module().cuda()
+    pinned, device = x.pin_memory(), x.cuda()
+    if labels is None:
+        module.eval()
+
+        def infer() -> None:
+            with torch.no_grad():
+                device.copy_(pinned, non_blocking=True)
+                module(device).cpu()
+        return module, infer
+    optimizer = torch.optim.SGD(module.parameters(), lr=RATE)
+    answers = labels.cuda()
+
+    def step() -> None:
+        device.copy_(pinned, non_blocking=True)
+        optimizer.zero_grad(set_to_none=True)
+        loss = subject.loss(module(device), answers)
+        loss.backward()
+        optimizer.step()
+        loss.item()
+    return module, step
+
+
+def graphed(subject: Subject, x: torch.Tensor, labels: torch.Tensor | None, seconds: float) -> float:
+    """The whole step recorded once and replayed."""
+    torch.manual_seed(0)
+    module = subject.module().cuda()
+    pinned, device = x.pin_memory(), x.cuda()
+    answers = labels.cuda() if labels is not None else None
+    optimizer = torch.optim.SGD(module.parameters(), lr=RATE)
+    if labels is None:
+        module.eval()
+
+    def body() -> torch.Tensor:
+        if answers is None:
+            with torch.no_grad():
+                return module(device)
+        optimizer.zero_grad(set_to_none=True)
+        loss = subject.loss(module(device), answers)
+        loss.backward()
+        optimizer.step()
+        return loss.detach()
+
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        for _ in range(3):
+            body()
+    torch.cuda.current_stream().wait_stream(side)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        result = body()
+
+    def replay() -> None:
+        device.copy_(pinned, non_blocking=True)
+        graph.replay()
+        result.cpu()
+    return fastest(replay, seconds)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", help=f"of {', '.join(SUBJECTS)}; all when none is named")
+    parser.add_argument("--libraries", type=pathlib.Path, required=True)
+    parser.add_argument("--runtime", type=pathlib.Path, help="libnnc_runtime.so (among the libraries)")
+    parser.add_argument("--seconds", type=float, default=0.5)
+    parser.add_argument("--json", type=pathlib.Path)
+    options = parser.parse_args()
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cudnn.benchmark = True
+    runtime = Runtime(options.runtime or options.libraries / "libnnc_runtime.so")
+    results = {}
+    print(f"{torch.cuda.get_device_name()}; microseconds: ours, PyTorch eager, with CUDA graphs")
+    for name in options.names or SUBJECTS:
+        subject = SUBJECTS[name]()
+        x, labels = subject.inputs(), subject.labels() if subject.labels else None
+        row = {}
+        for who, call in (("ours", lambda: ours(runtime, options.libraries, subject, x, labels, options.seconds)),
+                          ("eager", lambda: eager(subject, x, labels, options.seconds)),
+                          ("graph", lambda: graphed(subject, x, labels, options.seconds))):
+            try:
+                row[who] = call()
+            except Exception as error:  # one that cannot be taken does not hide the others
+                print(f"{name}: {who}: {type(error).__name__}: {str(error).splitlines()[0]}")
+        results[name] = row
+        shown = "  ".join(f"{row[who] * 1e6:9.1f}" if who in row else "        -" for who in ("ours", "eager", "graph"))
+        ratios = "  ".join(f"{row[who] / row['ours']:5.2f}x" for who in ("eager", "graph") if who in row and "ours" in row)
+        print(f"{name:18} {shown}   {ratios}", flush=True)
+    if options.json:
+        options.json.write_text(json.dumps(results, indent=1))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
