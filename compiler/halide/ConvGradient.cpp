@@ -314,8 +314,33 @@ static void buildByTaps(AlgorithmBuilder &builder, ConvInputGradientOp op) {
 // The kernel's cotangent
 //===----------------------------------------------------------------------===//
 
+/// The image as a stage that the schedule places: with its border, or a copy, for a window of
+/// one pixel of those pixels alone that it sees.
+static Element copyImage(AlgorithmBuilder &builder, ConvKernelGradientOp op, const Window &window,
+                         const WindowedImage &image) {
+  if (image.isStage)
+    return image.element;
+  bool isPixel = llvm::all_of(window.sizes, [](int64_t size) { return size == 1; });
+  Extents shape = getExtents(nn::getType(isPixel ? op.getDy() : op.getX()));
+  shape.back() = nn::getType(op.getX()).getShape().back();
+  auto scale = [spatial = image.spatial, strides = SmallVector<int64_t>(window.strides)](const Indices &indices,
+                                                                                        bool multiplies) {
+    Indices scaled(indices);
+    for (auto [dim, stride] : llvm::zip_equal(spatial, strides))
+      scaled[dim] = multiplies ? indices[dim] * toInt(stride) : indices[dim] / toInt(stride);
+    return scaled;
+  };
+  Func copy = builder.stage("columns", targets::Role::Padded, shape, [&](const Indices &indices) {
+    return image.element(isPixel ? scale(indices, true) : indices);
+  });
+  for (unsigned i = window.rank(); i-- > 0;)
+    builder.getLastStage().window.push_back({isPixel ? 1 : window.strides[i], window.span(i)});
+  return [=](const Indices &indices) { return AlgorithmBuilder::call(copy, isPixel ? scale(indices, false) : indices); };
+}
+
 /// acc(co, ci, kx, …) += dy(co, x, …) image(ci, stride x + dilation kx, …), or
-/// acc(lane, ci, kx, …, panel) as the kernel lies.
+/// acc(lane, ci, kx, …, panel) as the kernel lies, of copies; ci goes on beyond the last
+/// channel there, which is repeated.
 static void buildKernelGradient(AlgorithmBuilder &builder, ConvKernelGradientOp op) {
   RankedTensorType type = nn::getType(op.getResult());
   ArrayRef<int64_t> kernelShape = type.getShape();
@@ -334,14 +359,14 @@ static void buildKernelGradient(AlgorithmBuilder &builder, ConvKernelGradientOp 
     pixel.push_back(r[i]);
 
   // `taps` begins with the taps of the window.
-  auto getImage = [&](const Expr *taps, const Expr &channel) {
+  auto getImage = [&](const Element &element, const Expr *taps, const Expr &channel) {
     Indices x(pixel);
     for (auto [i, dim] : llvm::enumerate(image.spatial)) {
       Expr tap = op.getFlip() ? toInt(kernelShape[i] - 1) - taps[i] : taps[i];
       x[dim] = pixel[dim] * toInt(window.strides[i]) + tap * toInt(window.dilation(i));
     }
     x.push_back(channel);
-    return image.element(x);
+    return element(x);
   };
   auto panel = dyn_cast_or_null<PanelAttr>(type.getEncoding());
   if (!panel) {
@@ -351,7 +376,8 @@ static void buildKernelGradient(AlgorithmBuilder &builder, ConvKernelGradientOp 
                                     Indices dy(pixel);
                                     dy.push_back(out);
                                     Expr channel = op.getGroups() == 1 ? in : out / outputs * inputs + in;
-                                    return std::make_pair(getImage(indices.data(), channel), builder.at(op.getDy(), dy));
+                                    return std::make_pair(getImage(image.element, indices.data(), channel),
+                                                          builder.at(op.getDy(), dy));
                                   });
     builder.bind(op.getResult(), sum);
     return;
@@ -364,12 +390,14 @@ static void buildKernelGradient(AlgorithmBuilder &builder, ConvKernelGradientOp 
     shape.push_back(extent);
   shape.push_back(width);
   Func dy = packColumns(builder, op.getDy(), packed);
+  Element copy = copyImage(builder, op, window, image);
   Func sum =
       builder.accumulateProducts("conv", targets::Role::OuterProduct, shape, r, [&](const Indices &indices) {
         Indices place{indices.front()};
         place.insert(place.end(), pixel.begin(), pixel.end());
         place.push_back(indices.back());
-        return std::make_pair(getImage(indices.data() + 1, indices[rank + 1]), AlgorithmBuilder::call(dy, place));
+        Expr channel = min(indices[rank + 1], inputs - 1);
+        return std::make_pair(getImage(copy, indices.data() + 1, channel), AlgorithmBuilder::call(dy, place));
       });
   builder.bind(op.getResult(), sum);
 }

@@ -38,7 +38,8 @@ static void buildInputGradient(AlgorithmBuilder &builder, DenseInputGradientOp o
 // The weight's cotangent
 //===----------------------------------------------------------------------===//
 
-/// acc(k, n) += x(k, rows…) dy(n, rows…), or acc(lane, k, panel) as the weight lies.
+/// acc(k, n) += x(k, rows…) dy(n, rows…), or acc(lane, k, panel) as the weight lies, of
+/// copies; k goes on beyond the last column there, which is repeated.
 static void buildWeightGradient(AlgorithmBuilder &builder, DenseWeightGradientOp op) {
   RankedTensorType type = nn::getType(op.getResult());
   Extents rows = getExtents(nn::getType(op.getX()));
@@ -72,12 +73,16 @@ static void buildWeightGradient(AlgorithmBuilder &builder, DenseWeightGradientOp
   packed.push_back(width);
   shape.append({Extent(type.getDimSize(1)), Extent(width)});
   Func dy = packColumns(builder, op.getDy(), packed);
+  Func x = builder.stage("columns", targets::Role::Padded, getExtents(nn::getType(op.getX())),
+                         [&](const Indices &indices) { return builder.at(op.getX(), indices); });
+  int32_t last = toInt(type.getDimSize(1) - 1);
   Func sum =
       builder.accumulateProducts("dense", targets::Role::OuterProduct, shape, r, [&](const Indices &indices) {
-        Indices place{indices[0]};
+        Indices place{indices[0]}, column(row);
         place.insert(place.end(), row.begin(), row.end());
         place.push_back(indices[2]);
-        return std::make_pair(at(op.getX(), indices[1]), AlgorithmBuilder::call(dy, place));
+        column.push_back(min(indices[1], last));
+        return std::make_pair(AlgorithmBuilder::call(x, column), AlgorithmBuilder::call(dy, place));
       });
   builder.bind(op.getResult(), sum);
 }

@@ -47,7 +47,7 @@ WindowedImage padImage(AlgorithmBuilder &builder, Value image, const Window &win
   });
   for (unsigned i = window.rank(); i-- > 0;)
     builder.getLastStage().window.push_back({window.strides[i], window.span(i)});
-  return {[border](const Indices &indices) { return AlgorithmBuilder::call(border, indices); }, spatial};
+  return {[border](const Indices &indices) { return AlgorithmBuilder::call(border, indices); }, spatial, true};
 }
 
 //===----------------------------------------------------------------------===//

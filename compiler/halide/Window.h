@@ -12,6 +12,7 @@ namespace nnc {
 struct WindowedImage {
   Element element;                     ///< of the padded image; indices count the padding
   llvm::SmallVector<unsigned> spatial; ///< the spatial dimensions of the type
+  bool isStage = false;                ///< whether it is a copy, which the schedule places
 };
 
 /// Pads an image with `fill` where the window reaches over its edge, as a stage

@@ -30,7 +30,7 @@ static constexpr int64_t stackBytes = 128 << 10;
 static constexpr int64_t kernelBytes = 256 << 10;
 
 /// Pixels whose outer products are added in registers.
-static constexpr int64_t pixelsInBlock = 224;
+static constexpr int64_t pixelsInBlock = 128;
 
 /// Rows of pixels, one a stride, in a task.
 static int64_t chooseRows(const Stage *padded, int64_t rows) {
