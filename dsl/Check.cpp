@@ -95,18 +95,6 @@ static void addPending(const Train &train, Network &network) {
   auto add = [&](Diagnostic::Severity severity, const Location &location, const std::string &message) {
     network.pending.push_back({severity, location, message, {}});
   };
-  switch (train.bptt.kind) {
-  case Bptt::Full:
-  case Bptt::Truncated:
-    break;
-  case Bptt::Unroll:
-    add(Diagnostic::Severity::Warning, train.location, "`bptt = unroll` changes nothing yet: the loop stays a loop");
-    break;
-  case Bptt::CheckpointSqrt:
-  case Bptt::CheckpointBytes:
-    add(Diagnostic::Severity::Warning, train.location,
-        "`bptt = checkpoint` changes nothing yet: every step is kept for the way back");
-  }
   std::function<void(const std::vector<Operation> &)> visitBody = [&](const std::vector<Operation> &operations) {
     for (const Operation &operation : operations) {
       if (operation.name == "batch_norm")

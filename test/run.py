@@ -77,12 +77,15 @@ def run_kernels(build):
 
 
 def run_training(build):
-    """The derivatives of loops and norms, and truncated back-propagation; every family with
+    """The derivatives of loops and norms, with each way of going through sequences; every family with
     test/conformance/run_training.py."""
     folder = TEST / "conformance"
-    derivatives = run_script([VENV / "python", folder / "run_training.py", "--build", build, "recurrence", "norm"])
-    truncation = run_script([VENV / "python", folder / "run_truncation.py", "--build", build])
-    return tuple(map(sum, zip(derivatives, truncation)))
+    training = [VENV / "python", folder / "run_training.py", "--build", build]
+    results = [run_script([*training, "recurrence", "norm"])]
+    for policy, every in (("checkpoint(sqrt)", 1), ("checkpoint(1)", 3), ("unroll(3)", 3)):
+        results.append(run_script([*training, "--bptt", policy, f"--every={every}", "recurrence"]))
+    results.append(run_script([VENV / "python", folder / "run_truncation.py", "--build", build]))
+    return tuple(map(sum, zip(*results)))
 
 
 def run_gradients(build):

@@ -29,6 +29,9 @@ bool differentiateReshape(Adjoints &adjoints, mlir::Operation *op, mlir::Value d
 /// The derivative of a loop is a loop backwards over a tape.
 llvm::LogicalResult differentiateEach(Adjoints &adjoints, nn::EachOp loop);
 
+/// Of a loop over segments it is one that computes each segment anew.
+llvm::LogicalResult differentiateSegments(Adjoints &adjoints, nn::EachOp loop);
+
 } // namespace nnc
 
 #endif // NNC_COMPILER_AUTODIFF_AUTODIFF_H

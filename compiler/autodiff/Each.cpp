@@ -27,7 +27,7 @@ namespace {
 
 /// What costs nothing to compute again in the backward loop, rather than keep.
 bool isRecomputed(Operation *op) {
-  if (isa<ConstantOp, BroadcastOp, ReshapeOp, CountOp>(op))
+  if (isa<ConstantOp, BroadcastOp, ReshapeOp, CountOp, ExtentOp>(op))
     return true;
   return op->hasTrait<nn::OpTrait::Elementwise>() && !getType(op->getResult(0)).getElementType().isF32();
 }
@@ -343,5 +343,8 @@ LogicalResult LoopDifferentiator::run() {
 
 LogicalResult nnc::differentiateEach(Adjoints &adjoints, EachOp loop) {
   bool needed = llvm::any_of(loop->getResults(), [&](Value result) { return adjoints.get(result) != nullptr; });
-  return needed ? LoopDifferentiator(adjoints, loop, adjoints.getActive()).run() : success();
+  if (!needed)
+    return success();
+  return loop.getSegments() ? differentiateSegments(adjoints, loop)
+                            : LoopDifferentiator(adjoints, loop, adjoints.getActive()).run();
 }

@@ -138,5 +138,6 @@ bool nnc::differentiateElementwise(Adjoints &a, Operation *op, Value dy) {
         return true;
       })
       .Case([](CountOp) { return true; })
+      .Case([](ExtentOp) { return true; })
       .Default([](Operation *) { return false; });
 }

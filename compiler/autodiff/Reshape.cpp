@@ -95,6 +95,12 @@ bool nnc::differentiateReshape(Adjoints &a, Operation *op, Value dy) {
                true;
       })
       .Case([&](LastOp last) { return last.getLengths() ? (differentiateLast(a, last, dy), true) : false; })
+      .Case([&](SplitStepsOp split) {
+        return a.add(split.getX(), a.makeDeclared<JoinStepsOp>(nn::getType(split.getX()), dy)), true;
+      })
+      .Case([&](JoinStepsOp join) {
+        return a.add(join.getX(), a.makeDeclared<SplitStepsOp>(nn::getType(join.getX()), dy)), true;
+      })
       .Case([&](EmbedOp embed) {
         auto classes = a.builder.getI64IntegerAttr(nn::getType(embed.getTable()).getDimSize(0));
         Value table =

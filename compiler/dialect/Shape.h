@@ -19,6 +19,11 @@ namespace nnc::nn {
 /// The name of the number of examples of a call.
 inline constexpr llvm::StringLiteral batchName = "batch";
 
+/// A sequence that is gone through in segments: how many they are, and the steps of
+/// each. A call chooses them (nnc_segments in the runtime).
+inline std::string getSegmentsName(llvm::StringRef length) { return (length + ".segments").str(); }
+inline std::string getStepsName(llvm::StringRef length) { return (length + ".steps").str(); }
+
 /// One length: floor((symbol + offset) / stride), 0 where that is negative.
 struct Length {
   std::string symbol;

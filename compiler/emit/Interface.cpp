@@ -25,9 +25,16 @@ std::string emit::getUnit(RankedTensorType type) {
 }
 
 int32_t Interface::getFreeDim(StringRef symbol) const {
-  for (auto [index, dim] : llvm::enumerate(freeDims))
+  auto count = static_cast<int32_t>(freeDims.size());
+  for (auto [index, dim] : llvm::enumerate(freeDims)) {
+    auto number = static_cast<int32_t>(index);
     if (dim.name == symbol)
-      return index;
+      return number;
+    if (symbol == nn::getSegmentsName(dim.name))
+      return count + 2 * number;
+    if (symbol == nn::getStepsName(dim.name))
+      return count + 2 * number + 1;
+  }
   return -1;
 }
 

@@ -110,8 +110,8 @@ struct Interface {
   mlir::Operation *prepare = nullptr; ///< the planned `@prepare`, or null
   mlir::Operation *reset = nullptr;   ///< the planned `@reset`, or null
 
-  /// The parameter by which the header and the library call a length: the
-  /// index of the free dimension, -1 for the batch.
+  /// The place of a length among those of a call: the index of the free dimension, -1
+  /// for the batch; behind them, for each the number of its segments and of their steps.
   int32_t getFreeDim(llvm::StringRef symbol) const;
 
   /// The states of one memory, those of inference or of training: this one's.

@@ -191,7 +191,8 @@ Symbol NetworkEmitter::addTrains() {
                     static_cast<int32_t>(train.settings.getAs<BoolAttr>("reduce_sum").getValue()),
                     static_cast<int32_t>(batch), train.settings.getAs<IntegerAttr>("batch_size").getInt(),
                     Symbol{emitRate(context, train).getName().str()}, tables.addArray(ArrayRef(betas)),
-                    static_cast<int32_t>(betas.size()), getNumber("window_step"), getNumber("window_length")});
+                    static_cast<int32_t>(betas.size()), getNumber("window_step"), getNumber("window_length"),
+                    getNumber("checkpoint")});
   }
   return tables.add(rows);
 }

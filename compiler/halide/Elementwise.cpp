@@ -118,9 +118,16 @@ static void buildCount(AlgorithmBuilder &builder, CountOp count) {
   builder.define(count.getResult(), [&](const Indices &) { return product; });
 }
 
+static void buildExtent(AlgorithmBuilder &builder, ExtentOp extent) {
+  Expr size = builder.size(getExtents(nn::getType(extent.getX()))[extent.getAxis()]);
+  builder.define(extent.getResult(), [&](const Indices &) { return size; });
+}
+
 bool buildElementwise(AlgorithmBuilder &builder, Operation &op) {
   if (auto count = dyn_cast<CountOp>(op))
     return buildCount(builder, count), true;
+  if (auto extent = dyn_cast<ExtentOp>(op))
+    return buildExtent(builder, extent), true;
   if (!op.hasTrait<nn::OpTrait::Elementwise>())
     return false;
   if (auto dropout = dyn_cast<DropoutOp>(op))

@@ -103,6 +103,37 @@ static Expr atDelay(AlgorithmBuilder &builder, DelayOp op, const Indices &indice
   return Halide::select(indices.front() > 0, builder.at(op.getX(), place), start);
 }
 
+/// An element of a step, 0 past the last one.
+static Expr atStep(AlgorithmBuilder &builder, Value value, const Indices &indices, int64_t axis) {
+  Expr steps = builder.size(getExtents(nn::getType(value))[axis]), step = indices[axis];
+  Indices place(indices);
+  place[axis] = Halide::clamp(step, 0, steps - 1);
+  Expr element = builder.at(value, place);
+  return Halide::select(step < steps, element, Halide::cast(element.type(), 0));
+}
+
+static Expr atSegment(AlgorithmBuilder &builder, SegmentOp op, const Indices &indices) {
+  Indices place(indices.begin() + 1, indices.end());
+  place.insert(place.begin() + op.getAxis(), builder.at(op.getFirst(), {}) + indices.front());
+  return atStep(builder, op.getX(), place, op.getAxis());
+}
+
+static Expr atSplit(AlgorithmBuilder &builder, SplitStepsOp op, const Indices &indices) {
+  Expr steps = builder.size(getExtents(nn::getType(op.getResult()))[1]);
+  Indices place(indices.begin() + 1, indices.end());
+  place.front() = indices[0] * steps + indices[1];
+  return atStep(builder, op.getX(), place, 0);
+}
+
+static Expr atJoin(AlgorithmBuilder &builder, JoinStepsOp op, const Indices &indices) {
+  Extents extents = getExtents(nn::getType(op.getX()));
+  Expr steps = builder.size(extents[1]);
+  Indices place{Halide::unsafe_promise_clamped(indices[0] / steps, 0, builder.size(extents[0]) - 1),
+                Halide::unsafe_promise_clamped(indices[0] % steps, 0, steps - 1)};
+  place.insert(place.end(), indices.begin() + 1, indices.end());
+  return builder.at(op.getX(), place);
+}
+
 /// Each row is added to the row of its class.
 static void buildEmbedGradient(AlgorithmBuilder &builder, EmbedGradientOp op) {
   Extents rows = getExtents(nn::getType(op.getIds()));
@@ -183,6 +214,9 @@ static Expr atMoved(AlgorithmBuilder &builder, Operation &op, const Indices &ind
       .Case([&](EmbedOp embed) { return atEmbed(builder, embed, indices); })
       .Case([&](PadOp pad) { return atPad(builder, pad, indices); })
       .Case([&](DelayOp delay) { return atDelay(builder, delay, indices); })
+      .Case([&](SegmentOp segment) { return atSegment(builder, segment, indices); })
+      .Case([&](SplitStepsOp split) { return atSplit(builder, split, indices); })
+      .Case([&](JoinStepsOp join) { return atJoin(builder, join, indices); })
       .Case([&](OneHotOp hot) {
         Expr id = builder.at(hot.getIds(), Indices(indices.begin(), indices.end() - 1));
         return Halide::select(id == indices.back(), 1.0f, 0.0f);
@@ -196,7 +230,7 @@ bool buildReshape(AlgorithmBuilder &builder, Operation &op) {
   if (auto gradient = dyn_cast<EmbedGradientOp>(op))
     return buildEmbedGradient(builder, gradient), true;
   if (!isa<BroadcastOp, ReshapeOp, TimeMajorOp, BatchMajorOp, TransposeOp, SliceOp, ConcatOp, ReverseOp, LastOp,
-           EmbedOp, OneHotOp, PadOp, DelayOp>(op))
+           EmbedOp, OneHotOp, PadOp, DelayOp, SegmentOp, SplitStepsOp, JoinStepsOp>(op))
     return false;
   builder.define(op.getResult(0), [&](const Indices &indices) { return atMoved(builder, op, indices); });
   return true;

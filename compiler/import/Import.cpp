@@ -334,6 +334,11 @@ DictionaryAttr NetworkImporter::describe(const dsl::Train &train) {
   bool isWindow = train.bptt.kind == dsl::Bptt::Truncated;
   list.set("window_step", builder.getI64IntegerAttr(isWindow ? train.bptt.k1 : 0));
   list.set("window_length", builder.getI64IntegerAttr(isWindow ? train.bptt.k2 : 0));
+  bool keepsAll = train.bptt.kind != dsl::Bptt::CheckpointSqrt && train.bptt.kind != dsl::Bptt::CheckpointBytes;
+  // 0 keeps every step, -1 the states of as many as their square root; else so many bytes.
+  int64_t checkpoint = keepsAll ? 0 : train.bptt.kind == dsl::Bptt::CheckpointSqrt ? -1 : train.bptt.bytes;
+  list.set("checkpoint", builder.getI64IntegerAttr(checkpoint));
+  list.set("unroll", builder.getI64IntegerAttr(train.bptt.kind == dsl::Bptt::Unroll ? train.bptt.k1 : 0));
   list.set("name", builder.getStringAttr(train.name));
   list.set("optimizer", builder.getStringAttr(train.optimizer));
   list.set("rate", builder.getArrayAttr(rate));

@@ -39,7 +39,7 @@ static bool isElementwise(Operation *op) { return op->hasTrait<nn::OpTrait::Elem
 /// What is copied into every group that reads it rather than stored: it costs
 /// nothing beside reading it.
 static bool isCheap(Operation *op) {
-  if (isa<ConstantOp, BroadcastOp, CountOp>(op))
+  if (isa<ConstantOp, BroadcastOp, CountOp, ExtentOp>(op))
     return true;
   return isElementwise(op) && !getType(op->getResult(0)).getElementType().isF32() &&
          getFixedShape(getType(op->getResult(0))).empty();

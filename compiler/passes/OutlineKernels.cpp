@@ -33,7 +33,7 @@ static ArrayRef<StringAttr> getNames(Type type) {
 /// Whether an op treats all dynamic dimensions as rows of one matrix.
 static bool ignoresRows(Operation *op) {
   if (isa<MaskOp, MatmulOp, TransposeOp, ConcatOp, ReverseOp, LastOp, TimeMajorOp, BatchMajorOp, DelayOp, CountOp,
-          SumOp, MeanOp, ReduceMaxOp, ReduceMinOp>(op))
+          ExtentOp, SegmentOp, SplitStepsOp, JoinStepsOp,          SumOp, MeanOp, ReduceMaxOp, ReduceMinOp>(op))
     return false;
   if (auto broadcast = dyn_cast<BroadcastOp>(op))
     return broadcast.getDims().empty();

@@ -17,6 +17,30 @@ def InferShapes : Pass<"nn-infer-shapes", "mlir::ModuleOp"> {
   }];
 }
 
+def SegmentTime : Pass<"nn-segment-time", "mlir::ModuleOp"> {
+  let summary = "Go through sequences in segments, of which states alone are kept";
+  let description = [{
+    In a function whose `nn.train` has `checkpoint`, loops over a length `T` and what
+    treats its steps one by one move into a loop over `T.segments` segments of
+    `T.steps` steps; sums over the steps become states of it. Its derivative computes
+    each segment anew from the states before it.
+
+    ```mlir
+    %y, %h = nn.each "T" sequences(%x) start(%h0) { … }
+    %loss = nn.sum %y, %lengths
+    // becomes
+    %h, %loss = nn.each "T.segments" start(%h0, %zero) attributes {segments} {
+      %x_s = nn.segment %x, %first
+      %y_s, %h_s = nn.each "T.steps" sequences(%x_s) start(%before) { … }
+      …
+    }
+    ```
+
+    Postcondition: outside of such loops no loop over a length carries states, but for
+    those that read whole sequences.
+  }];
+}
+
 def SplitTime : Pass<"nn-split-time", "mlir::ModuleOp"> {
   let summary = "Move out of time loops what does not depend on the carried state";
   let description = [{
@@ -69,6 +93,17 @@ def Differentiate : Pass<"nn-differentiate", "mlir::ModuleOp"> {
 
     Postcondition: every trained weight has one `nn.store_gradient` in each such
     function.
+  }];
+}
+
+def PruneLoops : Pass<"nn-prune-loops", "mlir::ModuleOp"> {
+  let summary = "Drop states and outputs of loops that nothing needs";
+  let description = [{
+    What is left of a loop over segments, once the loss and its derivative are computed
+    by the loop backwards, is what its states need.
+
+    Postcondition: every output of a loop is read; every state, too, or another one
+    follows from it.
   }];
 }
 

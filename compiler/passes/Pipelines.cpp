@@ -13,6 +13,7 @@ void nnc::buildPipeline(OpPassManager &manager, Station last, PanelWidth panelWi
   if (last >= Station::Split) {
     // Dead and folded ops would keep values in the loop that nothing needs there.
     manager.addPass(createCanonicalizerPass());
+    manager.addPass(createSegmentTime());
     manager.addPass(createSplitTime());
   }
 
@@ -21,6 +22,7 @@ void nnc::buildPipeline(OpPassManager &manager, Station last, PanelWidth panelWi
     manager.addPass(createSimplify());
     manager.addPass(createLowerLosses());
     manager.addPass(createDifferentiate());
+    manager.addPass(createPruneLoops());
   }
 
   if (last >= Station::Optimized) {

@@ -30,7 +30,8 @@ static bool isContraction(Operation *op) { return isa<DenseOp, ConvOp, MatmulOp>
 
 /// Whether an op means the same with one more outermost dimension.
 static bool canLift(Operation *op) {
-  if (isa<MaskOp, LastOp, ReverseOp, TimeMajorOp, BatchMajorOp, DelayOp, CountOp>(op) ||
+  if (isa<MaskOp, LastOp, ReverseOp, TimeMajorOp, BatchMajorOp, DelayOp, CountOp, ExtentOp, SegmentOp, SplitStepsOp,
+          JoinStepsOp>(op) ||
       op->hasTrait<nn::OpTrait::SumsRows>())
     return false;
   return isa<ComputeOp, ReshapeOp, BroadcastOp>(op);
@@ -276,7 +277,11 @@ struct SplitTimePass : nnc::impl::SplitTimeBase<SplitTimePass> {
   void runOnOperation() override {
     // Innermost first: what leaves an inner loop may leave the outer one.
     SmallVector<EachOp> loops;
-    getOperation().walk([&](EachOp loop) { loops.push_back(loop); });
+    // A segment is computed as a whole: nothing leaves it.
+    getOperation().walk([&](EachOp loop) {
+      if (!loop.getSegments())
+        loops.push_back(loop);
+    });
     for (EachOp loop : loops)
       LoopSplitter(loop).run();
   }

@@ -59,14 +59,14 @@ static bool nnc_has_function(const nnc_function *function, bool trains) {
 /** The largest workspace of all functions; negative when one is too large. */
 static int64_t nnc_get_workspace_size(const nnc_network *network, bool trains, int64_t max_batch,
                                       const int64_t *max_lengths) {
-  int64_t size = 0, dims[NNC_MAX_FREE_DIMS + 1], offsets[NNC_MAX_OFFSETS + 1];
+  int64_t size = 0, dims[3 * NNC_MAX_FREE_DIMS + 1] = {0}, offsets[NNC_MAX_OFFSETS + 1];
   for (int32_t i = 0; i < network->function_count; ++i) {
     const nnc_function *function = &network->functions[i];
     if (!nnc_has_function(function, trains))
       continue;
     nnc_get_max_dims(network, function, max_batch, max_lengths, dims);
     function->plan(dims, offsets);
-    int64_t needed = offsets[function->offset_count];
+    int64_t needed = nnc_segments_reserve(network, function, dims, offsets);
     if (needed < 0)
       return -1;
     size = needed > size ? needed : size;
@@ -88,7 +88,7 @@ static nnc_context_layout nnc_lay_out_context(const nnc_network *network, bool t
   parts.offset_lists = nnc_layout_add(&layout, network->function_count, sizeof(int64_t *));
   parts.offsets = nnc_layout_add(&layout, offset_count, sizeof(int64_t));
   parts.max_dims = nnc_layout_add(&layout, lengths + 1, sizeof(int64_t));
-  parts.dims = nnc_layout_add(&layout, lengths + 1, sizeof(int64_t));
+  parts.dims = nnc_layout_add(&layout, 3 * lengths + 1, sizeof(int64_t));
   parts.full_lists = nnc_layout_add(&layout, lengths, sizeof(int32_t *));
   parts.full = nnc_layout_add(&layout, lengths * max_batch, sizeof(int32_t));
   parts.ragged = nnc_layout_add(&layout, lengths, sizeof(int32_t *));

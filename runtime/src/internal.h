@@ -219,6 +219,17 @@ int32_t nnc_window_argument_count(const nnc_network *network);
  * the caller. */
 int64_t nnc_window_limit(const nnc_network *network, const nnc_function *function);
 
+/*--- Checkpoints in time (segments.c) --------------------------------------*/
+
+/** Chooses for a call of these dims into how many segments the function divides each
+ * sequence, where it does: sets the dims behind the lengths, and plans anew. */
+void nnc_segments_choose(const nnc_network *network, const nnc_function *function, int64_t *dims, int64_t *offsets);
+
+/** The bytes of workspace that no call of up to these dims exceeds, which are planned
+ * where the function has no segments; negative when a value is too large. */
+int64_t nnc_segments_reserve(const nnc_network *network, const nnc_function *function, int64_t *dims,
+                             int64_t *offsets);
+
 /*--- Contexts (context.c) --------------------------------------------------*/
 
 struct nnc_context {

@@ -104,6 +104,7 @@ nnc_status nnc_context_call(nnc_context *context, int32_t index, nnc_frame *fram
   frame->arguments = arguments;
   frame->dims = context->dims;
   frame->offsets = context->offsets[index];
+  nnc_segments_choose(network, function, context->dims, context->offsets[index]);
   if (context->offload)
     return nnc_offload_call(context, index, frame, arguments);
   return nnc_context_run(context, function->name, function->run, frame);

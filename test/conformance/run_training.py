@@ -1,19 +1,21 @@
 #!/usr/bin/env python3
 """Compile every training case and compare its losses and gradients with what PyTorch gave.
 
-    run_training.py [-k TEXT] [--sanitize] [FAMILY...]
+    run_training.py [-k TEXT] [--sanitize] [--bptt POLICY] [FAMILY...]
 
 For each instruction set that the machine has, every call of a case runs with one thread and must give the expected loss
 and, for each weight, the expected gradient: its distance from float64's may be twice that of PyTorch's float32, and
 1e-5 of its norm. With two threads and on a used context it must give the same bits; a call in two, accumulated, must
 give the same gradients; ragged calls also with each example alone. An update at rate 0 must leave the trained weights
-as they were, and running statistics as expected. --sanitize does what it does to run.py.
+as they were, and running statistics as expected. --sanitize does what it does to run.py. --bptt runs the cases that
+have lengths, with this policy in their train blocks: it must not change what is expected.
 
 Prints one line a case and, last, "N passed, N failed"; fails when one did.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import pathlib
 import sys
@@ -163,10 +165,14 @@ def run_case(case: Training, runtime_path: pathlib.Path, folder: pathlib.Path, i
 def main() -> int:
     parser = argument_parser(__doc__)
     parser.add_argument("--all", action="store_true", help=f"all random networks, not one in {SHARE_OF_RANDOM}")
+    parser.add_argument("--bptt", metavar="POLICY", help="how sequences are gone through: checkpoint(sqrt), say")
     options = parser.parse_args()
     families = cases.load_training(options.families)
     if not options.all and not options.k and "random" in families:
         families["random"] = families["random"][::SHARE_OF_RANDOM]
+    if options.bptt:
+        families = {family: [dataclasses.replace(case, settings=(*case.settings, f"bptt = {options.bptt}"))
+                             for case in members if case.free_dimensions()] for family, members in families.items()}
     return run_families(options, families, run_case)
 
 

@@ -229,6 +229,42 @@ func.func @delay_start(%x: !s, %start: tensor<?x5xf32, #nn.dims<"batch">>) {
 
 // -----
 
+!s = tensor<?x?x4xf32, #nn.dims<"T", "batch">>
+func.func @segment_axis(%x: !s, %first: tensor<i32>) {
+  // expected-error @+1 {{needs an axis of steps and the number of the first one, not 2 of [T, batch, 4] and []}}
+  %0 = nn.segment %x, %first {axis = 2} : (!s, tensor<i32>) -> !s
+  return
+}
+
+// -----
+
+!s = tensor<?x?x4xf32, #nn.dims<"T", "batch">>
+func.func @segments_of_others(%x: !s) {
+  // expected-error @+1 {{cannot make [T.segments, T.steps, batch, 5] of [T, batch, 4]}}
+  %0 = nn.split_steps %x : (!s) -> tensor<?x?x?x5xf32, #nn.dims<"T.segments", "T.steps", "batch">>
+  return
+}
+
+// -----
+
+!v = tensor<?x4xf32, #nn.dims<"batch">>
+func.func @join_rows(%x: !v) {
+  // expected-error @+1 {{needs segments of steps, not [batch, 4]}}
+  %0 = nn.join_steps %x : (!v) -> tensor<?x4xf32, #nn.dims<"T">>
+  return
+}
+
+// -----
+
+!v = tensor<?x4xf32, #nn.dims<"batch">>
+func.func @extent_axis(%x: !v) {
+  // expected-error @+1 {{has axis 2, which is no dimension of [batch, 4]}}
+  %0 = nn.extent %x {axis = 2} : (!v) -> tensor<i32>
+  return
+}
+
+// -----
+
 !v = tensor<?x4xf32, #nn.dims<"batch">>
 func.func @embed_rows(%ids: tensor<?xi32, #nn.dims<"T">>, %dy: !v) {
   // expected-error @+1 {{needs ids[…] and dy[…, n], not [T] and [batch, 4]}}

@@ -124,6 +124,14 @@ func.func @moves_of_derivatives(%x: !v, %s: !s, %h: tensor<?x4xf32, #nn.dims<"ba
   %1 = nn.delay %s, %h : (!s, tensor<?x4xf32, #nn.dims<"batch">>) -> !s
   // CHECK: nn.embed_gradient {{.*}}classes = 5{{.*}} -> tensor<5x4xf32>
   %2 = nn.embed_gradient %n, %h {classes = 5} : (!c, tensor<?x4xf32, #nn.dims<"batch">>) -> tensor<5x4xf32>
+  // CHECK: nn.split_steps {{.*}} -> tensor<?x?x?x4xf32, #nn.dims<"T.segments", "T.steps", "batch">>
+  %4 = nn.split_steps %s : (!s) -> tensor<?x?x?x4xf32, #nn.dims<"T.segments", "T.steps", "batch">>
+  // CHECK: nn.join_steps
+  %5 = nn.join_steps %4 : (tensor<?x?x?x4xf32, #nn.dims<"T.segments", "T.steps", "batch">>) -> !s
+  // CHECK: %[[STEPS:.+]] = nn.extent %{{.+}} {axis = 1 : i64} : {{.*}} -> tensor<i32>
+  %6 = nn.extent %4 {axis = 1} : (tensor<?x?x?x4xf32, #nn.dims<"T.segments", "T.steps", "batch">>) -> tensor<i32>
+  // CHECK: nn.segment %{{.+}}, %[[STEPS]] {axis = 0 : i64} : {{.*}} -> tensor<?x?x4xf32, #nn.dims<"T.steps", "batch">>
+  %7 = nn.segment %s, %6 {axis = 0} : (!s, tensor<i32>) -> tensor<?x?x4xf32, #nn.dims<"T.steps", "batch">>
   // CHECK: nn.pack {{.*}} -> tensor<3x8xf32, #nn.panel<dim = 0, width = 16>>
   %3 = nn.pack %w : (tensor<3x8xf32>) -> tensor<3x8xf32, #nn.panel<dim = 0, width = 16>>
   return

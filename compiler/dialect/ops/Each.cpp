@@ -48,6 +48,7 @@ EachOp EachOp::replaceWith(ValueRange sequences, ValueRange outputs, ArrayRef<in
   OpBuilder builder(*this);
   getYield().getOutputsMutable().assign(outputs);
   EachOp replacement = make(builder, getLoc(), getTripAttr(), getBackward(), sequences, getStarts(), getBody());
+  replacement.setSegments(getSegments());
   for (auto [index, result] : llvm::enumerate(getOutputs()))
     if (results[index] >= 0)
       result.replaceAllUsesWith(replacement.getOutputs()[results[index]]);

@@ -24,6 +24,11 @@ def NN_EachOp : NN_Op<"each", [AttrSizedOperandSegments, AttrSizedResultSegments
     With `backward` the steps are walked from the last to the first, each with its
     own index and its own slots of the stacks.
 
+    With `segments` a step goes through a segment of a sequence. On the way back each
+    is computed anew from the states before it, which are all that the loop keeps of it.
+
+    With `unroll` the compiled loop goes on by so many steps at a time.
+
     The body may read what is defined outside. Ragged batches are masks in the
     body: the op itself runs all examples for all steps.
 
@@ -36,7 +41,7 @@ def NN_EachOp : NN_Op<"each", [AttrSizedOperandSegments, AttrSizedResultSegments
     ```
   }];
   let arguments = (ins StrAttr:$trip, Variadic<NN_Any>:$sequences, Variadic<NN_Any>:$starts,
-    UnitAttr:$backward, OptionalAttr<ArrayAttr>:$places);
+    UnitAttr:$backward, UnitAttr:$segments, OptionalAttr<I64Attr>:$unroll, OptionalAttr<ArrayAttr>:$places);
   let results = (outs Variadic<NN_Any>:$outputs, Variadic<NN_Any>:$finals);
   let regions = (region SizedRegion<1>:$body);
   let hasCustomAssemblyFormat = 1;

@@ -95,6 +95,13 @@ FailureOr<RankedTensorType> CountOp::inferType() {
   return RankedTensorType::get({}, Float32Type::get(getContext()));
 }
 
+FailureOr<RankedTensorType> ExtentOp::inferType() {
+  auto axis = static_cast<int64_t>(getAxis());
+  if (axis < 0 || axis >= nn::getType(getX()).getRank())
+    return emitOpError("has axis ") << axis << ", which is no dimension of " << describe(nn::getType(getX()));
+  return RankedTensorType::get({}, IntegerType::get(getContext(), 32));
+}
+
 FailureOr<RankedTensorType> DropoutOp::inferType() {
   Extents two{2};
   if (getExtents(nn::getType(getSeed())) != two || (getStep() && nn::getType(getStep()).getRank() != 0))

@@ -113,6 +113,13 @@ def NN_CountOp : NN_ComputeOp<"count", "Elementwise"> {
   let results = (outs NN_Float:$result);
 }
 
+def NN_ExtentOp : NN_ComputeOp<"extent", "Elementwise"> {
+  let summary = "how many elements lie along a dimension, as a class";
+  let description = [{ Reads no element of `x`. }];
+  let arguments = (ins NN_Any:$x, I64Attr:$axis);
+  let results = (outs NN_Class:$result);
+}
+
 def NN_LengthsOp : NN_ElementwiseOp<"lengths"> {
   let summary = "lengths after a window has passed over time";
   let description = [{ max(0, floor((x + offset) / stride)) for each example. }];

@@ -212,6 +212,46 @@ FailureOr<RankedTensorType> DelayOp::inferType() {
   return type;
 }
 
+/// The declared type, whose outermost dimensions are so many steps' and whose others
+/// are these.
+static FailureOr<RankedTensorType> getDeclaredSteps(Operation *op, RankedTensorType from, size_t count,
+                                                    ArrayRef<Extent> others) {
+  FailureOr<RankedTensorType> type = getDeclaredType(op);
+  if (failed(type))
+    return failure();
+  Extents extents = getExtents(*type);
+  if (extents.size() != count + others.size() || !llvm::all_of(ArrayRef(extents).take_front(count), [](const Extent &e) {
+        return e.isDynamic();
+      }) || ArrayRef(extents).drop_front(count) != others || type->getElementType() != from.getElementType())
+    return op->emitOpError("cannot make ") << describe(*type) << " of " << describe(from);
+  return *type;
+}
+
+FailureOr<RankedTensorType> SegmentOp::inferType() {
+  RankedTensorType type = nn::getType(getX());
+  Extents others = getExtents(type);
+  auto axis = static_cast<int64_t>(getAxis());
+  if (axis < 0 || axis >= getDynamicRank(type) || nn::getType(getFirst()).getRank() != 0)
+    return emitOpError("needs an axis of steps and the number of the first one, not ")
+           << axis << " of " << describe(type) << " and " << describe(nn::getType(getFirst()));
+  others.erase(others.begin() + axis);
+  return getDeclaredSteps(*this, type, 1, others);
+}
+
+FailureOr<RankedTensorType> SplitStepsOp::inferType() {
+  RankedTensorType type = nn::getType(getX());
+  if (getDynamicRank(type) < 1)
+    return emitOpError("needs steps, not ") << describe(type);
+  return getDeclaredSteps(*this, type, 2, ArrayRef(getExtents(type)).drop_front());
+}
+
+FailureOr<RankedTensorType> JoinStepsOp::inferType() {
+  RankedTensorType type = nn::getType(getX());
+  if (getDynamicRank(type) < 2)
+    return emitOpError("needs segments of steps, not ") << describe(type);
+  return getDeclaredSteps(*this, type, 1, ArrayRef(getExtents(type)).drop_front(2));
+}
+
 FailureOr<RankedTensorType> EmbedGradientOp::inferType() {
   RankedTensorType ids = nn::getType(getIds()), dy = nn::getType(getDy());
   Extents rows = getExtents(ids), extents = getExtents(dy);

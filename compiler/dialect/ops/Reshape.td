@@ -123,6 +123,37 @@ def NN_DelayOp : NN_ComputeOp<"delay", "Reshape"> {
   let results = (outs NN_Any:$result);
 }
 
+def NN_SegmentOp : NN_ComputeOp<"segment", "Reshape"> {
+  let summary = "some steps of a sequence";
+  let description = [{
+    Step i of the result, whose outermost dimension it declares, is step
+    `first` + i along dimension `axis` of `x`; past the end it is 0. The other
+    dimensions stay in their order.
+  }];
+  let arguments = (ins NN_Any:$x, NN_Class:$first, I64Attr:$axis);
+  let results = (outs NN_Any:$result);
+}
+
+def NN_SplitStepsOp : NN_ComputeOp<"split_steps", "Reshape"> {
+  let summary = "a sequence as segments";
+  let description = [{
+    `[T, …]` becomes `[segments, steps, …]`, which the result declares, zeros behind
+    the last step.
+  }];
+  let arguments = (ins NN_Any:$x);
+  let results = (outs NN_Any:$result);
+}
+
+def NN_JoinStepsOp : NN_ComputeOp<"join_steps", "Reshape"> {
+  let summary = "segments as a sequence";
+  let description = [{
+    The inverse of `split_steps`: `[segments, steps, …]` becomes `[T, …]`, which the
+    result declares; what is behind its last step is dropped.
+  }];
+  let arguments = (ins NN_Any:$x);
+  let results = (outs NN_Any:$result);
+}
+
 def NN_EmbedGradientOp : NN_ComputeOp<"embed_gradient", "Reshape", [NN_SumsRowsTrait]> {
   let summary = "the cotangent of an embedding's table";
   let description = [{

@@ -60,7 +60,7 @@ typedef struct nnc_frame {
   char *prepared;               /* values that depend on weights alone */
   char *state;                  /* recurrent state of the context */
   void *const *arguments;       /* inputs, then outputs */
-  const int64_t *dims;          /* batch, then each free dimension's length */
+  const int64_t *dims;          /* batch, each free dimension's length, then the segments of each and their steps */
   const int64_t *offsets;       /* of buffers in the workspace, from `plan` */
   const int32_t *const *ragged; /* for each free dimension: length of each example; never null; nnc_window_list */
   struct nnc_tasks *tasks;      /* passed to kernels as their user context */
@@ -159,6 +159,9 @@ typedef struct nnc_train {
    * it goes through; 0 when sequences are gone through as a whole. The network has
    * one free dimension then. */
   int64_t window_step, window_length;
+  /** Where the way back computes segments of a sequence anew: -1, as many steps each as
+   * the square root of all; else the bytes that the workspace is to take. 0 elsewhere. */
+  int64_t checkpoint;
 } nnc_train;
 
 /** What stands in frame->ragged behind the lengths where a function goes through a

@@ -26,6 +26,41 @@ def delay(name, steps, batch, columns):
                 tolerance=0)
 
 
+def segment(name, shape, axis, first, steps):
+    """Some steps from `first` on; 0 past the end."""
+    x = randoms(1, *shape)
+    rows = np.moveaxis(x, axis, 0)
+    want = np.zeros((steps, *rows.shape[1:]), np.float32)
+    part = rows[first:first + steps]
+    want[:len(part)] = part
+    dims = ["T", "batch"] if axis == 0 else ["batch", "T"]
+    kinds = tensor(*dims, shape[2]), tensor(str(steps), "batch", shape[2])
+    body = (f"%first = nn.constant {first} : i32 : tensor<i32>\n"
+            f"%y = nn.segment %x, %first {{axis = {axis}}} : ({kinds[0]}, tensor<i32>) -> {kinds[1]}")
+    return Case(name, function({"x": kinds[0]}, body, {"y": kinds[1]}, lengths={"n": "T"}), [x], [want],
+                batch=shape[1 - axis], lengths={"T": shape[axis]}, tolerance=0)
+
+
+def split_steps(name, segments, steps, length, batch, columns):
+    x = randoms(1, length, batch, columns)
+    want = np.zeros((segments * steps, batch, columns), np.float32)
+    want[:length] = x
+    kinds = tensor("T", "batch", columns), tensor(str(segments), str(steps), "batch", columns)
+    text = function({"x": kinds[0]}, f"%y = nn.split_steps %x : ({kinds[0]}) -> {kinds[1]}", {"y": kinds[1]},
+                    lengths={"n": "T"})
+    return Case(name, text, [x], [want.reshape(segments, steps, batch, columns)], batch=batch, lengths={"T": length},
+                tolerance=0)
+
+
+def join_steps(name, segments, steps, length, batch, columns):
+    x = randoms(1, segments, steps, batch, columns)
+    kinds = tensor(str(segments), str(steps), "batch", columns), tensor("T", "batch", columns)
+    text = function({"x": kinds[0]}, f"%y = nn.join_steps %x : ({kinds[0]}) -> {kinds[1]}", {"y": kinds[1]},
+                    lengths={"n": "T"})
+    return Case(name, text, [x], [x.reshape(-1, batch, columns)[:length]], batch=batch, lengths={"T": length},
+                tolerance=0)
+
+
 def pack(name, shape, dim, width):
     """[panel][other dimensions][lane], what pads the last panel 0."""
     x = randoms(1, *shape)
@@ -59,6 +94,13 @@ CASES = [
     pad("pad_over_time", (4, 2, 5), [0], [8], ["T", "batch"], {"T": 4}),
     delay("delay_rows", 5, 3, 20),
     delay("delay_one_step", 1, 3, 4),
+    segment("segment_of_calls", (3, 7, 20), 1, 2, 4),
+    segment("segment_past_the_end", (3, 7, 5), 1, 6, 3),
+    segment("segment_of_steps", (7, 2, 33), 0, 3, 3),
+    split_steps("split_steps", 3, 4, 11, 2, 20),
+    split_steps("split_one", 1, 5, 5, 3, 4),
+    join_steps("join_steps", 3, 4, 11, 2, 20),
+    join_steps("join_single_steps", 6, 1, 6, 1, 3),
     pack("pack_rows", (10, 5), 0, 8),
     pack("pack_columns", (3, 3, 4, 20), 3, 16),
     embed_gradient("embed_words", (7, 5), 11, 40, ["T", "batch"]),
