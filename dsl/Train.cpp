@@ -9,6 +9,9 @@ namespace nnc::dsl {
 
 using Term = RateExpression::Term;
 
+/// Each step's calls are written out.
+static constexpr int64_t maxUnroll = 256;
+
 namespace {
 
 /// Reads the settings of one train block; says what is wrong with them.
@@ -174,6 +177,8 @@ private:
                                  std::to_string(bptt.k1) + ": the steps between would have no gradient");
     } else if (head == "unroll" && numbers.size() == 1) {
       bptt = {Bptt::Unroll, count(0), 0, 0, {}};
+      if (bptt.k1 > maxUnroll)
+        error(expr.location, "unrolls " + std::to_string(bptt.k1) + " steps, more than the limit of 256");
     } else if (head == "checkpoint" && isSqrt) {
       bptt.kind = Bptt::CheckpointSqrt;
     } else if (head == "checkpoint" && numbers.size() == 1) {

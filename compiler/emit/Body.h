@@ -52,6 +52,8 @@ private:
 
   // Loop.cpp
   void emitEach(nn::EachOp each, const Loop *outer);
+  llvm::SmallVector<mlir::Value> emitSteps(Loop &loop, mlir::Value trip, llvm::ArrayRef<mlir::Value> starts,
+                                           int64_t count);
   llvm::SmallVector<mlir::Value> emitStep(const Loop &loop);
   mlir::Value getIndexAddress(mlir::Value step);
 

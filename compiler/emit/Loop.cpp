@@ -1,6 +1,8 @@
 //===- Loop.cpp - Loops over time -----------------------------------------===//
 //
-// The loop carries the number of steps done and the address of each state.
+// The loop carries the number of steps done and the address of each state. One that is
+// unrolled is two: the first goes on by several steps at a time as long as there are
+// so many, the second does the rest.
 //
 //===----------------------------------------------------------------------===//
 
@@ -21,29 +23,16 @@ void BodyEmitter::emitEach(nn::EachOp each, const Loop *outer) {
   Value trip = lengths->getProduct(each.getTrip());
 
   // The states are pointers that the loop carries.
-  Block *next = split(), *body = split(), *head = split();
-  SmallVector<Value> starts{builder.i64(0)};
+  SmallVector<Value> carried{builder.i64(0)};
   for (Value start : each.getStarts())
-    starts.push_back(addresses.lookup(start));
-  LLVM::BrOp::create(builder, starts, head);
-  for (Value start : starts)
-    head->addArgument(start.getType(), each.getLoc());
-  builder.setInsertionPointToEnd(head);
-  Value done = head->getArgument(0);
-  LLVM::CondBrOp::create(builder, builder.compare(LLVM::ICmpPredicate::slt, done, trip), body, next);
+    carried.push_back(addresses.lookup(start));
+  if (int64_t unroll = each.getUnroll().value_or(1); unroll > 1)
+    carried = emitSteps(loop, trip, carried, unroll);
+  carried = emitSteps(loop, trip, carried, 1);
 
-  builder.setInsertionPointToEnd(body);
-  loop.step = each.getBackward() ? builder.sub(builder.sub(trip, builder.i64(1)), done) : done;
-  for (auto [carried, pointer] : llvm::zip_equal(each.getCarried(), head->getArguments().drop_front()))
-    addresses[carried] = pointer;
-  SmallVector<Value> ends = emitStep(loop);
-  ends.insert(ends.begin(), builder.add(done, builder.i64(1)));
-  LLVM::BrOp::create(builder, ends, head);
-
-  builder.setInsertionPointToEnd(next);
   for (auto [output, stack] : llvm::zip_equal(each.getOutputs(), loop.stacks))
     addresses[output] = stack;
-  for (auto [final, pointer] : llvm::zip_equal(each.getFinals(), head->getArguments().drop_front()))
+  for (auto [final, pointer] : llvm::zip_equal(each.getFinals(), ArrayRef(carried).drop_front()))
     addresses[final] = pointer;
 }
 
@@ -58,6 +47,33 @@ Value BodyEmitter::getIndexAddress(Value step) {
   Value index = inEntry([&] { return builder.reserve(4, 4); });
   builder.store(builder.narrow(step), index);
   return index;
+}
+
+/// A loop of so many steps at a time, until fewer are left; takes and gives the number of
+/// steps done and the pointers to the states.
+SmallVector<Value> BodyEmitter::emitSteps(Loop &loop, Value trip, ArrayRef<Value> starts, int64_t count) {
+  Block *next = split(), *body = split(), *head = split();
+  LLVM::BrOp::create(builder, starts, head);
+  for (Value start : starts)
+    head->addArgument(start.getType(), loop.op.getLoc());
+  builder.setInsertionPointToEnd(head);
+  SmallVector<Value> carried(head->getArguments());
+  Value last = count == 1 ? carried.front() : builder.add(carried.front(), builder.i64(count - 1));
+  LLVM::CondBrOp::create(builder, builder.compare(LLVM::ICmpPredicate::slt, last, trip), body, next);
+
+  builder.setInsertionPointToEnd(body);
+  SmallVector<Value> states(carried);
+  for (int64_t step = 0; step < count; ++step) {
+    Value done = states.front();
+    loop.step = loop.op.getBackward() ? builder.sub(builder.sub(trip, builder.i64(1)), done) : done;
+    for (auto [argument, pointer] : llvm::zip_equal(loop.op.getCarried(), ArrayRef(states).drop_front()))
+      addresses[argument] = pointer;
+    states = emitStep(loop);
+    states.insert(states.begin(), builder.add(done, builder.i64(1)));
+  }
+  LLVM::BrOp::create(builder, states, head);
+  builder.setInsertionPointToEnd(next);
+  return carried;
 }
 
 /// One step; gives the pointers to the states after it.

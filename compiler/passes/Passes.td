@@ -107,6 +107,21 @@ def PruneLoops : Pass<"nn-prune-loops", "mlir::ModuleOp"> {
   }];
 }
 
+def UnrollTime : Pass<"nn-unroll-time", "mlir::ModuleOp"> {
+  let summary = "Let loops over a length go on by several steps at a time";
+  let description = [{
+    In a function whose `nn.train` has `unroll = k`, each loop over a length, forward
+    and backward, gets the attribute: the compiled loop has k steps one after the other,
+    and another one for what is left.
+
+    ```mlir
+    nn.each "T" sequences(%x) start(%h) { … }
+    // becomes
+    nn.each "T" sequences(%x) start(%h) attributes {unroll = 4 : i64} { … }
+    ```
+  }];
+}
+
 def Simplify : Pass<"nn-simplify", "mlir::ModuleOp"> {
   let summary = "Fold, drop what no output needs, turn batch norm into a scale and a shift";
   let description = [{

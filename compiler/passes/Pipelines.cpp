@@ -23,6 +23,7 @@ void nnc::buildPipeline(OpPassManager &manager, Station last, PanelWidth panelWi
     manager.addPass(createLowerLosses());
     manager.addPass(createDifferentiate());
     manager.addPass(createPruneLoops());
+    manager.addPass(createUnrollTime());
   }
 
   if (last >= Station::Optimized) {
