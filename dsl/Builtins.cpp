@@ -73,6 +73,8 @@ Item Elaborator::applyBuiltin(const LayerValue &layer, std::vector<Item> items, 
     return applyConv(layer, x, scope, location);
   if (isOneOf(name, {"max_pool", "avg_pool"}))
     return applyPool(layer, x, scope, location);
+  if (name == "adaptive_avg_pool")
+    return applyAdaptivePool(layer, x, scope, location);
   if (isOneOf(name, {"batch_norm", "layer_norm", "local_response_norm"}))
     return applyNorm(layer, x, scope, location);
   if (isOneOf(name, {"sum", "mean", "max", "min", "global_avg_pool", "global_max_pool", "softmax", "log_softmax",
@@ -238,6 +240,73 @@ Item Elaborator::applyPool(const LayerValue &layer, Value x, Scope &scope, const
   if (layer.getName() == "avg_pool")
     attributes.emplace_back("count_padding", flagOf(layer, "count_padding"));
   return tensor(emit(layer.getName(), {x}, type, scope, location, std::move(attributes)));
+}
+
+/// The means of `parts` windows along one dimension. Window i is from
+/// floor(i * extent / parts) to ceil((i + 1) * extent / parts), so that windows of
+/// an extent that does not divide overlap, and none is empty.
+Value Elaborator::splitAndAverage(Value x, size_t dim, int64_t parts, Scope &scope, const Location &location) {
+  const Type type = typeOf(x);
+  size_t rank = type.shape.size() - 1;
+  int64_t extent = type.shape[dim].size;
+  Axes axis{{static_cast<int64_t>(dim)}};
+  std::vector<Value> means;
+  for (int64_t i = 0; i < parts; ++i) {
+    std::vector<int64_t> starts(rank + 1, 0), sizes, window(rank, 1);
+    for (const Dim &whole : type.shape)
+      sizes.push_back(whole.size);
+    starts[dim] = i * extent / parts;
+    sizes[dim] = window[dim] = ((i + 1) * extent + parts - 1) / parts - starts[dim];
+    Type cut = type, mean = type;
+    cut.shape[dim] = Dim::fixed(window[dim]);
+    mean.shape[dim] = Dim::fixed(1);
+    Value part = emit("slice", {x}, cut, scope, location, {{"starts", starts}, {"sizes", sizes}});
+    if (window[dim] > 1)
+      part = averageWindows(part, window, mean, scope, location);
+    means.push_back(part);
+  }
+  Type whole = type;
+  whole.shape[dim] = Dim::fixed(parts);
+  return emit("concat", means, whole, scope, location, {{"axis", axis}});
+}
+
+/// The means of windows side by side.
+Value Elaborator::averageWindows(Value x, const std::vector<int64_t> &window, Type result, Scope &scope,
+                                 const Location &location) {
+  std::vector<int64_t> none(2 * window.size(), 0), overhang(window.size(), 0);
+  return emit("avg_pool", {x}, std::move(result), scope, location,
+              {{"window", window},
+               {"strides", window},
+               {"padding", none},
+               {"overhang", overhang},
+               {"count_padding", true}});
+}
+
+Item Elaborator::applyAdaptivePool(const LayerValue &layer, Value x, Scope &scope, const Location &location) {
+  Type type = typeOf(x);
+  size_t rank = type.shape.size() - 1;
+  bool isFixed = std::all_of(type.shape.begin(), type.shape.end(), [](const Dim &dim) { return dim.isFixed(); });
+  if (type.shape.size() < 2 || type.shape.size() > 4 || !isFixed)
+    return error(location,
+                 "`adaptive_avg_pool` takes one to three fixed spatial dimensions and channels, not a value of shape " +
+                     describe(type),
+                 {originOf(x, "the value")});
+  auto parts = extentsOf(layer, "n", rank);
+  if (!parts)
+    return {};
+  // Extents that divide are windows of one pool.
+  std::vector<int64_t> window(rank, 1);
+  for (size_t i = 0; i < rank; ++i)
+    if (int64_t extent = type.shape[i].size; extent % (*parts)[i] == 0) {
+      window[i] = extent / (*parts)[i];
+      type.shape[i] = Dim::fixed((*parts)[i]);
+    }
+  if (type.shape != typeOf(x).shape)
+    x = averageWindows(x, window, type, scope, location);
+  for (size_t i = 0; i < rank; ++i)
+    if (typeOf(x).shape[i].size != (*parts)[i])
+      x = splitAndAverage(x, i, (*parts)[i], scope, location);
+  return tensor(x);
 }
 
 Item Elaborator::applyNorm(const LayerValue &layer, Value x, Scope &scope, const Location &location) {

@@ -470,7 +470,8 @@ void Elaborator::runDefinition(const Statement &statement, Scope &scope) {
     Definition &definition = scope.names.at(place.name);
     if (value.is(Item::Kind::Tensor) && function.values[value.value].name.empty())
       function.values[value.value].name = place.name;
-    if (value.is(Item::Kind::Layer) && value.layer->path.empty()) {
+    // Without its parameters a layer is no instance: the name is another one for it.
+    if (value.is(Item::Kind::Layer) && value.layer->path.empty() && !takesParametersFirst(*value.layer)) {
       value.layer = std::make_shared<LayerValue>(*value.layer);
       value.layer->path = scope.home().path.empty() ? place.name : scope.home().path + "." + place.name;
     }

@@ -103,6 +103,9 @@ struct Program {
   bool isExhausted = false; ///< a limit was reached and said: nothing more is evaluated
 };
 
+/// Whether what a call gives first are parameters: some are required, and none are there yet.
+bool takesParametersFirst(const LayerValue &layer);
+
 /// a * b of extents; what does not fit is the largest number.
 int64_t multiplyExtents(int64_t a, int64_t b);
 
@@ -167,6 +170,10 @@ private:
   Item applyDense(const LayerValue &layer, Value x, Scope &scope, const Location &location);
   Item applyConv(const LayerValue &layer, Value x, Scope &scope, const Location &location);
   Item applyPool(const LayerValue &layer, Value x, Scope &scope, const Location &location);
+  Item applyAdaptivePool(const LayerValue &layer, Value x, Scope &scope, const Location &location);
+  Value averageWindows(Value x, const std::vector<int64_t> &window, Type result, Scope &scope,
+                       const Location &location);
+  Value splitAndAverage(Value x, size_t dim, int64_t parts, Scope &scope, const Location &location);
   Item applyNorm(const LayerValue &layer, Value x, Scope &scope, const Location &location);
   Item applyReduction(const LayerValue &layer, Value x, Scope &scope, const Location &location);
   Item applyMove(const LayerValue &layer, const std::vector<Value> &values, Scope &scope, const Location &location);

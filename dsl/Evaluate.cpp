@@ -179,7 +179,7 @@ Item Elaborator::evaluateIf(const Expr &expr, Scope &scope) {
 // Calls
 //===----------------------------------------------------------------------===//
 
-static bool takesParametersFirst(const LayerValue &layer) {
+bool takesParametersFirst(const LayerValue &layer) {
   if (layer.isBound || layer.repeated)
     return false;
   if (layer.builtin)

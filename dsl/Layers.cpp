@@ -51,6 +51,12 @@ const std::vector<Layer> &builtinLayers() {
        1,
        "",
        "the mean of each window; says whether padding counts"},
+      {"adaptive_avg_pool",
+       {{"n", Kind::Extents, ""}},
+       1,
+       1,
+       "",
+       "means of windows that split each spatial dimension into n parts, as even as they can be"},
       {"global_avg_pool", {}, 1, 1, "", "the mean over all spatial dimensions"},
       {"global_max_pool", {}, 1, 1, "", "the largest over all spatial dimensions"},
       // Activations.

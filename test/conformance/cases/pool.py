@@ -2,7 +2,7 @@
 
 from case import SEQUENCES, Call, Family
 from cases.conv import _text
-from cases.torch_layers import avg_pool, max_pool
+from cases.torch_layers import adaptive_avg_pool, avg_pool, max_pool
 
 FAMILY = Family("pool")
 
@@ -54,6 +54,13 @@ add_both("time_s2", ("T", 6), 2, (Call(1, {"T": 2}), Call(2, {"T": 77}), Call(3,
 # Every value below zero: padding must not win a maximum.
 FAMILY.add("max_pool2d_negative", "y = -exp(x) |> max_pool(3, stride = 2, padding = 1)", {"x": (5, 5, 3)},
            lambda t, x, w: max_pool(t, -t.exp(x["x"]), 3, stride=2, padding=1), calls=FEW)
+
+# Extents that n divides, that it does not, that are fewer than n, and both in one.
+for name, shape, n in (("divides", (12, 8, 5), 4), ("overlaps", (14, 14, 9), 4), ("few", (2, 3, 4), 6),
+                       ("both", (10, 9, 3), (5, 4)), ("same", (6, 6, 7), 6), ("line", (11, 6), 3),
+                       ("space", (5, 4, 7, 3), 2)):
+    FAMILY.add(f"adaptive_avg_pool_{name}", f"y = x |> adaptive_avg_pool({_text(n)})", {"x": shape},
+               lambda t, x, w, n=n: adaptive_avg_pool(t, x["x"], n), calls=FEW)
 
 for rank, shape in ((1, (13, 5)), (2, (7, 7, 33)), (3, (3, 4, 5, 6))):
     FAMILY.add(f"global_avg_pool{rank}d", "y = x |> global_avg_pool", {"x": shape},

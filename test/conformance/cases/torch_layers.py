@@ -76,3 +76,11 @@ def avg_pool(t, x, window, stride=None, padding=0, ceil=False, count_padding=Fal
     total = function(pad(t, x, both), window, stride or window)
     share = function(pad(t, ones, both, 1.0 if count_padding else 0.0), window, stride or window)
     return channels_last(total / share)
+
+
+def adaptive_avg_pool(t, x, n):
+    """x [batch, spatial..., channels]."""
+    rank = x.dim() - 2
+    functional = t.nn.functional
+    function = (functional.adaptive_avg_pool1d, functional.adaptive_avg_pool2d, functional.adaptive_avg_pool3d)[rank - 1]
+    return channels_last(function(channels_first(x), _tuple(n, rank)))
