@@ -58,6 +58,7 @@ CALLS = {
     "dsl/*.cpp": {"error": 1, "exhaust": 1, "addError": 2},
     "compiler/driver/Options.cpp": {"complain": 0},
     "compiler/driver/Compile.cpp": {"createStringError": 0},
+    "compiler/driver/Frontend.cpp": {"createStringError": 0},
     "compiler/emit/Embed.cpp": {"complain": 1},
     "compiler/emit/Library.cpp": {"createStringError": -1},
 }

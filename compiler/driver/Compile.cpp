@@ -24,6 +24,7 @@
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
@@ -96,6 +97,22 @@ static std::string toString(ModuleOp module) {
   return text;
 }
 
+/// A line for each weight, in the order in which libraries list them; networks by
+/// their names where there are several.
+static std::string listWeights(const dsl::Model &model) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  for (const dsl::Network &network : model.networks) {
+    if (model.networks.size() > 1)
+      os << "network " << network.name << '\n';
+    for (const dsl::Weight &weight : network.weights) {
+      os << weight.name << " [" << llvm::join(llvm::map_range(weight.shape, [](int64_t n) { return llvm::utostr(n); }), ", ")
+         << (weight.trainable ? "]\n" : "] not trainable\n");
+    }
+  }
+  return text;
+}
+
 ExitCode Compilation::run() {
   if (options.input != "-")
     filesRead.push_back(options.input);
@@ -121,6 +138,8 @@ ExitCode Compilation::compileProgram() {
     return printText(toString(*ast));
   if (ast && options.leavesTrainingOut)
     ast->trains.clear();
+  if (llvm::Error error = ast ? setParameters(options, *ast, diagnostics) : llvm::Error::success())
+    return fail(ExitCode::WrongUsage, std::move(error));
 
   auto library = openLibrary(options, filesRead, diagnostics);
   if (!library)
@@ -133,6 +152,8 @@ ExitCode Compilation::compileProgram() {
     return ExitCode::WrongProgram;
   if (options.emit == Emit::Model)
     return printText(toString(*model));
+  if (options.listsWeights)
+    return printText(listWeights(*model));
   if (!options.name.empty() && model->networks.size() > 1)
     return fail(ExitCode::WrongUsage, llvm::createStringError("-name names one network, but " + options.input +
                                                               " has " + Twine(model->networks.size())));

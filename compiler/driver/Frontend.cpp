@@ -2,6 +2,7 @@
 
 #include "compiler/driver/Frontend.h"
 
+#include "dsl/Layers.h"
 #include "dsl/Parse.h"
 
 #include "mlir/IR/Diagnostics.h"
@@ -113,4 +114,39 @@ llvm::Expected<dsl::Library> driver::openLibrary(const Options &options, std::ve
     return readSource(full.str().str(), filesRead);
   };
   return library;
+}
+
+/// Gives the parameter of that name, in each network that has it, a value of its
+/// own copy of the text; whether there was one.
+static bool setParameter(StringRef name, StringRef value, dsl::Ast &ast, dsl::Diagnostics &diagnostics) {
+  bool isKnown = false;
+  std::string text = ("network set(" + name + " = " + value + ") {}").str();
+  for (dsl::NetworkDecl &network : ast.networks)
+    for (dsl::ParamDecl &param : network.params) {
+      if (param.name != name)
+        continue;
+      // A value that is wrong is said once.
+      std::unique_ptr<dsl::Ast> parsed;
+      if (!isKnown || diagnostics.empty())
+        parsed = dsl::parse(std::make_shared<dsl::Source>(dsl::Source{"-set", text}), diagnostics);
+      if (parsed && parsed->networks.size() == 1 && parsed->networks[0].params.size() == 1)
+        param.value = std::move(parsed->networks[0].params[0].value);
+      isKnown = true;
+    }
+  return isKnown;
+}
+
+llvm::Error driver::setParameters(const Options &options, dsl::Ast &ast, dsl::Diagnostics &diagnostics) {
+  for (const auto &[name, value] : options.parameters) {
+    if (setParameter(name, value, ast, diagnostics))
+      continue;
+    std::vector<std::string> known;
+    for (const dsl::NetworkDecl &network : ast.networks)
+      for (const dsl::ParamDecl &param : network.params)
+        known.push_back(param.name);
+    std::string near = dsl::suggest(name, known);
+    return llvm::createStringError("no network of " + options.input + " has a parameter '" + name + "'" +
+                                   (near.empty() ? "" : "; did you mean '" + near + "'?"));
+  }
+  return llvm::Error::success();
 }

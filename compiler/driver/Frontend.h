@@ -4,6 +4,7 @@
 #define NNC_COMPILER_DRIVER_FRONTEND_H
 
 #include "compiler/driver/Options.h"
+#include "dsl/Ast.h"
 #include "dsl/Check.h"
 
 #include "mlir/IR/MLIRContext.h"
@@ -25,6 +26,11 @@ void report(const dsl::Diagnostics &diagnostics, mlir::MLIRContext &context, llv
 /// the standard library to `diagnostics`.
 llvm::Expected<dsl::Library> openLibrary(const Options &options, std::vector<std::string> &filesRead,
                                          dsl::Diagnostics &diagnostics);
+
+/// Gives parameters of a program's networks the values that -set asks for. Values
+/// that are no expressions are said in `diagnostics`; fails where no network has
+/// such a parameter.
+llvm::Error setParameters(const Options &options, dsl::Ast &ast, dsl::Diagnostics &diagnostics);
 
 } // namespace nnc::driver
 

@@ -55,6 +55,11 @@ static cl::opt<std::string> sanitize("sanitize", cl::Hidden,
                                      cl::value_desc("address"), cl::cat(category));
 static cl::opt<std::string> libraryName("name", cl::desc("Name of the library instead of the network's"),
                                         cl::value_desc("name"), cl::cat(category));
+static cl::list<std::string> set("set", cl::desc("Give a network's parameter another value than its default"),
+                                 cl::value_desc("name=value"), cl::cat(category));
+static cl::opt<bool> listWeights("list-weights",
+                                 cl::desc("Print the weights: name, shape, and whether they are trained"),
+                                 cl::cat(category));
 static cl::opt<bool> noTrain("no-train", cl::desc("Leave train blocks out: a library for inference alone"),
                              cl::cat(category));
 static cl::opt<bool> shared("shared", cl::desc("Write a shared library too"), cl::cat(category));
@@ -120,6 +125,13 @@ static std::optional<ExitCode> checkOptions() {
     return complain("there is no sanitizer '" + sanitize + "' for libraries; there is: address");
   if (!libraryName.empty() && !isIdentifier(libraryName))
     return complain("'" + libraryName + "' cannot be a library's name: use letters, digits and underscores");
+  for (StringRef setting : set)
+    if (!isIdentifier(setting.split('=').first) || setting.split('=').second.empty())
+      return complain("'" + setting + "' sets nothing: write -set name=value");
+  if (StringRef(input).ends_with(".mlir") && (!set.empty() || listWeights))
+    return complain("-set and -list-weights need a program, not a module");
+  if (listWeights && emitStation != Emit::Library)
+    return complain("-list-weights and -emit exclude each other");
   if (!dependencyFile.empty() && !writeDependencies)
     return complain("-MF needs -MD");
   if (noCache && !cacheDir.empty())
@@ -151,6 +163,9 @@ std::optional<ExitCode> driver::parseOptions(int argc, char **argv, Options &opt
   options.optimization = optimization - '0';
   options.sanitize = !sanitize.empty();
   options.name = libraryName;
+  for (StringRef setting : set)
+    options.parameters.emplace_back(setting.split('=').first, setting.split('=').second);
+  options.listsWeights = listWeights;
   options.leavesTrainingOut = noTrain;
   options.shared = shared;
   options.embeddedWeights = embedWeights;

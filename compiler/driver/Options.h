@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace nnc::driver {
@@ -49,6 +50,8 @@ struct Options {
   unsigned optimization = 2;   ///< of the entry functions
   bool sanitize = false;       ///< have AddressSanitizer check what kernels read and write
   std::string name;            ///< of the library; empty: the network's
+  std::vector<std::pair<std::string, std::string>> parameters; ///< of networks: name and value, as written
+  bool listsWeights = false;      ///< print the weights, instead of compiling
   bool leavesTrainingOut = false; ///< as if the source had no train blocks
   bool shared = false;         ///< write a shared library too
   std::string embeddedWeights; ///< a safetensors file to start from
