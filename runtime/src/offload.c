@@ -365,12 +365,10 @@ static void nnc_place_items(nnc_offload *offload, int32_t count, size_t *out_inp
   }
 }
 
-/** Copies a call's inputs to the device. */
-static void nnc_hand_over(nnc_offload *offload, int32_t count, size_t inputs) {
+/** Copies a call's large inputs to the device. */
+static void nnc_hand_over(nnc_offload *offload, int32_t count) {
   nnc_queue *queue = offload->queue;
   const nnc_device_api *api = queue->device->api;
-  if (inputs > 0)
-    api->copy(queue, offload->staging, offload->pinned, inputs);
   for (int32_t i = 0; i < count; ++i) {
     nnc_item *item = &offload->items[i];
     if (item->is_large && item->from && item->size > 0)
@@ -378,12 +376,10 @@ static void nnc_hand_over(nnc_offload *offload, int32_t count, size_t inputs) {
   }
 }
 
-/** Copies a call's outputs to the caller, and waits for them. */
-static void nnc_take_back(nnc_offload *offload, int32_t count, size_t inputs, size_t outputs) {
+/** Copies a call's large outputs to the caller, waits, and hands over the small ones. */
+static void nnc_take_back(nnc_offload *offload, int32_t count) {
   nnc_queue *queue = offload->queue;
   const nnc_device_api *api = queue->device->api;
-  if (outputs > inputs)
-    api->copy(queue, offload->pinned + inputs, offload->staging + inputs, outputs - inputs);
   for (int32_t i = 0; i < count; ++i) {
     nnc_item *item = &offload->items[i];
     if (item->is_large && item->to && item->size > 0)
@@ -420,31 +416,46 @@ static nnc_graph *nnc_find_graph(nnc_context *context, int32_t function, const n
   return oldest;
 }
 
+/** What a graph holds: small inputs from pinned memory, generated code, small outputs to
+ * pinned memory. */
+static int32_t nnc_run_between_copies(nnc_context *context, int32_t index, const nnc_frame *frame, size_t inputs,
+                                      size_t outputs) {
+  nnc_offload *offload = context->offload;
+  nnc_queue *queue = offload->queue;
+  const nnc_device_api *api = queue->device->api;
+  if (inputs > 0)
+    api->copy(queue, offload->staging, offload->pinned, inputs);
+  int32_t code = context->model->network->functions[index].run(frame);
+  if (code == 0 && outputs > inputs)
+    api->copy(queue, offload->pinned + inputs, offload->staging + inputs, outputs - inputs);
+  return code;
+}
+
 /** Runs generated code: the first call of its kind at once, so that its kernels are loaded
  * and its memory is there; later ones as a graph. */
-static int32_t nnc_launch_kernels(nnc_context *context, int32_t index, const nnc_frame *frame) {
-  const nnc_function *function = &context->model->network->functions[index];
+static int32_t nnc_launch_kernels(nnc_context *context, int32_t index, const nnc_frame *frame, size_t inputs,
+                                  size_t outputs) {
   nnc_offload *offload = context->offload;
   nnc_queue *queue = offload->queue;
   const nnc_device_api *api = queue->device->api;
   if (!api->begin_graph)
-    return function->run(frame);
+    return nnc_run_between_copies(context, index, frame, inputs, outputs);
   nnc_graph *graph = nnc_find_graph(context, index, frame);
   bool is_first = graph->used == 0;
   graph->used = ++offload->calls;
   if (is_first || graph->fails)
-    return function->run(frame);
+    return nnc_run_between_copies(context, index, frame, inputs, outputs);
   if (!graph->graph) {
     if (api->begin_graph(queue) != NNC_OK)
       return 0;
     queue->records = true;
-    int32_t code = function->run(frame);
+    int32_t code = nnc_run_between_copies(context, index, frame, inputs, outputs);
     queue->records = false;
     bool is_recorded = api->end_graph(queue, &graph->graph) == NNC_OK && code == 0;
     if (!is_recorded) { /* it runs without */
       graph->fails = true;
       queue->status = NNC_OK;
-      return function->run(frame);
+      return nnc_run_between_copies(context, index, frame, inputs, outputs);
     }
   }
   api->replay(queue, graph->graph);
@@ -485,9 +496,9 @@ nnc_status nnc_offload_call(nnc_context *context, int32_t index, nnc_frame *fram
   frame->ragged = offload->ragged;
   if (frame->seed)
     frame->seed = (const int32_t *)offload->items[count - 1].place;
-  nnc_hand_over(offload, count, inputs);
-  int32_t code = nnc_launch_kernels(context, index, frame);
-  nnc_take_back(offload, count, inputs, outputs);
+  nnc_hand_over(offload, count);
+  int32_t code = nnc_launch_kernels(context, index, frame, inputs, outputs);
+  nnc_take_back(offload, count);
   return nnc_end_call(context, function->name, code);
 }
 

@@ -4,18 +4,16 @@
 
 namespace nnc::targets {
 
-/// Wide panels are read by whole warps, narrow ones pad less.
+/// Narrow panels: a sector of memory each, so that even few columns are many blocks'; a tile
+/// of many rows takes several panels.
 int64_t Gpu::panelWidth(Family family, int64_t columns) const {
   (void)family;
-  for (int64_t width : {8, 16, 32})
-    if (columns <= width)
-      return width;
-  return (64 - columns % 64) % 64 < 32 ? 64 : 32;
+  return columns <= 4 ? 4 : 8;
 }
 
 std::vector<int64_t> Gpu::variants(const KernelShape &shape) const {
   if (shape.family == Family::Dense && shape.dynamicRows)
-    return {1, 4, 64};
+    return {1, 4, 8, 256};
   return {1};
 }
 
@@ -24,6 +22,8 @@ void Gpu::schedule(Group &group, const Isa &isa, int64_t minRows) const {
   switch (group.family) {
   case Family::Dense:
     return gpu::scheduleDense(group, minRows);
+  case Family::Conv:
+    return gpu::scheduleConv(group);
   case Family::Reduce:
   case Family::Norm:
     return gpu::scheduleReduce(group);

@@ -20,6 +20,7 @@ namespace gpu {
 
 /// One function a family: schedules all stages of a group.
 void scheduleDense(Group &group, int64_t minRows);
+void scheduleConv(Group &group);
 void scheduleReduce(Group &group);
 void scheduleReshape(Group &group);
 

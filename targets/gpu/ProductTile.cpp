@@ -2,6 +2,8 @@
 
 #include "targets/gpu/ProductTile.h"
 
+#include "targets/gpu/Gpu.h"
+
 #include <algorithm>
 
 namespace nnc::targets::gpu {
@@ -13,48 +15,60 @@ using Halide::TailStrategy;
 using Halide::Var;
 using Halide::VarOrRVar;
 
+bool isProductInPanels(const Stage &stage) {
+  if (stage.factors.size() != 2 || stage.loops.size() < 3)
+    return false;
+  int panel = static_cast<int>(stage.loops.size()) - 1;
+  const std::vector<int> &rows = stage.factors[0].loops;
+  return stage.factors[1].loops == std::vector<int>{0, panel} && std::count(rows.begin(), rows.end(), 1) &&
+         !std::count(rows.begin(), rows.end(), panel) && stage.loops[0].extent % 4 == 0 && stage.loops[0].extent > 0 &&
+         stage.loops[0].extent <= 64;
+}
+
+ProductTile chooseProductTile(int64_t lanes, int64_t panels, int64_t rows, int64_t terms) {
+  ProductTile tile{static_cast<int>(lanes), 1, 8, 4, 8, 32};
+  while (tile.lanes * tile.panels < 64 && tile.panels * 2 <= panels)
+    tile.panels *= 2;
+  while (tile.rows < 64 && tile.rows * 2 <= rows)
+    tile.rows *= 2;
+  while (tile.threadRows > 1 && tile.threadsX() * tile.threadsY() < 64)
+    tile.threadRows /= 2;
+  while (tile.chunk > 8 && tile.chunk > terms)
+    tile.chunk /= 2;
+  return tile;
+}
+
 /// Copies a factor's tile to shared memory. All threads of the block copy, neighbours in
 /// memory by neighbours among threads.
-static void stageFactor(const Factor &factor, Func sums, const RVar &outer, int threadsX, int threadsY) {
+static void stageFactor(const Factor &factor, Func sums, const RVar &outer, const ProductTile &tile) {
   Func func = factor.func;
-  std::vector<Var> vars = func.args();
   func.compute_at(sums, outer).store_in(MemoryType::GPUShared);
-  Var all = vars[0], x("x"), y("y"), step("step");
-  for (size_t i = 1; i < vars.size(); ++i) {
-    Var next("copied" + std::to_string(i));
-    func.fuse(all, vars[i], next);
-    all = next;
-  }
-  func.split(all, step, y, threadsX * threadsY, TailStrategy::GuardWithIf)
-      .split(y, y, x, threadsX)
+  Var x("x"), y("y"), step("step");
+  func.split(fuseAll(func, func.args(), "copied"), step, y, tile.threadsX() * tile.threadsY(), TailStrategy::GuardWithIf)
+      .split(y, y, x, tile.threadsX())
       .reorder(step, x, y)
       .gpu_threads(x, y);
 }
 
-/// Fuses the loops between the first and the last of a definition.
+/// The loops of a definition of the sums as loops over threads: lanes and panels, rows.
 template <typename Definition>
-static Var fuseRows(Definition &definition, const std::vector<Loop> &loops, const std::string &name) {
-  Var rows = loops[1].var;
-  for (size_t i = 2; i + 1 < loops.size(); ++i) {
-    Var next(name + std::to_string(i));
-    definition.fuse(rows, loops[i].var, next);
-    rows = next;
-  }
-  return rows;
+static void spreadThreads(Definition &definition, const Stage &stage, const ProductTile &tile,
+                          const std::vector<VarOrRVar> &outer) {
+  Var lanes("lanes"), lane("lane"), row("row"), rows = stage.loops[1].var, x("x");
+  definition.split(stage.loops[0].var, lanes, lane, tile.threadLanes).split(rows, rows, row, tile.threadRows);
+  definition.fuse(lanes, stage.loops.back().var, x);
+  std::vector<VarOrRVar> order{lane, row, x, rows};
+  for (size_t i = 2; i + 1 < stage.loops.size(); ++i)
+    order.push_back(stage.loops[i].var);
+  order.insert(order.end(), outer.begin(), outer.end());
+  definition.reorder(order).gpu_threads(x, rows).vectorize(lane).unroll(row);
 }
 
 void scheduleProductTile(Stage &stage, Func consumer, Var block, const ProductTile &tile) {
   Func sums = stage.func;
-  Var c = stage.loops[0].var, ci("ci"), ri("ri"), tx("tx"), ty("ty");
-  int threadsX = tile.columns / tile.threadColumns;
-  int threadsY = static_cast<int>((tile.rows() + tile.threadRows - 1) / tile.threadRows);
-  auto tail = tile.rows() % tile.threadRows == 0 ? TailStrategy::RoundUp : TailStrategy::GuardWithIf;
-
-  // The reduction in chunks: of its innermost loop, or the whole of that and some of the
-  // next ones.
+  const std::vector<ReductionLoop> &reductions = stage.reductions;
   RVar k("k"), outer("outer");
   Halide::Stage update = sums.update();
-  const std::vector<ReductionLoop> &reductions = stage.reductions;
   update.split(reductions[0].var, outer, k, tile.chunk, TailStrategy::GuardWithIf);
   std::vector<std::pair<RVar, Var>> kept{{outer, Var("chunk")}};
   for (size_t i = 1; i < reductions.size(); ++i)
@@ -62,41 +76,90 @@ void scheduleProductTile(Stage &stage, Func consumer, Var block, const ProductTi
   Func part = update.rfactor(kept);
 
   sums.compute_at(consumer, block).store_in(MemoryType::GPUShared);
-  for (size_t i = 0; i < tile.extents.size(); ++i)
-    sums.bound_extent(stage.loops[i + 1].var, static_cast<int>(tile.extents[i]));
-  Var rows = fuseRows(sums, stage.loops, "rows");
-  sums.split(c, tx, ci, tile.threadColumns)
-      .split(rows, ty, ri, tile.threadRows, tail)
-      .reorder(ci, ri, tx, ty)
-      .gpu_threads(tx, ty)
-      .vectorize(ci)
-      .unroll(ri);
+  sums.bound_extent(stage.loops[0].var, tile.lanes)
+      .bound_extent(stage.loops[1].var, tile.rows)
+      .bound_extent(stage.loops.back().var, tile.panels);
+  spreadThreads(sums, stage, tile, {});
   Halide::Stage add = sums.update();
-  Var addRows = fuseRows(add, stage.loops, "rows");
-  std::vector<VarOrRVar> order{ci, ri, tx, ty};
+  std::vector<VarOrRVar> chunks;
   for (auto &[loop, var] : kept)
-    order.push_back(loop);
-  add.split(c, tx, ci, tile.threadColumns)
-      .split(addRows, ty, ri, tile.threadRows, tail)
-      .reorder(order)
-      .gpu_threads(tx, ty)
-      .vectorize(ci)
-      .unroll(ri);
+    chunks.push_back(loop);
+  spreadThreads(add, stage, tile, chunks);
 
-  // A thread's part: the same tile as of the sums, one after the other.
-  part.compute_at(sums, tx).vectorize(c).update().reorder({c}).vectorize(c);
-  std::vector<VarOrRVar> inner{c};
-  for (size_t i = 1; i + 1 < stage.loops.size(); ++i) {
-    part.unroll(stage.loops[i].var);
-    part.update().unroll(stage.loops[i].var);
-    inner.push_back(stage.loops[i].var);
-  }
-  inner.push_back(k);
-  part.update().reorder(inner).unroll(k);
+  // A thread's part: the same tile as of the sums.
+  Var lane = stage.loops[0].var, row = stage.loops[1].var;
+  part.compute_at(sums, Var("x")).vectorize(lane).unroll(row);
+  part.update().reorder(lane, row, k).vectorize(lane).unroll(row).unroll(k);
 
   for (const Factor &factor : stage.factors)
-    stageFactor(factor, sums, kept.front().first, threadsX, threadsY);
-  stage.factors[1].func.in(part).compute_at(part, k).vectorize(stage.factors[1].func.args()[0]);
+    stageFactor(factor, sums, outer, tile);
+  Func b = stage.factors[1].func;
+  b.in(part).compute_at(part, k).vectorize(b.args()[0]);
+}
+
+//===----------------------------------------------------------------------===//
+// Kernels of their own
+//===----------------------------------------------------------------------===//
+
+/// Blocks that keep a device busy.
+static constexpr int64_t manyBlocks = 264;
+
+/// Terms of a reduction that are worth a block.
+static constexpr int64_t termsOfBlock = 128;
+
+/// How many parts of the reduction are blocks of their own.
+static int64_t chooseParts(const Stage &stage, const ProductTile &tile) {
+  int64_t tiles = 1, terms = 1;
+  for (const Loop &loop : stage.loops)
+    tiles *= std::max<int64_t>(1, loop.extent);
+  tiles = std::max<int64_t>(1, tiles / (tile.lanes * tile.panels * tile.rows));
+  for (const ReductionLoop &loop : stage.reductions)
+    terms *= loop.extent ? loop.extent : 1024;
+  int64_t parts = std::min(manyBlocks / tiles, terms / termsOfBlock);
+  int64_t last = stage.reductions.back().extent;
+  return last ? std::min(parts, last) : parts;
+}
+
+/// One kernel that computes these sums, tile by tile.
+static void launchTiles(Stage &stage, const ProductTile &tile) {
+  Func stored = stage.func.in();
+  const std::vector<Loop> &loops = stage.loops;
+  Var panel = loops.back().var, panels("panels"), lanes("lanes"), lane("lane"), x("x"), row("row"), rows = loops[1].var,
+      block("block");
+  stored.compute_root()
+      .split(panel, panels, panel, tile.panels, TailStrategy::GuardWithIf)
+      .split(loops[0].var, lanes, lane, tile.threadLanes)
+      .fuse(lanes, panel, x)
+      .split(rows, block, rows, tile.rows, TailStrategy::GuardWithIf)
+      .split(rows, rows, row, tile.threadRows);
+  std::vector<Var> outer{block};
+  for (size_t i = 2; i + 1 < loops.size(); ++i)
+    outer.push_back(loops[i].var);
+  Var others = fuseAll(stored, outer, "others");
+  stored.reorder(lane, row, x, rows, panels, others).gpu_blocks(panels, others).gpu_threads(x, rows).unroll(row);
+  scheduleProductTile(stage, stored, panels, tile);
+}
+
+void launchProduct(Stage &stage) {
+  ProductTile tile = chooseProductTile(stage.loops[0].extent, stage.loops.back().extent,
+                                       stage.loops[1].extent ? stage.loops[1].extent : 64, stage.reductions[0].extent);
+  int64_t parts = chooseParts(stage, tile);
+  if (parts <= 1)
+    return launchTiles(stage, tile);
+  RVar part("part"), term("term");
+  Var p("p");
+  ReductionLoop last = stage.reductions.back();
+  Halide::Expr terms = Halide::max((last.size + static_cast<int>(parts - 1)) / static_cast<int>(parts), 1);
+  stage.func.update().split(last.var, part, term, terms, TailStrategy::GuardWithIf);
+  Stage partial = stage;
+  partial.func = stage.func.update().rfactor(part, p);
+  partial.loops.insert(partial.loops.end() - 1, {p, 0, {}});
+  partial.reductions.back() = {term, 0, {}};
+  launchTiles(partial, tile);
+  // The sums of the parts, a thread for each.
+  Func stored = stage.func.in();
+  stored.compute_root();
+  stage.func.compute_at(stored, launchPoints(stored, stage.loops));
 }
 
 } // namespace nnc::targets::gpu

@@ -1,11 +1,11 @@
 //===- ProductTile.h - Sums of products by blocks of threads --------------===//
 //
 //   for chunk of the reduction                      in shared memory:
-//     b[k][columns], a[rows][k]                     copied by all threads
+//     a[rows][k], b[panels][k][lanes]               copied by all threads
 //     for k in the chunk: part[rows][columns] += a[rows][k] * b[k][columns]
 //     sums[rows][columns] += part                   a thread's own, in shared memory
 //
-// A thread has its part in registers: `columns` neighbours of `rows` rows.
+// A thread has its part in registers: some rows of neighbouring lanes of one panel.
 //
 //===----------------------------------------------------------------------===//
 
@@ -16,20 +16,27 @@
 
 namespace nnc::targets::gpu {
 
-/// What a block of threads computes of a sum of products.
+/// What a block of threads computes of a sum of products whose loops are [lanes, rows,
+/// panels], or with loops of one step between rows and panels.
 struct ProductTile {
-  int columns;                   ///< of the innermost loop
-  std::vector<int64_t> extents;  ///< of the other loops but the last, the panel
-  int threadColumns, threadRows; ///< of one thread
-  int chunk;                     ///< terms of the reduction at a time
+  int lanes, panels, rows;
+  int threadLanes, threadRows; ///< of one thread
+  int chunk;                   ///< terms of the reduction at a time
 
-  int64_t rows() const {
-    int64_t product = 1;
-    for (int64_t extent : extents)
-      product *= extent;
-    return product;
-  }
+  int threadsX() const { return lanes / threadLanes * panels; }
+  int threadsY() const { return rows / threadRows; }
 };
+
+/// A tile for sums in panels of so many lanes, of which there are so many, for at least so
+/// many rows; chunks of up to `terms` terms.
+ProductTile chooseProductTile(int64_t lanes, int64_t panels, int64_t rows, int64_t terms);
+
+/// Whether a stage is a sum of products of [rows] and [panels][lanes], whose rows may go on
+/// beyond the last one.
+bool isProductInPanels(const Stage &stage);
+
+/// A kernel of its own for such sums, in parts of the reduction where the tiles are few.
+void launchProduct(Stage &stage);
 
 /// Computes the sums of one tile of `consumer`, inside of its loop over blocks.
 void scheduleProductTile(Stage &stage, Halide::Func consumer, Halide::Var block, const ProductTile &tile);

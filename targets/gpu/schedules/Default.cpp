@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "targets/gpu/Gpu.h"
+#include "targets/gpu/ProductTile.h"
 
 #include <algorithm>
 
@@ -149,6 +150,8 @@ static void launchInParts(Stage &stage, int64_t parts) {
 }
 
 void launchSums(Stage &stage) {
+  if (isProductInPanels(stage))
+    return launchProduct(stage);
   if (int64_t parts = chooseParts(stage); parts > 1)
     launchInParts(stage, parts);
   else
@@ -178,8 +181,6 @@ bool isOfPoint(const Stage &stage, const Group &group) {
 
 void scheduleDefault(Group &group) {
   Func out = group.out.func;
-  if (schedulePanels(group, 1))
-    return;
   Var thread = launchPoints(out, group.out.loops);
   if (group.values.defined())
     group.values.compute_at(out, thread);
@@ -188,7 +189,7 @@ void scheduleDefault(Group &group) {
       continue; // computed where it is read
     // Few threads with long sums would leave the device idle.
     bool isLong = isStatic(stage.loops) && chooseParts(stage) > 8;
-    if (isOfPoint(stage, group) && !isLong)
+    if (isOfPoint(stage, group) && !isLong && !isProductInPanels(stage))
       stage.func.compute_at(out, thread);
     else
       launchSums(stage);

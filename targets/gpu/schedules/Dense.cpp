@@ -1,8 +1,11 @@
 //===- Dense.cpp - Matrix products on a device ----------------------------===//
 //
-//   for panel of columns, 64 rows                   a block of 128 threads
+// Of many rows:
+//   for some panels of columns, 64 rows             a block of threads
 //     sums of a tile (ProductTile.h)
 //     out[rows][columns] = epilogue(sums)
+//
+// Of few rows: Panels.cpp.
 //
 //===----------------------------------------------------------------------===//
 
@@ -17,33 +20,46 @@ using Halide::Func;
 using Halide::TailStrategy;
 using Halide::Var;
 
-static void scheduleTiles(Group &group, int rows) {
+/// Rows that are worth tiles.
+static constexpr int64_t manyRows = 256;
+
+static void scheduleTiles(Group &group, const ProductTile &tile) {
   const std::vector<Loop> &loops = group.out.loops;
   Func out = group.out.func;
-  int width = static_cast<int>(group.stages.front().loops[0].extent);
-  ProductTile tile{width, {rows}, 4, 8, 32};
-  Var c = loops[0].var, r = loops[1].var, panel("panel"), tx("tx"), ci("ci"), ty("ty"), ri("ri"), block("block");
-  out.split(c, panel, tx, width, TailStrategy::GuardWithIf)
-      .split(tx, tx, ci, tile.threadColumns)
-      .split(r, block, ty, rows, TailStrategy::ShiftInwards)
-      .split(ty, ty, ri, tile.threadRows)
-      .reorder(ci, ri, tx, ty, panel, block)
-      .gpu_blocks(panel, block)
-      .gpu_threads(tx, ty)
-      .unroll(ri);
+  Var c = loops[0].var, r = loops[1].var, panels("panels"), panel("panel"), lanes("lanes"), lane("lane"), x("x"),
+      row("row"), block("block");
+  out.split(c, panels, panel, tile.lanes * tile.panels, TailStrategy::GuardWithIf)
+      .split(panel, panel, lane, tile.lanes)
+      .split(lane, lanes, lane, tile.threadLanes)
+      .fuse(lanes, panel, x)
+      .split(r, block, r, tile.rows, TailStrategy::ShiftInwards)
+      .split(r, r, row, tile.threadRows)
+      .reorder(lane, row, x, r, panels, block)
+      .gpu_blocks(panels, block)
+      .gpu_threads(x, r)
+      .unroll(row);
   if (group.values.defined())
-    group.values.compute_at(out, ci);
+    group.values.compute_at(out, lane);
   for (Stage &stage : group.stages)
-    scheduleProductTile(stage, out, panel, tile);
+    if (stage.role == Role::Contraction)
+      scheduleProductTile(stage, out, panels, tile);
 }
 
 void scheduleDense(Group &group, int64_t minRows) {
   const std::vector<Loop> &loops = group.out.loops;
   bool inPanels = !group.stages.empty() && std::all_of(group.stages.begin(), group.stages.end(), [&](const Stage &stage) {
-    return stage.role == Role::Contraction && stage.loops.size() == loops.size() + 1;
+    return stage.role == Role::Contraction && stage.loops.size() == loops.size() + 1 && stage.factors.size() == 2 &&
+           stage.loops[0].extent == group.stages[0].loops[0].extent && isProductInPanels(stage);
   });
-  if (inPanels && loops.size() == 2 && minRows >= 64 && group.stages.front().loops[0].extent >= 32)
-    return scheduleTiles(group, 64);
+  int64_t rows = loops.size() == 2 ? (loops[1].extent ? loops[1].extent : minRows) : 0;
+  if (inPanels && rows >= manyRows) {
+    const Stage &first = group.stages[0];
+    int64_t terms = first.reductions[0].extent;
+    for (const Stage &stage : group.stages)
+      terms = std::min(terms, stage.reductions[0].extent);
+    ProductTile tile = chooseProductTile(first.loops[0].extent, first.loops.back().extent, rows, terms);
+    return scheduleTiles(group, tile);
+  }
   if (!schedulePanels(group, minRows))
     scheduleDefault(group);
 }

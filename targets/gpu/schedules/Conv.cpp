@@ -1,0 +1,99 @@
+//===- Conv.cpp - Convolution on a device ---------------------------------===//
+//
+//   for example, block of pixels, some panels       a block of threads
+//     sums of a tile (ProductTile.h): rows are pixels, in whole rows of the image or parts
+//       of one; what is copied of the image are the elements under the windows
+//     out[pixels][channels] = epilogue(sums)
+//
+//===----------------------------------------------------------------------===//
+
+#include "targets/gpu/Gpu.h"
+#include "targets/gpu/ProductTile.h"
+
+#include <algorithm>
+
+namespace nnc::targets::gpu {
+
+using Halide::Func;
+using Halide::TailStrategy;
+using Halide::Var;
+
+/// Pixels of a block: some of one row of the result, or whole rows.
+struct PixelBlock {
+  int64_t columns, rows = 1;
+};
+
+static constexpr int64_t mostPixels = 64;
+
+static PixelBlock choosePixels(int64_t width, int64_t height) {
+  if (width <= mostPixels)
+    return {width, std::max<int64_t>(1, std::min(mostPixels / width, height))};
+  // The part of a row that leaves least over.
+  PixelBlock best{mostPixels};
+  int64_t least = width;
+  for (int64_t columns = mostPixels; columns >= mostPixels / 2; columns -= 8)
+    if (int64_t waste = (width + columns - 1) / columns * columns - width; waste < least) {
+      best.columns = columns;
+      least = waste;
+    }
+  return best;
+}
+
+/// The one sum of products in panels of a group; null when there are several, or sums of
+/// another kind.
+static Stage *findProduct(Group &group) {
+  Stage *product = nullptr;
+  for (Stage &stage : group.stages) {
+    if (!stage.func.has_update_definition())
+      continue;
+    bool strides = std::any_of(stage.window.begin(), stage.window.end(), [](const WindowStep &step) { return step.stride != 1; });
+    if (product || !isProductInPanels(stage) || stage.role != Role::Contraction || strides)
+      return nullptr;
+    product = &stage;
+  }
+  return product;
+}
+
+void scheduleConv(Group &group) {
+  const std::vector<Loop> &loops = group.out.loops;
+  Stage *product = findProduct(group);
+  // Dimensions of pixels that are one dimension of the sums.
+  size_t flat = product ? loops.size() + 2 - product->loops.size() : 0;
+  if (flat < 1 || loops.size() < 3 || !loops[1].extent)
+    return scheduleDefault(group);
+  bool hasRows = flat > 1 && loops.size() > 3 && loops[2].extent;
+  PixelBlock pixels = choosePixels(loops[1].extent, hasRows ? loops[2].extent : 1);
+  ProductTile tile = chooseProductTile(product->loops[0].extent, product->loops.back().extent, mostPixels,
+                                       product->reductions[0].extent);
+  tile.rows = static_cast<int>((pixels.columns * pixels.rows + tile.threadRows - 1) / tile.threadRows) * tile.threadRows;
+
+  Func out = group.out.func;
+  Var c = loops[0].var, column = loops[1].var, panels("panels"), panel("panel"), lanes("lanes"), lane("lane"), x("x"),
+      pixel("pixel"), row("row"), block("block");
+  out.split(c, panels, panel, tile.lanes * tile.panels, TailStrategy::GuardWithIf)
+      .split(panel, panel, lane, tile.lanes)
+      .split(lane, lanes, lane, tile.threadLanes)
+      .fuse(lanes, panel, x)
+      .split(column, block, column, static_cast<int>(pixels.columns), TailStrategy::ShiftInwards);
+  std::vector<Var> outer{block};
+  pixel = column;
+  if (hasRows) {
+    Var rows = loops[2].var, rowBlock("rowBlock"), both("both");
+    out.split(rows, rowBlock, rows, static_cast<int>(pixels.rows), TailStrategy::ShiftInwards).fuse(column, rows, both);
+    outer.push_back(rowBlock);
+    pixel = both;
+  }
+  for (size_t i = hasRows ? 3 : 2; i < loops.size(); ++i)
+    outer.push_back(loops[i].var);
+  Var others = fuseAll(out, outer, "others");
+  out.split(pixel, pixel, row, tile.threadRows, TailStrategy::GuardWithIf)
+      .reorder(lane, row, x, pixel, panels, others)
+      .gpu_blocks(panels, others)
+      .gpu_threads(x, pixel)
+      .unroll(row);
+  if (group.values.defined())
+    group.values.compute_at(out, lane);
+  scheduleProductTile(*product, out, panels, tile);
+}
+
+} // namespace nnc::targets::gpu
