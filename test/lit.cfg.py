@@ -8,7 +8,7 @@ import lit.formats
 config.name = "nnc"
 config.test_format = lit.formats.ShTest(execute_external=True)
 config.suffixes = [".nn", ".mlir", ".test"]
-config.excludes = ["conformance", "bench", "unit", "Inputs"]
+config.excludes = ["conformance", "networks", "bench", "unit", "Inputs"]
 config.test_source_root = os.path.dirname(__file__)
 config.test_exec_root = os.path.join(config.nnc_build_dir, "test")
 

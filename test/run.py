@@ -6,7 +6,7 @@ usage: run.py --build DIR [SUITE...]
 Suites: lit (every station, with FileCheck), unit (GoogleTest), kernels and
 gradients (one kernel at a time against NumPy), conformance (every layer against
 values made by PyTorch), training (losses and gradients against PyTorch's in
-float64), examples (their programs), mutations (of programs through the whole
+float64), networks (whole image networks against torchvision), examples (their programs), mutations (of programs through the whole
 compiler). The last line is `N passed, N failed`; the exit status is 0 when none
 failed.
 """
@@ -92,6 +92,14 @@ def run_gradients(build):
     return run_script([VENV / "python", TEST / "gradients" / "run.py", "--build", build])
 
 
+def run_networks(build):
+    """Image networks in small against torchvision, and how its tensors become weights; full-size ones with
+    test/networks/run.py --full."""
+    folder = TEST / "networks"
+    suites = [run_script([VENV / "python", folder / name, "--build", build]) for name in ("convert.py", "run.py")]
+    return tuple(map(sum, zip(*suites)))
+
+
 def run_examples(build):
     """Every example's program: it fails where its answers are not those of PyTorch, or where it learns too little."""
     programs = sorted((build / "bin").glob("*-demo"))
@@ -113,6 +121,7 @@ SUITES = {
     "conformance": run_conformance,
     "training": run_training,
     "gradients": run_gradients,
+    "networks": run_networks,
     "examples": run_examples,
     "mutations": run_mutations,
 }
