@@ -106,7 +106,8 @@ static std::string listWeights(const dsl::Model &model) {
     if (model.networks.size() > 1)
       os << "network " << network.name << '\n';
     for (const dsl::Weight &weight : network.weights) {
-      os << weight.name << " [" << llvm::join(llvm::map_range(weight.shape, [](int64_t n) { return llvm::utostr(n); }), ", ")
+      os << weight.name << " ["
+         << llvm::join(llvm::map_range(weight.shape, [](int64_t n) { return llvm::utostr(n); }), ", ")
          << (weight.trainable ? "]\n" : "] not trainable\n");
     }
   }

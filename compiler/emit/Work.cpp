@@ -37,6 +37,12 @@ Work emit::getWork(nn::LaunchOp launch, nn::KernelOp kernel) {
   Work work;
   kernel.getBody().walk([&](nn::ComputeOp op) {
     RankedTensorType type = nn::getType(op->getResult(0));
+    if (isa<nn::SumOp, nn::MeanOp>(op) &&
+        nn::getDynamicRank(nn::getType(op->getOperand(0))) > nn::getDynamicRank(type)) {
+      RankedTensorType summed = nn::getType(op->getOperand(0));
+      work[getCallerProduct(getUnit(summed), launch.getExtents())] += nn::getFixedSize(summed);
+      return;
+    }
     // A sum over rows takes as long as they are many.
     bool sumsRows = op->hasTrait<nn::OpTrait::SumsRows>();
     std::string unit = getUnit(sumsRows ? nn::getType(op->getOperands().back()) : type);

@@ -3,7 +3,9 @@
 // Gives the dynamic extents of a group names of the kernel's own, d0, d1, …, and
 // moves its body into a `nn.kernel`, unless one of the same text is there. Where
 // no op of the group tells the dynamic dimensions apart, they are collapsed to
-// one: rows.
+// one: rows. Where none looks at more than the last dimension, the fixed ones
+// before it are rows, too: the pixels of images of any size, so that one kernel
+// serves them all.
 //
 //===----------------------------------------------------------------------===//
 
@@ -43,12 +45,54 @@ static bool ignoresRows(Operation *op) {
   return true;
 }
 
+/// Whether an op computes all dimensions of `whole` but the last alike: element by
+/// element, or as sums over all of them.
+static bool ignoresPixels(Operation *op, ArrayRef<Extent> whole) {
+  if (isa<ConstantOp>(op))
+    return true;
+  if (!isa<CountOp, SumOp, MeanOp>(op))
+    return op->hasTrait<nn::OpTrait::Elementwise>() && ignoresRows(op);
+  auto axes = op->getAttrOfType<DenseI64ArrayAttr>("axes").asArrayRef();
+  return op->getNumOperands() == 1 && getExtents(getType(op->getOperand(0))) == whole &&
+         llvm::equal(axes, llvm::seq<int64_t>(0, whole.size() - 1));
+}
+
+/// The shape of the images of a group that sees nothing but their pixels.
+static std::optional<Extents> getPixels(GroupOp group) {
+  Extents whole;
+  auto findWhole = [&](Value value) {
+    if (whole.empty() && getFixedShape(getType(value)).size() > 1 && getDynamicRank(getType(value)) > 0)
+      whole = getExtents(getType(value));
+  };
+  auto fits = [&](Value value) {
+    Extents extents = getExtents(getType(value));
+    return extents == whole || extents.empty() || ArrayRef(extents) == ArrayRef(whole).take_back(1);
+  };
+  Block &body = group.getBody().front();
+  llvm::for_each(body.getArguments(), findWhole);
+  if (whole.empty() || !llvm::all_of(body.getArguments(), fits))
+    return std::nullopt;
+  for (Operation &op : body.without_terminator())
+    if (op.getNumRegions() != 0 || !ignoresPixels(&op, whole) || !llvm::all_of(op.getResults(), fits))
+      return std::nullopt;
+  return whole;
+}
+
 namespace {
 
 /// The names that a group's extents get in its kernel.
 class ExtentNames {
 public:
   explicit ExtentNames(GroupOp group) {
+    pixels = getPixels(group).value_or(Extents());
+    if (!pixels.empty()) {
+      auto print = [](const Extent &extent) {
+        return extent.isDynamic() ? extent.name.str() : std::to_string(extent.size);
+      };
+      extents.push_back(StringAttr::get(group.getContext(),
+                                        llvm::join(llvm::map_range(ArrayRef(pixels).drop_back(), print), "*")));
+      return;
+    }
     SmallVector<ArrayRef<StringAttr>> lists;
     auto collect = [&](Type type) {
       if (ArrayRef<StringAttr> names = getNames(type); !names.empty() && !llvm::is_contained(lists, names))
@@ -85,6 +129,8 @@ public:
     if (names.empty())
       return type;
     Extents renamed;
+    if (!pixels.empty())
+      return getTensorType(tensor.getElementType(), {StringAttr::get(type.getContext(), "d0"), pixels.back()});
     if (collapsed) {
       renamed.push_back(StringAttr::get(type.getContext(), "d0"));
     } else {
@@ -105,8 +151,15 @@ public:
     return getTensorType(tensor.getElementType(), renamed);
   }
 
+  /// Sums over all pixels are sums over rows.
+  void renameAxes(Operation *op) const {
+    if (!pixels.empty() && op->hasAttr("axes"))
+      op->setAttr("axes", DenseI64ArrayAttr::get(op->getContext(), {0}));
+  }
+
 private:
   bool collapsed = false;
+  Extents pixels; ///< the images' shape, where their pixels are rows
   SmallVector<StringAttr> extents;
 };
 
@@ -155,6 +208,7 @@ private:
     kernel.getBody().walk([&](Operation *op) {
       for (Value result : op->getResults())
         result.setType(names.rename(result.getType()));
+      names.renameAxes(op);
     });
     return kernel;
   }

@@ -201,7 +201,10 @@ def OutlineKernels : Pass<"nn-outline-kernels", "mlir::ModuleOp"> {
   let description = [{
     Dynamic extents get names of the kernel's own; those that always stand
     together become one, so that a matrix of T times batch rows is the same
-    kernel as one of batch rows.
+    kernel as one of batch rows. Where a group tells only the last dimension
+    apart, as element-wise ops and sums over all others do, the fixed dimensions
+    before it are rows, too: batch norm of 8 images of 28 by 28 pixels is the same
+    kernel as that of 32 images of 14 by 14.
 
     Postcondition: no group is left; a kernel of each text is there once.
   }];

@@ -3,6 +3,9 @@
 //   for outer dimensions as one                     (parallel)
 //     out[…][vectors] = chain                       all values in registers
 //
+//   for chunk of the rows of a matrix               (parallel)
+//     for row: out[row][vectors] = chain
+//
 //   for chunk of a long vector                      (parallel)
 //     out[vectors] = chain                          in place: an optimizer's update
 //
@@ -12,6 +15,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "targets/x86/X86.h"
+
+#include <algorithm>
 
 namespace nnc::targets::x86 {
 
@@ -61,7 +66,11 @@ void scheduleElementwise(Group &group, const Isa &isa) {
     out.vectorize(loops[0].var, isa.vector, TailStrategy::GuardWithIf);
   else if (extent > 1 && isa.vector == 16)
     out.vectorize(loops[0].var, extent <= 4 ? 4 : extent <= 8 ? 8 : 16, TailStrategy::GuardWithIf);
-  parallelizeOuter(group.out, 1);
+  if (loops.size() != 2 || loops[1].extent != 0)
+    return parallelizeOuter(group.out, 1);
+  Var row = loops[1].var, task("task");
+  int64_t rows = std::max<int64_t>(1, elementsOfTask / std::max<int64_t>(extent, 1));
+  out.split(row, task, row, static_cast<int>(rows), TailStrategy::GuardWithIf).parallel(task);
 }
 
 } // namespace nnc::targets::x86
