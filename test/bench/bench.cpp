@@ -9,6 +9,7 @@
 
 #include "peak.h"
 
+#include "alexnet.h"
 #include "char_rnn.h"
 #include "conv1x1_14_256_1024.h"
 #include "conv1x1_56_256_64.h"
@@ -20,11 +21,16 @@
 #include "dense_1008.h"
 #include "dense_64.h"
 #include "dense_8.h"
+#include "googlenet.h"
 #include "gru.h"
 #include "lenet5.h"
 #include "lenet5_sgd.h"
 #include "lstm.h"
+#include "resnet152.h"
+#include "resnet18.h"
+#include "resnet50.h"
 #include "rnn.h"
+#include "vgg16.h"
 
 #include <benchmark/benchmark.h>
 
@@ -77,6 +83,19 @@ std::vector<Subject> layers() {
       {"conv1x1_56_64_256", &conv1x1_56_64_256_network, 1, convOperations(56, 1, 64, 256), {}},
       {"conv1x1_56_256_64", &conv1x1_56_256_64_network, 1, convOperations(56, 1, 256, 64), {}},
       {"conv1x1_14_256_1024", &conv1x1_14_256_1024_network, 1, convOperations(14, 1, 256, 1024), {}},
+  };
+}
+
+/// Inference: whole networks for photographs, with what their convolutions and dense layers multiply.
+std::vector<Subject> photographs() {
+  constexpr double GigaMultiplyAdds = 2e9;
+  return {
+      {"alexnet", &alexnet_network, 1, 0.714 * GigaMultiplyAdds, {}},
+      {"vgg16", &vgg16_network, 1, 15.470 * GigaMultiplyAdds, {}},
+      {"resnet18", &resnet18_network, 1, 1.814 * GigaMultiplyAdds, {}},
+      {"resnet50", &resnet50_network, 1, 4.089 * GigaMultiplyAdds, {}},
+      {"resnet152", &resnet152_network, 1, 11.514 * GigaMultiplyAdds, {}},
+      {"googlenet", &googlenet_network, 1, 1.498 * GigaMultiplyAdds, {}},
   };
 }
 
@@ -191,6 +210,8 @@ void registerAll() {
   if (hasAvx512())
     benchmark::RegisterBenchmark("peak_avx512", runPeak, multiplyAddAvx512)->UseRealTime();
   std::vector<Subject> subjects = layers();
+  for (Subject &photograph : photographs())
+    subjects.push_back(std::move(photograph));
   for (Subject &step : steps())
     subjects.push_back(std::move(step));
   for (const Subject &subject : subjects)

@@ -29,16 +29,17 @@ from dataclasses import dataclass
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HERE = pathlib.Path(__file__).resolve().parent
 PEERS_VENV = ROOT / ".venv-peers"
-PEERS_PACKAGES = ("torch", "onnx", "onnxruntime", "openvino", "jax")
+PEERS_PACKAGES = ("torch", "torchvision", "onnx", "onnxruntime", "openvino", "jax")
 PEERS = ("ort", "torch", "openvino", "compiled", "jax")
 
 DENSE = ("dense_1008", "dense_64", "dense_8")
 CONV = ("conv3x3_56_64_64", "conv3x3_28_128_128", "conv3x3_14_256_256", "conv3x3_7_512_512", "conv1x1_56_64_256",
         "conv1x1_56_256_64", "conv1x1_14_256_1024")
+PHOTOGRAPHS = ("alexnet", "vgg16", "resnet18", "resnet50", "resnet152", "googlenet")
 TRAIN = {"train_char_rnn": None, "train_rnn_1": 1.2, "train_rnn_32": 1.1, "train_lstm_1": 1.2, "train_lstm_32": 1.1,
          "train_gru_1": 1.2, "train_gru_32": 1.1, "train_lenet5_64": 2.0}  # times as fast as the best peer
 TRAIN_SHARED = ("train_rnn_32", "train_lstm_32", "train_gru_32", "train_lenet5_64")  # with enough work for two threads
-NAMES = ("lenet5", *DENSE, *CONV, *TRAIN)
+NAMES = ("lenet5", *DENSE, *CONV, *PHOTOGRAPHS, *TRAIN)
 SHARED = tuple(name for name in DENSE + CONV if name != "dense_8")  # with enough work for two threads
 
 

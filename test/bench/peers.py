@@ -35,6 +35,14 @@ def conv(kernel: int, size: int, inputs: int, outputs: int) -> tuple[nn.Module, 
     return nn.Sequential(layer, nn.ReLU()), torch.randn(1, inputs, size, size)
 
 
+def photograph(name: str) -> tuple[nn.Module, torch.Tensor]:
+    """One of torchvision's networks, which ends in logits; ours takes their softmax, too."""
+    import torchvision
+    more = {"init_weights": False, "aux_logits": False} if name == "googlenet" else {}
+    model = getattr(torchvision.models, name)(**more)
+    return nn.Sequential(model, nn.Softmax(1)), torch.randn(1, 3, 224, 224)
+
+
 SUBJECTS: dict[str, Callable[[], tuple[nn.Module, torch.Tensor]]] = {
     "lenet5": lambda: (lenet5(), torch.randn(1, 1, 32, 32)),
     "dense_1008": lambda: dense(1008, 1008, 1008),
@@ -47,6 +55,8 @@ SUBJECTS: dict[str, Callable[[], tuple[nn.Module, torch.Tensor]]] = {
     "conv1x1_56_64_256": lambda: conv(1, 56, 64, 256),
     "conv1x1_56_256_64": lambda: conv(1, 56, 256, 64),
     "conv1x1_14_256_1024": lambda: conv(1, 14, 256, 1024),
+    **{name: lambda name=name: photograph(name)
+       for name in ("alexnet", "vgg16", "resnet18", "resnet50", "resnet152", "googlenet")},
 }
 
 
