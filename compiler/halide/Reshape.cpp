@@ -165,9 +165,11 @@ static void buildPack(AlgorithmBuilder &builder, PackOp op) {
     vars.emplace_back(builder.unique("i"));
   Indices indices(vars.rbegin() + 1, vars.rend() - 1); // the other dimensions
   Expr place = vars.back() * width + vars.front();
-  indices.insert(indices.begin() + panel.getDim(), clamp(place, 0, extent - 1));
+  bool isWhole = extent % width == 0;
+  indices.insert(indices.begin() + panel.getDim(), isWhole ? place : clamp(place, 0, extent - 1));
+  Expr element = builder.at(op.getX(), indices);
   Halide::Func packed(builder.unique("packed"));
-  packed(vars) = Halide::select(place < extent, builder.at(op.getX(), indices), 0.0f);
+  packed(vars) = isWhole ? element : Halide::select(place < extent, element, 0.0f);
   builder.bind(op.getResult(), packed);
 }
 
