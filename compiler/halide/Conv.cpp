@@ -9,9 +9,13 @@ using Halide::Func;
 
 namespace nnc {
 
+/// Products of a sum for which it pays to find the place of each pixel of a tile that goes over
+/// the ends of rows.
+static constexpr int64_t longSum = 192;
+
 /// acc(co, x, …) += kernel(co, ci, kx, …) image(ci + group, stride x + dilation kx, …). With
-/// a kernel in panels the accumulator has its outputs as lane and panel, and its pixels as one
-/// dimension.
+/// a kernel in panels the accumulator has its outputs as lane and panel, and for long sums its
+/// pixels as one dimension.
 bool buildConv(AlgorithmBuilder &builder, Operation &op) {
   auto conv = dyn_cast<ConvOp>(op);
   if (!conv)
@@ -60,7 +64,7 @@ bool buildConv(AlgorithmBuilder &builder, Operation &op) {
   }
 
   int32_t width = panel.getWidth();
-  FlatPixels pixels(shape, image.spatial);
+  FlatPixels pixels(shape, conv.getReductionSize() < longSum ? ArrayRef<unsigned>() : image.spatial);
   Extents flat = pixels.flatten(shape);
   flat.back() = static_cast<int64_t>(width);
   flat.insert(flat.begin(), static_cast<int64_t>(llvm::divideCeil(kernelShape.back(), width)));

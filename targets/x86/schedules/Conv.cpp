@@ -13,10 +13,10 @@
 // stride the pixels of each phase of it, which the same taps reach, have sums of their own.
 //
 // Reached, of the multiply-add peak of one core (Zen 4, 118 GFLOP/s for both; `./dev bench
-// conv3x3_56_64_64 …`, NNC_ISA): AVX2 3x3 0.92 to 0.94, 1x1 0.92, 3x3 on 7² pixels with 512
-// channels 0.85 (9 MB of weights come from L3); AVX-512 0.94 to 0.95, 1x1 from 64 to 256
-// channels 0.88 (bound by storing). Cotangents of images: AVX2 0.81 to 0.92, with stride 2
-// 0.84 to 0.90; AVX-512 0.86 to 0.95.
+// conv3x3_56_64_64 …`, NNC_ISA): AVX2 0.92 to 0.95, and 0.86 for 3x3 on 7² pixels with 512
+// channels, whose 9 MB of weights come from L3; AVX-512 0.94 to 0.95, and 0.88 for 1x1 from
+// 64 to 256 channels, which stores much. Cotangents of images: AVX2 0.94, with stride 2 0.84
+// to 0.88, on 7² pixels 0.83; AVX-512 0.92 to 0.97, with stride 2 0.87 to 0.92.
 //
 //===----------------------------------------------------------------------===//
 
@@ -24,6 +24,7 @@
 #include "targets/x86/X86.h"
 
 #include <algorithm>
+#include <optional>
 
 namespace nnc::targets::x86 {
 
@@ -52,111 +53,143 @@ static int64_t chooseRows(const Stage *padded, int64_t columns, int64_t rows) {
   return (rows + blocks - 1) / blocks;
 }
 
-/// The loops of the result, from loop 1 on, that are one loop of the sums. Those of a
-/// strided convolution's cotangent are for every stride-th pixel.
-struct Pixels {
-  size_t loops = 0; ///< 0 where the sums are none of a panel by pixels
-  std::vector<int64_t> strides;
-  int64_t getSize(const Stage &out, size_t i) const { return (out.loops[i + 1].extent + strides[i] - 1) / strides[i]; }
+namespace {
+
+/// What the loops of a convolution are.
+struct Plan {
+  Stage *padded = nullptr;
+  std::vector<Stage *> sums;     ///< one, or for the cotangent of an image one for each phase
+  std::vector<int64_t> strides;  ///< of the result's loops that are one loop of the sums, from loop 1 on
+  int64_t columns = 0, rows = 0; ///< pixels of a row, rows in a block; 0 rows where they are no blocks
+  bool inSlices = false;
+  RegisterTile tile{};
 };
 
-static Pixels findPixels(const Stage &sums, const Stage &out) {
-  Pixels pixels;
+} // namespace
+
+/// The strides of the result's loops that are one loop of the sums; none where they are no
+/// sums of a panel by pixels.
+static std::vector<int64_t> findStrides(const Stage &sums, const Stage &out) {
   if (sums.role != Role::Contraction || sums.loops.size() > out.loops.size() + 1)
-    return pixels;
-  size_t count = out.loops.size() + 2 - sums.loops.size();
-  for (size_t i = 0; i < count; ++i)
-    pixels.strides.push_back(i < sums.window.size() ? sums.window[i].stride : 1);
-  int64_t product = 1;
-  for (size_t i = 0; i < count && i + 1 < out.loops.size(); ++i)
-    product *= pixels.getSize(out, i);
-  for (size_t i = count; i < sums.window.size(); ++i)
-    product *= sums.window[i].stride == 1; // no phases over time
-  if (product != 0 && product == sums.loops[1].extent)
-    pixels.loops = count;
-  return pixels;
+    return {};
+  std::vector<int64_t> strides(out.loops.size() + 2 - sums.loops.size(), 1);
+  int64_t pixels = 1;
+  for (size_t i = 0; i < std::max(strides.size(), sums.window.size()) && i + 1 < out.loops.size(); ++i) {
+    int64_t stride = i < sums.window.size() ? sums.window[i].stride : 1;
+    if (i >= strides.size() && stride != 1)
+      return {}; // no phases over time
+    if (i >= strides.size())
+      continue;
+    strides[i] = stride;
+    pixels *= (out.loops[i + 1].extent + stride - 1) / stride;
+  }
+  return pixels != 0 && pixels == sums.loops[1].extent ? strides : std::vector<int64_t>();
 }
 
-void scheduleConv(Group &group, const Isa &isa) {
+/// None for groups that are no convolution with a kernel in panels.
+static std::optional<Plan> makePlan(Group &group, const Isa &isa) {
   const std::vector<Loop> &loops = group.out.loops;
-  Stage *padded = nullptr;
-  std::vector<Stage *> sums;
+  Plan plan;
   for (Stage &stage : group.stages)
     if (stage.role == Role::Padded)
-      padded = &stage;
+      plan.padded = &stage;
     else
-      sums.push_back(&stage);
-  Pixels pixels = sums.empty() ? Pixels() : findPixels(*sums.front(), group.out);
-  bool isPlain = pixels.loops != 0 && loops.size() >= 3 && group.stages.size() == sums.size() + (padded ? 1 : 0) &&
-                 !(padded && hasFreeWindow(*padded)) && std::all_of(sums.begin(), sums.end(), [&](Stage *stage) {
-                   return findPixels(*stage, group.out).loops == pixels.loops;
-                 });
-  if (!isPlain)
-    return scheduleDefault(group, isa);
+      plan.sums.push_back(&stage);
+  if (plan.sums.empty() || group.stages.size() != plan.sums.size() + (plan.padded ? 1 : 0) || loops.size() < 3 ||
+      (plan.padded && hasFreeWindow(*plan.padded)))
+    return std::nullopt;
+  plan.strides = findStrides(*plan.sums.front(), group.out);
+  for (Stage *stage : plan.sums)
+    if (plan.strides.empty() || findStrides(*stage, group.out) != plan.strides)
+      return std::nullopt;
 
-  int64_t width = sums.front()->loops[0].extent, columns = pixels.getSize(group.out, 0), inBlock = columns;
-  bool sliced = sums.size() > 1 || needsSlices(*sums.front());
+  auto count = static_cast<int64_t>(plan.sums.size());
+  plan.columns = (loops[1].extent + plan.strides[0] - 1) / plan.strides[0];
+  bool isFlat = plan.strides.size() > 1, hasRows = loops.size() > 3 && loops[2].extent != 0;
+  if (hasRows) {
+    int64_t stride = isFlat ? plan.strides[1] : 1;
+    plan.rows = chooseRows(plan.padded, plan.columns * count, (loops[2].extent + stride - 1) / stride);
+  }
+  plan.inSlices = (isFlat || !hasRows) && (count > 1 || needsSlices(*plan.sums.front()));
+  int64_t pixels = plan.inSlices ? plan.columns * std::max<int64_t>(plan.rows, 1) : plan.columns;
+  plan.tile = chooseTile(plan.sums.front()->loops[0].extent, pixels, isa);
+  return plan;
+}
+
+/// Splits and orders the loops of the result; gives that over all tasks.
+static Var orderLoops(Group &group, const Plan &plan) {
+  const std::vector<Loop> &loops = group.out.loops;
   Halide::Func out = group.out.func;
-  Var x = loops[1].var, panel("panel"), lane("lane"), pixel("pixel"), task("task");
-  out.split(loops[0].var, panel, lane, static_cast<int>(width), TailStrategy::GuardWithIf);
+  Var x = loops[1].var, panel("panel"), lane("lane"), pixel("pixel"), block("block");
+  out.split(loops[0].var, panel, lane, static_cast<int>(plan.sums.front()->loops[0].extent), TailStrategy::GuardWithIf);
   std::vector<Halide::VarOrRVar> order{lane};
-  if (!sliced)
-    order.push_back(pixel);
+  std::vector<Var> unrolled;
+  if (!plan.inSlices) {
+    out.split(x, x, pixel, plan.tile.points, TailStrategy::ShiftInwards);
+    unrolled.push_back(pixel);
+  }
   // The pixels of a stride have sums of their own.
-  std::vector<Var> phases;
-  for (size_t i = 0; i < pixels.loops; ++i)
-    if (pixels.strides[i] != 1) {
-      phases.emplace_back("phase" + std::to_string(i));
-      out.split(loops[i + 1].var, loops[i + 1].var, phases.back(), static_cast<int>(pixels.strides[i]),
+  for (size_t i = 0; i < plan.strides.size(); ++i)
+    if (int64_t stride = plan.strides[i]; stride != 1) {
+      unrolled.emplace_back("phase" + std::to_string(i));
+      out.split(loops[i + 1].var, loops[i + 1].var, unrolled.back(), static_cast<int>(stride),
                 TailStrategy::GuardWithIf);
-      order.push_back(phases.back());
     }
+  order.insert(order.end(), unrolled.begin(), unrolled.end());
   order.push_back(x);
   // Rows come in blocks; what is outside them, the batch last, is outer loops.
   std::vector<Var> outer{panel};
-  if (pixels.loops > 1) {
-    Var y = loops[2].var, block("block");
-    int64_t rows = chooseRows(padded, columns * static_cast<int64_t>(sums.size()), pixels.getSize(group.out, 1));
-    inBlock *= rows;
-    out.split(y, block, y, static_cast<int>(rows), TailStrategy::GuardWithIf);
+  if (plan.rows != 0) {
+    Var y = loops[2].var;
+    out.split(y, block, y, static_cast<int>(plan.rows), TailStrategy::GuardWithIf);
     order.push_back(y);
     outer.push_back(block);
   }
-  for (size_t i = pixels.loops > 1 ? 3 : 2; i < loops.size(); ++i)
+  for (size_t i = plan.rows != 0 ? 3 : 2; i < loops.size(); ++i)
     outer.push_back(loops[i].var);
   order.insert(order.end(), outer.begin(), outer.end());
-  RegisterTile tile = chooseTile(width, sliced ? inBlock : columns, isa);
-  // The last block copies as many rows, so that the copy has a fixed size; the last tile of
-  // a block may begin another row.
-  if (padded && pixels.loops > 1) {
-    int64_t rows = inBlock / columns + (sliced && inBlock % tile.points != 0 ? 1 : 0);
-    padded->func.bound_extent(padded->loops[2].var, static_cast<int>(getImageRows(padded->window[1], rows)));
-  }
-  if (!sliced)
-    out.split(x, x, pixel, tile.points, TailStrategy::ShiftInwards);
-  out.reorder(order).vectorize(lane, tile.vector);
-  for (Var phase : phases)
-    out.unroll(phase);
-  Var fused = outer[0];
+  out.reorder(order).vectorize(lane, plan.tile.vector);
+  for (Var var : unrolled)
+    out.unroll(var);
+  Var task = outer[0];
   for (size_t i = 1; i < outer.size(); ++i) {
     Var next(i + 1 == outer.size() ? "task" : "outer" + std::to_string(i));
-    out.fuse(fused, outer[i], next);
-    fused = next;
+    out.fuse(task, outer[i], next);
+    task = next;
   }
-  out.parallel(fused).partition(fused, Halide::Partition::Never);
-  for (Stage *stage : sums)
-    if (sliced)
-      scheduleSlices(*stage, out, fused, tile);
-    else
-      scheduleSums(*stage, out, x, tile);
-  if (!padded)
-    return;
-  Var channel = padded->loops[0].var;
+  out.parallel(task).partition(task, Halide::Partition::Never);
+  return task;
+}
+
+/// Copies the image of a task at its start.
+static void placeImage(Group &group, const Plan &plan, Var task, const Isa &isa) {
+  Stage &padded = *plan.padded;
   for (size_t i = 0; i < 2; ++i)
-    padded->func.bound_extent(padded->loops[i].var, static_cast<int>(padded->loops[i].extent));
-  padded->func.compute_at(out, fused).store_in(onStack);
-  if (padded->loops[0].extent >= isa.vector)
-    padded->func.vectorize(channel, isa.vector, TailStrategy::GuardWithIf);
+    padded.func.bound_extent(padded.loops[i].var, static_cast<int>(padded.loops[i].extent));
+  // The last block copies as many rows, so that the copy has a fixed size; the last tile of
+  // a block may begin another row.
+  if (plan.rows != 0) {
+    bool goesOn = plan.inSlices && plan.rows * plan.columns % plan.tile.points != 0;
+    padded.func.bound_extent(padded.loops[2].var,
+                             static_cast<int>(getImageRows(padded.window[1], plan.rows + (goesOn ? 1 : 0))));
+  }
+  padded.func.compute_at(group.out.func, task).store_in(onStack);
+  if (padded.loops[0].extent >= isa.vector)
+    padded.func.vectorize(padded.loops[0].var, isa.vector, TailStrategy::GuardWithIf);
+}
+
+void scheduleConv(Group &group, const Isa &isa) {
+  std::optional<Plan> plan = makePlan(group, isa);
+  if (!plan)
+    return scheduleDefault(group, isa);
+  Var task = orderLoops(group, *plan);
+  for (Stage *stage : plan->sums)
+    if (plan->inSlices)
+      scheduleSlices(*stage, group.out.func, task, plan->tile);
+    else
+      scheduleSums(*stage, group.out.func, group.out.loops[1].var, plan->tile);
+  if (plan->padded)
+    placeImage(group, *plan, task, isa);
 }
 
 } // namespace nnc::targets::x86
