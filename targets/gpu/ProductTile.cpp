@@ -40,9 +40,24 @@ ProductTile chooseProductTile(int64_t lanes, int64_t panels, int64_t rows, int64
 
 /// Copies a factor's tile to shared memory. All threads of the block copy, neighbours in
 /// memory by neighbours among threads.
-static void stageFactor(const Factor &factor, Func sums, const RVar &outer, const ProductTile &tile) {
+static void stageFactor(const Stage &stage, const Factor &factor, Func sums, const RVar &outer,
+                        const ProductTile &tile) {
   Func func = factor.func;
-  func.compute_at(sums, outer).store_in(MemoryType::GPUShared);
+  // How much is needed follows from the tile, which Halide does not see where an extent is
+  // known at run time alone.
+  std::vector<int> extents;
+  if (factor.loops[0] == 0)
+    extents.push_back(tile.lanes);
+  for (int reduction : factor.reductions)
+    extents.push_back(reduction == 0 ? tile.chunk : 1);
+  for (int loop : factor.loops)
+    if (loop > 0)
+      extents.push_back(loop == 1 ? tile.rows : loop + 1 == static_cast<int>(stage.loops.size()) ? tile.panels : 1);
+  for (size_t i = 0; i < extents.size(); ++i)
+    func.bound_storage(func.args()[i], extents[i]);
+  // Halide packs what is in shared memory without a gap: what is read in vectors of four
+  // must follow on whole ones.
+  func.compute_at(sums, outer).store_in(MemoryType::GPUShared).align_storage(func.args()[0], 4);
   Var x("x"), y("y"), step("step");
   func.split(fuseAll(func, func.args(), "copied"), step, y, tile.threadsX() * tile.threadsY(), TailStrategy::GuardWithIf)
       .split(y, y, x, tile.threadsX())
@@ -92,7 +107,7 @@ void scheduleProductTile(Stage &stage, Func consumer, Var block, const ProductTi
   part.update().reorder(lane, row, k).vectorize(lane).unroll(row).unroll(k);
 
   for (const Factor &factor : stage.factors)
-    stageFactor(factor, sums, outer, tile);
+    stageFactor(stage, factor, sums, outer, tile);
   Func b = stage.factors[1].func;
   b.in(part).compute_at(part, k).vectorize(b.args()[0]);
 }

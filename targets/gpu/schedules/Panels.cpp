@@ -73,8 +73,8 @@ bool schedulePanels(Group &group, int64_t minRows) {
     if (stage.func.has_update_definition() && (!inPanels(stage) || stage.loops[0].extent != sums->loops[0].extent))
       return false;
   int64_t width = sums->loops[0].extent, rows = 1;
-  if (loops.size() > 1)
-    rows = std::min(loops[1].extent ? loops[1].extent : minRows, std::max<int64_t>(1, blockThreads / width));
+  if (loops.size() > 1) // the least rows are those of the outermost loop
+    rows = std::min(loops[1].extent ? loops[1].extent : loops.size() == 2 ? minRows : 1, std::max<int64_t>(1, blockThreads / width));
   Func out = group.out.func;
   Var panel("panel"), lane("lane"), row("row"), block("block"), others("others");
   out.split(loops[0].var, panel, lane, static_cast<int>(width), TailStrategy::GuardWithIf);
