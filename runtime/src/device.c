@@ -137,7 +137,7 @@ static nnc_scratch *nnc_scratch_take(nnc_queue *queue, size_t size) {
       return NULL;
     }
     best = calloc(1, sizeof *best);
-    char *memory = best ? queue->device->api->allocate(queue->device, size) : NULL;
+    char *memory = best ? queue->device->api->allocate(queue->device, size + NNC_DEVICE_SLACK) : NULL;
     if (!memory) {
       nnc_queue_fail(queue, NNC_OUT_OF_MEMORY, "%s has no %zu bytes left", queue->device->name, size);
       free(best);

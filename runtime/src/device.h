@@ -109,6 +109,10 @@ struct nnc_device_api {
 
 extern const nnc_device_api nnc_cuda_api, nnc_opencl_api;
 
+/** Bytes behind every block of memory on a device, where tiles of kernels may read beyond
+ * the last element: that many rows of many values. */
+#define NNC_DEVICE_SLACK (8u << 20)
+
 /** Opens a device for one more model; nnc_device_close gives it back. */
 nnc_status nnc_device_open(nnc_device_kind kind, int index, nnc_device **out_device, char *message);
 void nnc_device_close(nnc_device *device);

@@ -40,7 +40,7 @@ nnc_status nnc_model_offload(nnc_model *model, int32_t index, char *message) {
   status = api->enter(model->device, message);
   if (status != NNC_OK)
     return status;
-  char *memory = api->allocate(model->device, size);
+  char *memory = api->allocate(model->device, size + NNC_DEVICE_SLACK);
   if (!memory)
     status = nnc_fail(message, NNC_OUT_OF_MEMORY, "%s has no %zu bytes for the model", model->device->name, size);
   model->kernel_weights = memory;
@@ -211,7 +211,7 @@ nnc_status nnc_context_offload(nnc_context *context, void *stream, size_t size, 
   nnc_status status = device->api->enter(device, message);
   if (status != NNC_OK)
     return nnc_model_fail(context->model, status, "%s", message);
-  offload->memory = device->api->allocate(device, nnc_align_place(size) + staging + 1);
+  offload->memory = device->api->allocate(device, nnc_align_place(size) + staging + NNC_DEVICE_SLACK);
   offload->staging = offload->memory + nnc_align_place(size);
   offload->pinned = device->api->allocate_host(device, offload->pinned_size + 1);
   if (!offload->items || !offload->arguments || !offload->ragged || !offload->memory || !offload->pinned)

@@ -43,18 +43,19 @@ ProductTile chooseProductTile(int64_t lanes, int64_t panels, int64_t rows, int64
 static void stageFactor(const Stage &stage, const Factor &factor, Func sums, const RVar &outer,
                         const ProductTile &tile) {
   Func func = factor.func;
-  // How much is needed follows from the tile, which Halide does not see where an extent is
-  // known at run time alone.
-  std::vector<int> extents;
+  // How much is copied follows from the tile, which Halide does not see where an extent is
+  // known at run time alone. What is copied beyond the last term is not used.
+  std::vector<int> extents; // 0: Halide sees it
   if (factor.loops[0] == 0)
     extents.push_back(tile.lanes);
   for (int reduction : factor.reductions)
-    extents.push_back(reduction == 0 ? tile.chunk : 1);
+    extents.push_back(reduction == 0 ? tile.chunk : stage.reductions[reduction].extent ? 0 : 1);
   for (int loop : factor.loops)
     if (loop > 0)
-      extents.push_back(loop == 1 ? tile.rows : loop + 1 == static_cast<int>(stage.loops.size()) ? tile.panels : 1);
+      extents.push_back(loop == 1 ? tile.rows : loop + 1 == static_cast<int>(stage.loops.size()) ? tile.panels : 0);
   for (size_t i = 0; i < extents.size(); ++i)
-    func.bound_storage(func.args()[i], extents[i]);
+    if (extents[i] > 0)
+      func.bound_extent(func.args()[i], extents[i]);
   // Halide packs what is in shared memory without a gap: what is read in vectors of four
   // must follow on whole ones.
   func.compute_at(sums, outer).store_in(MemoryType::GPUShared).align_storage(func.args()[0], 4);
@@ -89,6 +90,8 @@ void scheduleProductTile(Stage &stage, Func consumer, Var block, const ProductTi
   for (size_t i = 1; i < reductions.size(); ++i)
     kept.emplace_back(reductions[i].var, Var("outer" + std::to_string(i)));
   Func part = update.rfactor(kept);
+  for (auto &[loop, var] : kept)
+    part.bound_extent(var, 1);
 
   sums.compute_at(consumer, block).store_in(MemoryType::GPUShared);
   sums.bound_extent(stage.loops[0].var, tile.lanes)
@@ -109,7 +112,10 @@ void scheduleProductTile(Stage &stage, Func consumer, Var block, const ProductTi
   for (const Factor &factor : stage.factors)
     stageFactor(stage, factor, sums, outer, tile);
   Func b = stage.factors[1].func;
-  b.in(part).compute_at(part, k).vectorize(b.args()[0]);
+  Func lanes = b.in(part);
+  lanes.compute_at(part, k).bound_extent(lanes.args()[0], tile.threadLanes).vectorize(lanes.args()[0]);
+  for (size_t i = 1; i < lanes.args().size(); ++i)
+    lanes.bound_extent(lanes.args()[i], 1);
 }
 
 //===----------------------------------------------------------------------===//
@@ -122,17 +128,31 @@ static constexpr int64_t manyBlocks = 264;
 /// Terms of a reduction that are worth a block.
 static constexpr int64_t termsOfBlock = 128;
 
-/// How many parts of the reduction are blocks of their own.
-static int64_t chooseParts(const Stage &stage, const ProductTile &tile) {
+/// A loop of a reduction in parts that are blocks of their own.
+struct Parts {
+  size_t loop = 0;
+  int64_t count = 1;
+};
+
+/// Which parts: of the one loop of a reduction, or a divisor of another loop that is known,
+/// as an index that must be checked would hide from Halide what a part needs.
+static Parts chooseParts(const Stage &stage, const ProductTile &tile) {
+  const std::vector<ReductionLoop> &reductions = stage.reductions;
   int64_t tiles = 1, terms = 1;
   for (const Loop &loop : stage.loops)
     tiles *= std::max<int64_t>(1, loop.extent);
   tiles = std::max<int64_t>(1, tiles / (tile.lanes * tile.panels * tile.rows));
-  for (const ReductionLoop &loop : stage.reductions)
+  for (const ReductionLoop &loop : reductions)
     terms *= loop.extent ? loop.extent : 1024;
-  int64_t parts = std::min(manyBlocks / tiles, terms / termsOfBlock);
-  int64_t last = stage.reductions.back().extent;
-  return last ? std::min(parts, last) : parts;
+  int64_t most = std::min(manyBlocks / tiles, terms / termsOfBlock);
+  if (reductions.size() == 1)
+    return {0, most};
+  Parts best;
+  for (size_t i = 1; i < reductions.size(); ++i)
+    for (int64_t count = std::min(most, reductions[i].extent); count > best.count; --count)
+      if (reductions[i].extent % count == 0)
+        best = {i, count};
+  return best;
 }
 
 /// One kernel that computes these sums, tile by tile.
@@ -158,18 +178,20 @@ static void launchTiles(Stage &stage, const ProductTile &tile) {
 void launchProduct(Stage &stage) {
   ProductTile tile = chooseProductTile(stage.loops[0].extent, stage.loops.back().extent,
                                        stage.loops[1].extent ? stage.loops[1].extent : 64, stage.reductions[0].extent);
-  int64_t parts = chooseParts(stage, tile);
-  if (parts <= 1)
+  Parts parts = chooseParts(stage, tile);
+  if (parts.count <= 1)
     return launchTiles(stage, tile);
   RVar part("part"), term("term");
   Var p("p");
-  ReductionLoop last = stage.reductions.back();
-  Halide::Expr terms = Halide::max((last.size + static_cast<int>(parts - 1)) / static_cast<int>(parts), 1);
-  stage.func.update().split(last.var, part, term, terms, TailStrategy::GuardWithIf);
+  ReductionLoop cut = stage.reductions[parts.loop];
+  auto count = static_cast<int>(parts.count);
+  Halide::Expr terms = cut.extent ? Halide::Expr(static_cast<int>((cut.extent + count - 1) / count))
+                                  : Halide::max((cut.size + (count - 1)) / count, 1);
+  stage.func.update().split(cut.var, part, term, terms, TailStrategy::GuardWithIf);
   Stage partial = stage;
   partial.func = stage.func.update().rfactor(part, p);
   partial.loops.insert(partial.loops.end() - 1, {p, 0, {}});
-  partial.reductions.back() = {term, 0, {}};
+  partial.reductions[parts.loop] = {term, 0, {}};
   launchTiles(partial, tile);
   // The sums of the parts, a thread for each.
   Func stored = stage.func.in();
