@@ -112,7 +112,24 @@ def digits(batch: int, trains: bool) -> Subject:
                    (lambda: torch.randint(0, 10, (batch,))) if trains else None, F.cross_entropy, batch, (), arguments)
 
 
+def picture(name: str, batch: int, trains: bool = False) -> Subject:
+    """One of torchvision's networks, whose logits are compared as well."""
+    import torchvision
+
+    def arguments(x: torch.Tensor, labels: torch.Tensor | None) -> list[np.ndarray]:
+        ours = np.ascontiguousarray(x.permute(0, 2, 3, 1).numpy())
+        if labels is None:
+            return [ours, floats(batch, 1000), floats(batch, 1000)]
+        return [ours, labels.numpy().astype(np.int32), floats(1)]
+    return Subject(name + "_train" if trains else name, lambda: getattr(torchvision.models, name)(weights=None),
+                   lambda: torch.randn(batch, 3, 224, 224),
+                   (lambda: torch.randint(0, 1000, (batch,))) if trains else None, F.cross_entropy, batch, (), arguments)
+
+
 SUBJECTS: dict[str, Callable[[], Subject]] = {
+    **{f"{name}_{batch}": (lambda name=name, batch=batch: picture(name, batch))
+       for name in ("alexnet", "vgg16", "resnet152") for batch in (1, 32)},
+    "train_alexnet_32": lambda: picture("alexnet", 32, True),
     "lenet5_1": lambda: digits(1, False),
     "lenet5_32": lambda: digits(32, False),
     "train_lenet5_64": lambda: digits(64, True),
