@@ -6,7 +6,8 @@ usage: run.py --build DIR [SUITE...]
 Suites: lit (every station, with FileCheck), unit (GoogleTest), kernels and
 gradients (one kernel at a time against NumPy), conformance (every layer against
 values made by PyTorch), training (losses and gradients against PyTorch's in
-float64), networks (whole image networks against torchvision), examples (their programs), mutations (of programs through the whole
+float64), networks (whole image networks against torchvision), gradcheck
+(derivatives against differences of losses), examples (their programs), mutations (of programs through the whole
 compiler). The last line is `N passed, N failed`; the exit status is 0 when none
 failed.
 """
@@ -100,6 +101,10 @@ def run_networks(build):
     return tuple(map(sum, zip(*suites)))
 
 
+def run_gradcheck(build):
+    return run_script([VENV / "python", TEST / "gradcheck.py", "--build", build])
+
+
 def run_examples(build):
     """Every example's program: it fails where its answers are not those of PyTorch, or where it learns too little."""
     programs = sorted((build / "bin").glob("*-demo"))
@@ -122,6 +127,7 @@ SUITES = {
     "training": run_training,
     "gradients": run_gradients,
     "networks": run_networks,
+    "gradcheck": run_gradcheck,
     "examples": run_examples,
     "mutations": run_mutations,
 }

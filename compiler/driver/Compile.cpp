@@ -16,6 +16,7 @@
 #include "compiler/emit/Library.h"
 #include "compiler/emit/Network.h"
 #include "compiler/import/Import.h"
+#include "compiler/interpret/GradCheck.h"
 #include "compiler/passes/Passes.h"
 #include "dsl/Check.h"
 #include "dsl/Parse.h"
@@ -52,6 +53,8 @@ private:
   ExitCode compileProgram();
   LogicalResult reportPending(const dsl::Model &model);
   ExitCode compileNetwork(const dsl::Network &network);
+  ExitCode checkGradients(ModuleOp module);
+  LogicalResult runPasses(ModuleOp module, Station last);
   ExitCode compilePlanned(ModuleOp module);
   ExitCode writeLibrary(ModuleOp module, const emit::Interface &interface, const emit::KernelTable &table);
   ExitCode writeDependencies();
@@ -129,6 +132,8 @@ ExitCode Compilation::compileModule() {
   OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(sources, &context);
   if (!module)
     return ExitCode::WrongProgram;
+  if (options.checksGradients)
+    return checkGradients(*module);
   return options.emit <= Emit::Planned ? printText(toString(*module)) : compilePlanned(*module);
 }
 
@@ -160,10 +165,14 @@ ExitCode Compilation::compileProgram() {
                                                               " has " + Twine(model->networks.size())));
   if (options.emit > Emit::Planned && failed(reportPending(*model)))
     return ExitCode::WrongProgram;
+  ExitCode worst = ExitCode::Success;
   for (const dsl::Network &network : model->networks)
-    if (ExitCode code = compileNetwork(network); code != ExitCode::Success)
-      return code;
-  return ExitCode::Success;
+    if (ExitCode code = compileNetwork(network); code != ExitCode::Success) {
+      if (!options.checksGradients) // each is checked
+        return code;
+      worst = code;
+    }
+  return worst;
 }
 
 /// Says of every network what there is no code for; its passes can be looked at.
@@ -197,14 +206,37 @@ static Station getStation(Emit emit) {
   }
 }
 
-ExitCode Compilation::compileNetwork(const dsl::Network &network) {
-  OwningOpRef<ModuleOp> module = importNetwork(network, context);
-
+LogicalResult Compilation::runPasses(ModuleOp module, Station last) {
   PassManager passes(&context);
-  buildPipeline(passes, getStation(options.emit), [&](nn::Family family, int64_t columns) {
+  buildPipeline(passes, last, [&](nn::Family family, int64_t columns) {
     return target.panelWidth(static_cast<targets::Family>(family), columns);
   });
-  if (failed(passes.run(*module)))
+  return passes.run(module);
+}
+
+/// Of a module that has gradients already, those are checked.
+ExitCode Compilation::checkGradients(ModuleOp module) {
+  OwningOpRef<ModuleOp> differentiated = module.clone();
+  auto isGiven = [&](func::FuncOp function) {
+    return function->hasAttr("nn.train") && function.getName().ends_with("_gradients");
+  };
+  if (llvm::none_of(module.getOps<func::FuncOp>(), isGiven) && failed(runPasses(*differentiated, Station::Grouped)))
+    return ExitCode::Internal;
+  interpret::CallSize size;
+  size.lengths = options.lengths;
+  if (options.batch > 0)
+    size.batch = options.batch;
+  bool holds = interpret::checkGradients(module, *differentiated, size, llvm::outs());
+  return holds ? ExitCode::Success : ExitCode::Internal;
+}
+
+ExitCode Compilation::compileNetwork(const dsl::Network &network) {
+  OwningOpRef<ModuleOp> module = importNetwork(network, context);
+  if (options.checksGradients) {
+    interpret::addCotangents(*module);
+    return checkGradients(*module);
+  }
+  if (failed(runPasses(*module, getStation(options.emit))))
     return ExitCode::Internal;
 
   if (options.emit <= Emit::Planned)

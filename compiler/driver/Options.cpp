@@ -79,6 +79,14 @@ static cl::opt<std::string> dependencyFile("MF", cl::desc("Where -MD writes"), c
 static cl::opt<bool> verifyDiagnostics("verify-diagnostics",
                                        cl::desc("Check the errors against expected-error comments in the source"),
                                        cl::cat(category));
+static cl::opt<bool> gradCheck("gradcheck",
+                               cl::desc("Check the gradients of train blocks, in float64, against differences of "
+                                        "losses, instead of writing the library"),
+                               cl::cat(category));
+static cl::opt<int64_t> callBatch("batch", cl::desc("Examples of the call that is checked or explained"), cl::init(0),
+                                  cl::value_desc("N"), cl::cat(category));
+static cl::list<std::string> callLengths("lengths", cl::desc("Lengths of the same"), cl::CommaSeparated,
+                                         cl::value_desc("T=N,…"), cl::cat(category));
 static cl::opt<bool> listTargets("list-targets", cl::desc("List the machines that can be compiled for"),
                                  cl::cat(category));
 
@@ -114,6 +122,15 @@ static std::optional<ExitCode> checkArchitectures() {
   return std::nullopt;
 }
 
+/// "T=100" as a name and a number of at least 1.
+static std::optional<std::pair<std::string, int64_t>> readLength(StringRef text) {
+  auto [name, value] = text.split('=');
+  int64_t number;
+  if (name.empty() || value.getAsInteger(10, number) || number < 1)
+    return std::nullopt;
+  return std::pair(name.str(), number);
+}
+
 static std::optional<ExitCode> checkOptions() {
   if (input.empty())
     return complain("no input file; try nnc -help");
@@ -134,6 +151,11 @@ static std::optional<ExitCode> checkOptions() {
     return complain("-list-weights and -emit exclude each other");
   if (!dependencyFile.empty() && !writeDependencies)
     return complain("-MF needs -MD");
+  if (callBatch < 0)
+    return complain("-batch is at least 1");
+  for (StringRef length : callLengths)
+    if (!readLength(length))
+      return complain("'" + length + "' is no length: write -lengths T=100");
   if (noCache && !cacheDir.empty())
     return complain("-cache-dir and -no-cache exclude each other");
   if (emitStation != Emit::Library && (shared || writeDependencies))
@@ -176,5 +198,9 @@ std::optional<ExitCode> driver::parseOptions(int argc, char **argv, Options &opt
   options.writeDependencies = writeDependencies;
   options.dependencyFile = dependencyFile;
   options.verifyDiagnostics = verifyDiagnostics;
+  options.checksGradients = gradCheck;
+  options.batch = callBatch;
+  for (StringRef length : callLengths)
+    options.lengths.insert(*readLength(length));
   return std::nullopt;
 }

@@ -3,6 +3,8 @@
 #ifndef NNC_COMPILER_DRIVER_OPTIONS_H
 #define NNC_COMPILER_DRIVER_OPTIONS_H
 
+#include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -61,6 +63,9 @@ struct Options {
   bool writeDependencies = false;
   std::string dependencyFile; ///< empty: the library's name with .d
   bool verifyDiagnostics = false;
+  bool checksGradients = false;           ///< instead of writing a library
+  int64_t batch = 0;                      ///< of a call that is checked or explained; 0: chosen
+  std::map<std::string, int64_t> lengths; ///< of the same
 };
 
 /// Reads the command line. Gives an exit code instead when there is nothing to

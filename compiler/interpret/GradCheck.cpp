@@ -1,0 +1,389 @@
+//===- GradCheck.cpp - Gradients against differences of losses ------------===//
+//
+// The loss is what the program says: the module as it was imported, run op by op. The
+// gradients are what the passes made of it, before kernels. Both are in float64, so that
+// a difference of losses has ten digits, and a derivative that is wrong in the fourth
+// is found. Each example's loss has a random factor, so that nothing cancels by
+// symmetry. What must not be read is no number: inputs past an example's end, and every
+// value before it is computed.
+//
+// A difference across a kink is no derivative. The interpreter keeps a digest of all
+// choices (the sign of a relu's operand, the winner of a maximum); where it differs
+// between the points of a difference, a shorter one is taken. Where that does not help
+// the component is left out, and where many are, other inputs are drawn.
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/interpret/GradCheck.h"
+
+#include "compiler/interpret/Interpreter.h"
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <cmath>
+#include <optional>
+#include <random>
+
+using namespace mlir;
+using namespace nnc;
+using namespace nnc::nn;
+using namespace nnc::interpret;
+
+/// The largest error, as a share of the gradient's norm.
+static constexpr double tolerance = 1e-6;
+/// Of a weight so many elements are tried one by one; all where it has no more.
+static constexpr int64_t maxElements = 24;
+/// Of a larger one so many sums of all elements, with random signs, too.
+static constexpr int64_t directions = 6;
+/// How often other inputs are drawn.
+static constexpr int maxDraws = 20;
+
+void interpret::addCotangents(ModuleOp module) {
+  for (auto function : module.getOps<func::FuncOp>()) {
+    if (!function->hasAttr("nn.train"))
+      continue;
+    auto end = cast<func::ReturnOp>(function.getBody().front().getTerminator());
+    Value losses = end.getOperand(0);
+    unsigned index = function.getNumArguments();
+    OpBuilder builder(end);
+    auto marks = builder.getDictionaryAttr(builder.getNamedAttr("nn.cotangent", builder.getUnitAttr()));
+    if (failed(function.insertArgument(index, losses.getType(), marks, function.getLoc())))
+      continue;
+    end->setOperand(0, createInferred<MulOp>(builder, losses.getLoc(), {losses, function.getArgument(index)}));
+  }
+}
+
+namespace {
+
+/// Where a weight is moved to: along one element, or all of them.
+struct Direction {
+  std::optional<int64_t> element;
+  std::vector<double> signs;
+
+  void move(Tensor &weight, double by) const {
+    if (element)
+      weight[*element] += by;
+    else
+      for (int64_t i = 0; i < weight.size(); ++i)
+        weight[i] += by * signs[i];
+  }
+  double project(const Tensor &gradient) const {
+    if (element)
+      return gradient[*element];
+    double sum = 0;
+    for (int64_t i = 0; i < gradient.size(); ++i)
+      sum += gradient[i] * signs[i];
+    return sum;
+  }
+};
+
+/// What was found of one weight.
+struct Finding {
+  std::string name;
+  Shape shape;
+  int64_t tried = 0, left = 0; ///< components; of these left out
+  double error = 0;
+
+  bool holds() const { return error <= tolerance; }
+};
+
+/// Checks one train block.
+class BlockChecker {
+public:
+  BlockChecker(ModuleOp module, ModuleOp differentiated, func::FuncOp forward, func::FuncOp backward,
+               const CallSize &size)
+      : module(module), forward(forward), backward(backward), lengths(chooseLengths(size)),
+        losses(module, lengths), gradients(differentiated, lengths) {}
+
+  std::vector<Finding> run();
+  const std::map<std::string, int64_t> &getLengths() const { return lengths; }
+
+private:
+  std::map<std::string, int64_t> chooseLengths(const CallSize &size);
+  void draw(int number);
+  void drawValues();
+  Tensor drawArgument(unsigned index);
+  Tensor drawInput(unsigned index);
+  Tensor drawWindow(StringRef name);
+  double getLoss();
+  std::optional<double> differentiate(Tensor &weight, const Direction &direction, uint64_t branches);
+  Finding check(WeightOp weight, uint64_t branches);
+  double uniform(double low, double high) { return std::uniform_real_distribution(low, high)(random); }
+  int64_t pick(int64_t low, int64_t high) { return std::uniform_int_distribution(low, high)(random); }
+
+  ModuleOp module;
+  func::FuncOp forward, backward;
+  std::map<std::string, int64_t> lengths;
+  Interpreter losses, gradients;
+  std::mt19937_64 random;
+  bool positive = false;              ///< whether all inputs are drawn above 0
+  std::map<std::string, Tensor> ends; ///< of each length, the examples' own
+  std::vector<Tensor> arguments;
+};
+
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// Calls
+//===----------------------------------------------------------------------===//
+
+std::map<std::string, int64_t> BlockChecker::chooseLengths(const CallSize &size) {
+  std::map<std::string, int64_t> chosen{{batchName.str(), size.batch}};
+  auto train = forward->getAttrOfType<DictionaryAttr>("nn.train");
+  auto window = train.getAs<IntegerAttr>("window_length");
+  for (unsigned index = 0; index < forward.getNumArguments(); ++index) {
+    auto name = forward.getArgAttrOfType<StringAttr>(index, "nn.lengths");
+    if (!name)
+      continue;
+    auto given = size.lengths.find(name.str());
+    int64_t length = given == size.lengths.end() ? 7 : given->second;
+    if (auto bound = forward.getArgAttrOfType<IntegerAttr>(index, "nn.bound"))
+      length = std::min(length, bound.getInt());
+    if (window && window.getInt() > 0)
+      length = std::min(length, window.getInt());
+    auto steps = static_cast<int64_t>(std::ceil(std::sqrt(static_cast<double>(length))));
+    chosen[name.str()] = length;
+    chosen[getStepsName(name)] = steps;
+    chosen[getSegmentsName(name)] = llvm::divideCeil(length, steps);
+  }
+  return chosen;
+}
+
+/// Weights, states and arguments of a call.
+void BlockChecker::draw(int number) {
+  random.seed(number + 1);
+  positive = number % 2 == 1; // some networks take a logarithm of what they are given
+  ends.clear();
+  arguments.clear();
+  drawValues();
+  for (unsigned index = 0; index < forward.getNumArguments(); ++index)
+    if (auto name = forward.getArgAttrOfType<StringAttr>(index, "nn.lengths")) {
+      Tensor own = losses.make(forward.getArgumentTypes()[index]);
+      for (int64_t i = 0; i < own.size(); ++i)
+        own[i] = static_cast<double>(i == 0 ? lengths.at(name.str()) : pick(1, lengths.at(name.str())));
+      ends[name.str()] = own;
+    }
+  for (unsigned index = 0; index < forward.getNumArguments(); ++index)
+    arguments.push_back(drawArgument(index));
+}
+
+void BlockChecker::drawValues() {
+  losses.values.clear();
+  for (auto weight : module.getOps<WeightOp>()) {
+    Tensor values = losses.make(weight.getType());
+    auto fan = static_cast<double>(std::max<int64_t>(1, weight.getInit().getFanIn()));
+    double bound = std::min(0.7, std::sqrt(3 / fan));
+    for (double &value : values.data)
+      value = weight.getFrozen() || positive ? uniform(0.2, 0.2 + bound) : uniform(-bound, bound);
+    losses.values[weight.getSymName().str()] = values;
+  }
+  for (auto state : module.getOps<StateOp>()) {
+    Tensor values = losses.make(state.getType());
+    bool isReal = cast<RankedTensorType>(state.getType()).getElementType().isF32();
+    for (double &value : values.data)
+      value = isReal ? uniform(-1, 1) : 0;
+    losses.values[state.getSymName().str()] = values;
+  }
+}
+
+Tensor BlockChecker::drawArgument(unsigned index) {
+  if (auto name = forward.getArgAttrOfType<StringAttr>(index, "nn.lengths"))
+    return ends.at(name.str());
+  if (auto name = forward.getArgAttrOfType<StringAttr>(index, "nn.window"))
+    return drawWindow(name);
+  if (forward.getArgAttr(index, "nn.cotangent") || forward.getArgAttr(index, "nn.seed")) {
+    Tensor values = losses.make(forward.getArgumentTypes()[index]);
+    for (double &value : values.data)
+      value = forward.getArgAttr(index, "nn.seed") ? static_cast<double>(pick(0, 1 << 20))
+                                                   : uniform(0.5, 1.5) * (pick(0, 1) ? 1 : -1);
+    return values;
+  }
+  return drawInput(index);
+}
+
+/// What the runtime says of a window (compiler/import/Graph.h): any that may come.
+Tensor BlockChecker::drawWindow(StringRef name) {
+  Tensor values = ends.begin()->second;
+  if (name == "total")
+    for (double &value : values.data)
+      value += 2;
+  if (name == "kept" || name == "first" || name == "ends")
+    for (double &value : values.data)
+      value = static_cast<double>(pick(0, 1));
+  return values;
+}
+
+/// Numbers of a caller, which are none past an example's end.
+Tensor BlockChecker::drawInput(unsigned index) {
+  auto type = cast<RankedTensorType>(forward.getArgumentTypes()[index]);
+  Tensor values = losses.make(type);
+  auto classes = forward.getArgAttrOfType<IntegerAttr>(index, "nn.classes");
+  bool isReal = type.getElementType().isF32();
+  Extents extents = getExtents(type);
+  forEachIndex(values.shape, [&](ArrayRef<int64_t> place, int64_t i) {
+    bool isPast = false;
+    for (auto [dim, extent] : llvm::enumerate(extents))
+      if (extent.isDynamic() && ends.count(extent.name.str()))
+        isPast |= static_cast<double>(place[dim]) >= ends.at(extent.name.str())[place[0]];
+    if (isPast)
+      values[i] = isReal ? std::nan("") : -1;
+    else if (isReal)
+      values[i] = positive ? uniform(0.1, 1.1) : uniform(-1, 1);
+    else
+      values[i] = static_cast<double>(pick(0, classes ? classes.getInt() - 1 : 1));
+  });
+  return values;
+}
+
+//===----------------------------------------------------------------------===//
+// Differences
+//===----------------------------------------------------------------------===//
+
+double BlockChecker::getLoss() {
+  std::vector<Tensor> results = losses.run(forward, arguments);
+  double sum = 0;
+  for (double loss : results.front().data)
+    sum += loss;
+  return sum;
+}
+
+/// The slope of the loss along a direction, of five points with an error of the fourth
+/// power of their distance; nothing where each distance meets a kink.
+std::optional<double> BlockChecker::differentiate(Tensor &weight, const Direction &direction, uint64_t branches) {
+  const std::vector<double> before = weight.data;
+  for (double step : {1e-3, 1e-4, 1e-5}) {
+    double slope = 0;
+    bool isSmooth = true;
+    for (auto [times, factor] : {std::pair(-2, 1.0), {-1, -8.0}, {1, 8.0}, {2, -1.0}}) {
+      direction.move(weight, times * step);
+      losses.resetBranches();
+      slope += factor * getLoss() / (12 * step);
+      weight.data = before;
+      isSmooth &= losses.getBranches() == branches;
+      if (!isSmooth)
+        break;
+    }
+    if (isSmooth)
+      return slope;
+  }
+  return std::nullopt;
+}
+
+Finding BlockChecker::check(WeightOp op, uint64_t branches) {
+  Finding finding;
+  finding.name = op.getSymName().str();
+  Tensor &weight = losses.values.at(finding.name);
+  finding.shape = weight.shape;
+  auto found = gradients.gradients.find(finding.name);
+  if (found == gradients.gradients.end()) {
+    finding.error = std::numeric_limits<double>::infinity();
+    return finding;
+  }
+  std::vector<Direction> list;
+  for (int64_t i = 0; i < std::min(maxElements, weight.size()); ++i)
+    list.push_back({weight.size() <= maxElements ? i : pick(0, weight.size() - 1), {}});
+  for (int64_t i = 0; weight.size() > maxElements && i < directions; ++i) {
+    Direction direction;
+    for (int64_t element = 0; element < weight.size(); ++element)
+      direction.signs.push_back((pick(0, 1) ? 1 : -1) / std::sqrt(static_cast<double>(weight.size())));
+    list.push_back(std::move(direction));
+  }
+  double off = 0, norm = 0;
+  for (const Direction &direction : list) {
+    ++finding.tried;
+    std::optional<double> numeric = differentiate(weight, direction, branches);
+    if (!numeric) {
+      ++finding.left;
+      continue;
+    }
+    double given = direction.project(found->second);
+    off += (given - *numeric) * (given - *numeric);
+    norm += std::max(given * given, *numeric * *numeric);
+  }
+  // What is 0 up to the rounding of losses is 0.
+  double scale = std::max(std::sqrt(norm), 1e-6);
+  finding.error = off == off ? std::sqrt(off) / scale : std::numeric_limits<double>::infinity();
+  return finding;
+}
+
+std::vector<Finding> BlockChecker::run() {
+  std::vector<Finding> best;
+  int64_t bestLeft = std::numeric_limits<int64_t>::max();
+  for (int number = 0; number < maxDraws && bestLeft > 0; ++number) {
+    draw(number);
+    losses.resetBranches();
+    if (!std::isfinite(getLoss()))
+      continue;
+    uint64_t branches = losses.getBranches();
+    gradients.values = losses.values;
+    gradients.gradients.clear();
+    gradients.run(backward, arguments);
+    std::vector<Finding> findings;
+    int64_t left = 0, tried = 0;
+    for (auto weight : module.getOps<WeightOp>())
+      if (!weight.getFrozen()) {
+        findings.push_back(check(weight, branches));
+        left += findings.back().left;
+        tried += findings.back().tried;
+      }
+    if (left < bestLeft) {
+      best = std::move(findings);
+      bestLeft = left;
+    }
+    if (10 * left <= tried)
+      break;
+  }
+  return best;
+}
+
+//===----------------------------------------------------------------------===//
+// The table
+//===----------------------------------------------------------------------===//
+
+static bool print(StringRef block, const std::map<std::string, int64_t> &lengths, ArrayRef<Finding> findings,
+                  llvm::raw_ostream &os) {
+  os << "gradients of " << block << ", float64, against central differences";
+  for (auto &[name, length] : lengths)
+    if (!StringRef(name).contains('.'))
+      os << ", " << name << " = " << length;
+  os << '\n';
+  size_t width = 6;
+  for (const Finding &finding : findings)
+    width = std::max(width, finding.name.size());
+  int64_t passed = 0;
+  for (const Finding &finding : findings) {
+    std::string shape = "[" + llvm::join(llvm::map_range(finding.shape, [](int64_t n) { return std::to_string(n); }), ", ") + "]";
+    os << "  " << llvm::left_justify(finding.name, width) << "  " << llvm::left_justify(shape, 16) << "  "
+       << llvm::format("%4d", static_cast<int>(finding.tried - finding.left)) << " components"
+       << llvm::format("  %.0e  ", finding.error) << (finding.holds() ? "ok" : "WRONG");
+    if (finding.left > 0)
+      os << ", " << finding.left << " at kinks left out";
+    os << '\n';
+    passed += finding.holds() && finding.left < finding.tried;
+  }
+  os << "  " << passed << " of " << findings.size() << " weights within " << llvm::format("%.0e", tolerance) << '\n';
+  return !findings.empty() && passed == static_cast<int64_t>(findings.size());
+}
+
+bool interpret::checkGradients(ModuleOp module, ModuleOp differentiated, const CallSize &size,
+                               llvm::raw_ostream &os) {
+  bool holds = true, any = false;
+  for (auto forward : module.getOps<func::FuncOp>()) {
+    if (!forward->hasAttr("nn.train"))
+      continue;
+    auto backward = differentiated.lookupSymbol<func::FuncOp>((forward.getName() + "_gradients").str());
+    if (!backward)
+      continue; // it is one itself
+    any = true;
+    BlockChecker checker(module, differentiated, forward, backward, size);
+    std::vector<Finding> findings = checker.run();
+    if (findings.empty())
+      os << "no loss of " << forward.getName() << " is finite, whatever is drawn\n";
+    holds &= print(forward.getName(), checker.getLengths(), findings, os);
+  }
+  if (!any)
+    os << "there is no train block to check\n";
+  return any && holds;
+}
