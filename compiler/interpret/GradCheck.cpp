@@ -250,10 +250,13 @@ double BlockChecker::getLoss() {
 }
 
 /// The slope of the loss along a direction, of five points with an error of the fourth
-/// power of their distance; nothing where each distance meets a kink.
+/// power of their distance; nothing where each distance meets a kink. Of two distances
+/// that agree; where the loss bends strongly (1 / x near 0) these are short ones.
 std::optional<double> BlockChecker::differentiate(Tensor &weight, const Direction &direction, uint64_t branches) {
   const std::vector<double> before = weight.data;
-  for (double step : {1e-3, 1e-4, 1e-5}) {
+  std::optional<double> last, best;
+  double least = std::numeric_limits<double>::infinity();
+  for (double step : {1e-3, 3e-4, 1e-4, 1e-5}) {
     double slope = 0;
     bool isSmooth = true;
     for (auto [times, factor] : {std::pair(-2, 1.0), {-1, -8.0}, {1, 8.0}, {2, -1.0}}) {
@@ -265,10 +268,18 @@ std::optional<double> BlockChecker::differentiate(Tensor &weight, const Directio
       if (!isSmooth)
         break;
     }
-    if (isSmooth)
-      return slope;
+    if (!isSmooth)
+      continue;
+    double apart = last ? std::abs(slope - *last) : std::numeric_limits<double>::max();
+    if (apart < least) {
+      least = apart;
+      best = slope;
+    }
+    if (apart <= 1e-8 * std::abs(slope) + 1e-11) // the rounding of losses
+      break;
+    last = slope;
   }
-  return std::nullopt;
+  return best;
 }
 
 Finding BlockChecker::check(WeightOp op, uint64_t branches) {
@@ -303,7 +314,7 @@ Finding BlockChecker::check(WeightOp op, uint64_t branches) {
     norm += std::max(given * given, *numeric * *numeric);
   }
   // What is 0 up to the rounding of losses is 0.
-  double scale = std::max(std::sqrt(norm), 1e-6);
+  double scale = std::max(std::sqrt(norm), 1e-5);
   finding.error = off == off ? std::sqrt(off) / scale : std::numeric_limits<double>::infinity();
   return finding;
 }
