@@ -13,7 +13,7 @@ int64_t Gpu::panelWidth(Family family, int64_t columns) const {
 
 std::vector<int64_t> Gpu::variants(const KernelShape &shape) const {
   if (shape.family == Family::Dense && shape.dynamicRows)
-    return {1, 4, 8, 256};
+    return {1, 4, 256};
   return {1};
 }
 

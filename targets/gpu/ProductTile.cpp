@@ -25,15 +25,28 @@ bool isProductInPanels(const Stage &stage) {
          stage.loops[0].extent <= 64;
 }
 
-ProductTile chooseProductTile(int64_t lanes, int64_t panels, int64_t rows, int64_t terms) {
-  ProductTile tile{static_cast<int>(lanes), 1, 8, 4, 8, 32};
-  while (tile.lanes * tile.panels < 64 && tile.panels * 2 <= panels)
+/// Terms of several loops in one chunk.
+static constexpr int64_t mostFused = 40;
+
+ProductTile chooseProductTile(int64_t lanes, int64_t panels, int64_t rows, const std::vector<ReductionLoop> &reductions,
+                              int64_t columns) {
+  ProductTile tile{static_cast<int>(lanes), 1, 8, 4, 8, 32, 0};
+  while (tile.lanes * tile.panels < columns && tile.panels * 2 <= panels)
     tile.panels *= 2;
   while (tile.rows < 64 && tile.rows * 2 <= rows)
     tile.rows *= 2;
   while (tile.threadRows > 1 && tile.threadsX() * tile.threadsY() < 64)
     tile.threadRows /= 2;
-  while (tile.chunk > 8 && tile.chunk > terms)
+  // Of short loops the whole product of the first ones.
+  int64_t terms = reductions[0].extent;
+  size_t next = 1;
+  while (next < reductions.size() && terms > 0 && terms < 8 && reductions[next].extent > 0 &&
+         terms * reductions[next].extent <= mostFused)
+    terms *= reductions[next++].extent;
+  tile.fused = static_cast<int>(next) - 1;
+  if (tile.fused)
+    tile.chunk = static_cast<int>(terms);
+  while (!tile.fused && terms > 0 && tile.chunk > 8 && tile.chunk > terms)
     tile.chunk /= 2;
   return tile;
 }
@@ -49,7 +62,9 @@ static void stageFactor(const Stage &stage, const Factor &factor, Func sums, con
   if (factor.loops[0] == 0)
     extents.push_back(tile.lanes);
   for (int reduction : factor.reductions)
-    extents.push_back(reduction == 0 ? tile.chunk : stage.reductions[reduction].extent ? 0 : 1);
+    extents.push_back(reduction > tile.fused                  ? (stage.reductions[reduction].extent ? 0 : 1)
+                      : tile.fused || stage.reductions[0].extent < tile.chunk ? 0
+                                                                              : tile.chunk);
   for (int loop : factor.loops)
     if (loop > 0)
       extents.push_back(loop == 1 ? tile.rows : loop + 1 == static_cast<int>(stage.loops.size()) ? tile.panels : 0);
@@ -63,7 +78,8 @@ static void stageFactor(const Stage &stage, const Factor &factor, Func sums, con
   func.split(fuseAll(func, func.args(), "copied"), step, y, tile.threadsX() * tile.threadsY(), TailStrategy::GuardWithIf)
       .split(y, y, x, tile.threadsX())
       .reorder(step, x, y)
-      .gpu_threads(x, y);
+      .gpu_threads(x, y)
+      .unroll(step, 8, TailStrategy::GuardWithIf); // so that its reads are on their way at once
 }
 
 /// The loops of a definition of the sums as loops over threads: lanes and panels, rows.
@@ -85,9 +101,15 @@ void scheduleProductTile(Stage &stage, Func consumer, Var block, const ProductTi
   const std::vector<ReductionLoop> &reductions = stage.reductions;
   RVar k("k"), outer("outer");
   Halide::Stage update = sums.update();
-  update.split(reductions[0].var, outer, k, tile.chunk, TailStrategy::GuardWithIf);
+  RVar terms = reductions[0].var;
+  for (int i = 1; i <= tile.fused; ++i) {
+    RVar both("terms" + std::to_string(i));
+    update.fuse(terms, reductions[i].var, both);
+    terms = both;
+  }
+  update.split(terms, outer, k, tile.chunk, TailStrategy::GuardWithIf);
   std::vector<std::pair<RVar, Var>> kept{{outer, Var("chunk")}};
-  for (size_t i = 1; i < reductions.size(); ++i)
+  for (size_t i = 1 + tile.fused; i < reductions.size(); ++i)
     kept.emplace_back(reductions[i].var, Var("outer" + std::to_string(i)));
   Func part = update.rfactor(kept);
   for (auto &[loop, var] : kept)
@@ -111,6 +133,8 @@ void scheduleProductTile(Stage &stage, Func consumer, Var block, const ProductTi
 
   for (const Factor &factor : stage.factors)
     stageFactor(stage, factor, sums, outer, tile);
+  if (tile.fused) // where a term lies is not seen apart from the others
+    return;
   Func b = stage.factors[1].func;
   Func lanes = b.in(part);
   lanes.compute_at(part, k).bound_extent(lanes.args()[0], tile.threadLanes).vectorize(lanes.args()[0]);
@@ -177,7 +201,7 @@ static void launchTiles(Stage &stage, const ProductTile &tile) {
 
 void launchProduct(Stage &stage) {
   ProductTile tile = chooseProductTile(stage.loops[0].extent, stage.loops.back().extent,
-                                       stage.loops[1].extent ? stage.loops[1].extent : 64, stage.reductions[0].extent);
+                                       stage.loops[1].extent ? stage.loops[1].extent : 64, stage.reductions);
   Parts parts = chooseParts(stage, tile);
   if (parts.count <= 1)
     return launchTiles(stage, tile);

@@ -22,14 +22,16 @@ struct ProductTile {
   int lanes, panels, rows;
   int threadLanes, threadRows; ///< of one thread
   int chunk;                   ///< terms of the reduction at a time
+  int fused;                   ///< loops of the reduction that are one with its first
 
   int threadsX() const { return lanes / threadLanes * panels; }
   int threadsY() const { return rows / threadRows; }
 };
 
 /// A tile for sums in panels of so many lanes, of which there are so many, for at least so
-/// many rows; chunks of up to `terms` terms.
-ProductTile chooseProductTile(int64_t lanes, int64_t panels, int64_t rows, int64_t terms);
+/// many rows; of up to so many columns.
+ProductTile chooseProductTile(int64_t lanes, int64_t panels, int64_t rows, const std::vector<ReductionLoop> &reductions,
+                              int64_t columns = 64);
 
 /// Whether a stage is a sum of products of [rows] and [panels][lanes], whose rows may go on
 /// beyond the last one.

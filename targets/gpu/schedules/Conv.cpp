@@ -25,13 +25,16 @@ struct PixelBlock {
 
 static constexpr int64_t mostPixels = 64;
 
-static PixelBlock choosePixels(int64_t width, int64_t height) {
-  if (width <= mostPixels)
-    return {width, std::max<int64_t>(1, std::min(mostPixels / width, height))};
+/// Tiles of an example that keep a device busy.
+static constexpr int64_t manyTiles = 64;
+
+static PixelBlock choosePixels(int64_t width, int64_t height, int64_t most) {
+  if (width <= most)
+    return {width, std::max<int64_t>(1, std::min(most / width, height))};
   // The part of a row that leaves least over.
-  PixelBlock best{mostPixels};
+  PixelBlock best{most};
   int64_t least = width;
-  for (int64_t columns = mostPixels; columns >= mostPixels / 2; columns -= 8)
+  for (int64_t columns = most; columns >= most / 2; columns -= 4)
     if (int64_t waste = (width + columns - 1) / columns * columns - width; waste < least) {
       best.columns = columns;
       least = waste;
@@ -62,9 +65,13 @@ void scheduleConv(Group &group) {
   if (flat < 1 || loops.size() < 3 || !loops[1].extent)
     return scheduleDefault(group);
   bool hasRows = flat > 1 && loops.size() > 3 && loops[2].extent;
-  PixelBlock pixels = choosePixels(loops[1].extent, hasRows ? loops[2].extent : 1);
-  ProductTile tile = chooseProductTile(product->loops[0].extent, product->loops.back().extent, mostPixels,
-                                       product->reductions[0].extent);
+  int64_t columns = product->loops[0].extent * product->loops.back().extent;
+  // Few tiles would leave the device idle: then smaller ones.
+  int64_t pixelCount = loops[1].extent * (hasRows ? loops[2].extent : 1);
+  bool isSmall = columns * pixelCount < manyTiles * mostPixels * mostPixels;
+  PixelBlock pixels = choosePixels(loops[1].extent, hasRows ? loops[2].extent : 1, isSmall ? mostPixels / 2 : mostPixels);
+  ProductTile tile = chooseProductTile(product->loops[0].extent, product->loops.back().extent,
+                                       isSmall ? mostPixels / 2 : mostPixels, product->reductions, isSmall ? 32 : 64);
   tile.rows = static_cast<int>((pixels.columns * pixels.rows + tile.threadRows - 1) / tile.threadRows) * tile.threadRows;
 
   Func out = group.out.func;

@@ -54,10 +54,11 @@ void scheduleDense(Group &group, int64_t minRows) {
   int64_t rows = loops.size() == 2 ? (loops[1].extent ? loops[1].extent : minRows) : 0;
   if (inPanels && rows >= manyRows) {
     const Stage &first = group.stages[0];
-    int64_t terms = first.reductions[0].extent;
-    for (const Stage &stage : group.stages)
-      terms = std::min(terms, stage.reductions[0].extent);
-    ProductTile tile = chooseProductTile(first.loops[0].extent, first.loops.back().extent, rows, terms);
+    const Stage &shortest = *std::min_element(group.stages.begin(), group.stages.end(), [](const Stage &a, const Stage &b) {
+      return a.reductions[0].extent < b.reductions[0].extent;
+    });
+    ProductTile tile =
+        chooseProductTile(first.loops[0].extent, first.loops.back().extent, rows, shortest.reductions);
     return scheduleTiles(group, tile);
   }
   if (!schedulePanels(group, minRows))

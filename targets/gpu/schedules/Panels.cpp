@@ -56,7 +56,8 @@ static void computePanel(Stage &stage, Func out, const Var &block, int64_t rows)
     Func partial = sums.update().rfactor(part, p);
     Func shared = partial.in();
     share(shared, /*inParts=*/true, p);
-    partial.compute_at(shared, lane).update().unroll(k, 4, TailStrategy::GuardWithIf);
+    partial.compute_at(shared, lane).update().unroll(k, static_cast<int>(std::min<int64_t>(terms, 16)),
+                                                     TailStrategy::GuardWithIf);
   }
   Func stored = sums.in();
   share(stored, /*inParts=*/false, {});
