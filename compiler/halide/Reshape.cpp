@@ -7,6 +7,7 @@
 using namespace mlir;
 using namespace nnc::nn;
 using Halide::Expr;
+using Halide::Func;
 
 namespace nnc {
 
@@ -156,20 +157,70 @@ static void buildEmbedGradient(AlgorithmBuilder &builder, EmbedGradientOp op) {
 }
 
 /// The elements in the order in which panels lie, [panel][other…][lane].
+/// The elements of a value that lies along another dimension than its copy will: two stages
+/// of [other…][`to`][lies along], and of the last two the other way round. The schedule may
+/// turn blocks of them in registers. `element` is given the type's indices.
+static Func turn(AlgorithmBuilder &builder, RankedTensorType from, unsigned along, unsigned to, int64_t places,
+                 const Element &element) {
+  Extents extents = getExtents(from), shape;
+  SmallVector<unsigned> order; // of the stage's dimensions
+  for (unsigned i = 0; i < extents.size(); ++i)
+    if (i != along && i != to)
+      order.push_back(i);
+  order.append({to, along});
+  for (unsigned dim : order)
+    shape.push_back(dim == to ? Extent(places) : extents[dim]);
+  if (auto panel = dyn_cast_or_null<PanelAttr>(from.getEncoding()))
+    shape.back() = static_cast<int64_t>(llvm::alignTo(extents[along].size, panel.getWidth()));
+  Func rows = builder.stage("rows", targets::Role::Padded, shape, [&](const Indices &indices) {
+    Indices place(indices.size());
+    for (auto [dim, index] : llvm::zip_equal(order, indices))
+      place[dim] = index;
+    return element(place);
+  });
+  std::swap(shape[shape.size() - 1], shape[shape.size() - 2]);
+  return builder.stage("turned", targets::Role::Padded, shape, [&](const Indices &indices) {
+    Indices place(indices);
+    std::swap(place[place.size() - 1], place[place.size() - 2]);
+    return AlgorithmBuilder::call(rows, place);
+  });
+}
+
+/// The dimension whose neighbours are neighbours in memory.
+static unsigned getInnermost(RankedTensorType type) {
+  auto panel = dyn_cast_or_null<PanelAttr>(type.getEncoding());
+  return panel ? panel.getDim() : type.getRank() - 1;
+}
+
 static void buildPack(AlgorithmBuilder &builder, PackOp op) {
-  RankedTensorType type = nn::getType(op.getResult());
+  RankedTensorType type = nn::getType(op.getResult()), from = nn::getType(op.getX());
   auto panel = cast<PanelAttr>(type.getEncoding());
-  auto width = static_cast<int32_t>(panel.getWidth()), extent = static_cast<int32_t>(type.getDimSize(panel.getDim()));
+  unsigned dim = panel.getDim(), along = getInnermost(from);
+  auto width = static_cast<int32_t>(panel.getWidth()), extent = static_cast<int32_t>(type.getDimSize(dim));
+  bool isWhole = extent % width == 0;
+  // `indices` may go on beyond the last element, to the end of the last panel.
+  auto element = [&](Indices indices) {
+    Expr place = indices[dim];
+    if (isWhole)
+      return builder.at(op.getX(), indices);
+    indices[dim] = clamp(place, 0, extent - 1);
+    return Halide::select(place < extent, builder.at(op.getX(), indices), 0.0f);
+  };
   std::vector<Halide::Var> vars; // innermost first
   for (int64_t i = 0; i <= type.getRank(); ++i)
     vars.emplace_back(builder.unique("i"));
   Indices indices(vars.rbegin() + 1, vars.rend() - 1); // the other dimensions
   Expr place = vars.back() * width + vars.front();
-  bool isWhole = extent % width == 0;
-  indices.insert(indices.begin() + panel.getDim(), isWhole ? place : clamp(place, 0, extent - 1));
-  Expr element = builder.at(op.getX(), indices);
-  Halide::Func packed(builder.unique("packed"));
-  packed(vars) = isWhole ? element : Halide::select(place < extent, element, 0.0f);
+  Func packed(builder.unique("packed"));
+  // What lies along the last of the other dimensions comes next to the lanes.
+  if (along != dim && along + (dim > along) + 1 == type.getRank()) {
+    Func turned = turn(builder, from, along, dim, llvm::alignTo(extent, width), element);
+    indices.insert(indices.end(), place); // [other…][along][place]
+    packed(vars) = AlgorithmBuilder::call(turned, indices);
+  } else {
+    indices.insert(indices.begin() + dim, place);
+    packed(vars) = element(indices);
+  }
   builder.bind(op.getResult(), packed);
 }
 

@@ -61,16 +61,21 @@ def join_steps(name, segments, steps, length, batch, columns):
                 tolerance=0)
 
 
-def pack(name, shape, dim, width):
+def in_panels(x, dim, width):
     """[panel][other dimensions][lane], what pads the last panel 0."""
-    x = randoms(1, *shape)
-    panels = -(-shape[dim] // width)
-    want = np.zeros((panels, *np.delete(shape, dim), width), np.float32)
+    panels = -(-x.shape[dim] // width)
+    packed = np.zeros((panels, *np.delete(x.shape, dim), width), np.float32)
     for number, row in enumerate(np.moveaxis(x, dim, 0)):
-        want[number // width, ..., number % width] = row
-    given, result = tensor(*shape), tensor(*shape, panel=(dim, width))
+        packed[number // width, ..., number % width] = row
+    return packed
+
+
+def pack(name, shape, dim, width, given_in=None):
+    """From row-major order, or from panels of another dimension."""
+    x = randoms(1, *shape)
+    given, result = tensor(*shape, panel=given_in), tensor(*shape, panel=(dim, width))
     text = function({"x": given}, f"%y = nn.pack %x : ({given}) -> {result}", {"y": result})
-    return Case(name, text, [x], [want], tolerance=0)
+    return Case(name, text, [in_panels(x, *given_in) if given_in else x], [in_panels(x, dim, width)], tolerance=0)
 
 
 def embed_gradient(name, rows, table, columns, dims):
@@ -103,6 +108,13 @@ CASES = [
     join_steps("join_single_steps", 6, 1, 6, 1, 3),
     pack("pack_rows", (10, 5), 0, 8),
     pack("pack_columns", (3, 3, 4, 20), 3, 16),
+    pack("pack_turned_rows", (50, 37), 0, 16),
+    pack("pack_turned_channels", (3, 3, 20, 24), 2, 8),
+    pack("pack_inputs", (50, 37), 1, 48, given_in=(0, 48)),
+    pack("pack_inputs_whole", (96, 64), 1, 32, given_in=(0, 48)),
+    pack("pack_inputs_few", (3, 9), 1, 16, given_in=(0, 8)),
+    pack("pack_channels", (3, 3, 6, 16), 2, 8, given_in=(3, 16)),
+    pack("pack_channels_by_rows", (2, 3, 6, 5), 2, 8, given_in=(3, 8)),
     embed_gradient("embed_words", (7, 5), 11, 40, ["T", "batch"]),
     embed_gradient("embed_narrow", (300,), 5, 3, ["batch"]),
     embed_gradient("embed_wide", (60,), 700, 128, ["batch"]),
