@@ -9,6 +9,9 @@
 //       for row in block: acc[columns][lanes] += x[row][columns] * dy[row][lanes]   in registers
 //       sums[panel][tap][columns] = acc                                             on the stack
 //
+// Few sums of whole images (LeNet-5's kernels) are made in parts, of a sixteenth of the
+// examples each, which are tasks, too.
+//
 // The copies are read again and again from L1: rows of the originals, whose length is a power
 // of two often, would be in each other's way there. Reached, of the multiply-add peak of one
 // core (Zen 4, 118 GFLOP/s for both, ResNet's shapes): 3x3 AVX2 0.86 to 0.89, AVX-512 0.90 to
@@ -129,6 +132,58 @@ static int64_t choosePanels(int64_t panels, int64_t columnBlocks, int64_t bytes)
   return isMany && most * bytes <= sumBytes ? most : 1;
 }
 
+/// Parts of the examples where sums are few.
+static constexpr int partsOfRows = 16;
+
+/// Whether too few tasks write the sums, which are so few and have so many terms of each
+/// example that to add up those of parts is nothing beside.
+static bool wantsParts(const Stage &sums, int64_t tasks, int64_t bytes) {
+  constexpr int64_t fewTasks = 4, fewBytes = 16 << 10, manyTerms = 64;
+  int64_t terms = 1, examples = sums.reductions.back().extent;
+  for (size_t i = 0; i + 1 < sums.reductions.size(); ++i)
+    terms *= sums.reductions[i].extent;
+  return tasks < fewTasks && bytes <= fewBytes && terms >= manyTerms && (examples == 0 || examples >= partsOfRows);
+}
+
+namespace {
+
+/// Outer products on their way to memory: `sums` are made of `reductions` on the stack of a
+/// task, `out` stores them.
+struct Placed {
+  Func out;
+  std::vector<Loop> loops; ///< of `out`
+  Func sums;
+  std::vector<ReductionLoop> reductions;
+  bool inParts = false; ///< `out` has a further, outermost loop over the parts, `part`
+  Var part = Var("p");
+};
+
+} // namespace
+
+/// Parts of the examples, as many for any number of threads, get sums of their own, which
+/// are added up in the end.
+static Placed makeParts(Group &group, Stage &sums) {
+  Placed placed{{}, sums.loops, {}, sums.reductions, /*inParts=*/true};
+  ReductionLoop &rows = placed.reductions.back();
+  RVar part("part"), row("row");
+  Halide::Expr size = Halide::max((rows.size + (partsOfRows - 1)) / partsOfRows, 1);
+  Var lane = sums.loops[0].var;
+  int vector = static_cast<int>(std::min<int64_t>(sums.loops[0].extent, 8));
+  sums.func.compute_root().store_in(onStack).vectorize(lane, vector);
+  sums.func.update().split(rows.var, part, row, size, TailStrategy::GuardWithIf);
+  placed.sums = sums.func.update().rfactor(part, placed.part);
+  placed.out = placed.sums.in(sums.func);
+  placed.out.compute_root().store_in(onStack).bound_extent(placed.part, partsOfRows);
+  std::vector<VarOrRVar> order;
+  for (const Loop &loop : sums.loops)
+    order.push_back(loop.var);
+  order.push_back(part);
+  sums.func.update().reorder(order).vectorize(lane, vector);
+  group.out.func.vectorize(group.out.loops[0].var, vector);
+  rows = {row, 0, size};
+  return placed;
+}
+
 bool scheduleOuterProducts(Group &group, const RowBlocks &blocks, const Isa &isa) {
   Stage *sums = nullptr, *packed = nullptr, *image = nullptr;
   const std::vector<Loop> &loops = group.out.loops;
@@ -155,26 +210,31 @@ bool scheduleOuterProducts(Group &group, const RowBlocks &blocks, const Isa &isa
 
   // A task: some panels, a block of columns, all taps.
   int64_t panels = choosePanels(loops.back().extent, (columns + block - 1) / block, block * taps * width * 4);
-  Func out = group.out.func;
-  Var k = loops[1].var, panel = loops.back().var, columnBlock("columns"), panelBlock("panels"), task("task");
-  std::vector<VarOrRVar> order{loops[0].var, k};
+  int64_t tasks = (loops.back().extent + panels - 1) / panels * ((columns + block - 1) / block);
+  bool inParts = wantsParts(*sums, tasks, loops.back().extent * columns * taps * width * 4);
+  Placed placed = inParts ? makeParts(group, *sums) : Placed{group.out.func, loops, sums->func, sums->reductions};
+  Func out = placed.out;
+  Var k = placed.loops[1].var, panel = placed.loops.back().var;
+  Var columnBlock("columns"), panelBlock("panels"), task("task");
+  std::vector<VarOrRVar> order{placed.loops[0].var, k};
   for (size_t i = 2; i + 1 < loops.size(); ++i)
-    order.push_back(loops[i].var);
+    order.push_back(placed.loops[i].var);
   order.insert(order.end(), {panel, columnBlock, panelBlock});
   out.split(panel, panelBlock, panel, static_cast<int>(panels), TailStrategy::GuardWithIf)
       .split(k, columnBlock, k, static_cast<int>(block), TailStrategy::GuardWithIf)
       .reorder(order)
-      .vectorize(loops[0].var, tile.vector)
-      .fuse(columnBlock, panelBlock, task)
-      .parallel(task)
-      .partition(task, Halide::Partition::Never);
+      .vectorize(placed.loops[0].var, tile.vector)
+      .fuse(columnBlock, panelBlock, task);
+  if (placed.inParts)
+    out.fuse(task, placed.part, task);
+  out.parallel(task).partition(task, Halide::Partition::Never);
 
   // The sums of a block of rows are made in registers and added to those on the stack.
   std::vector<VarOrRVar> inner, outer;
-  auto update = sums->func.update();
-  for (size_t i = 0; i < sums->reductions.size(); ++i) {
-    RVar row = sums->reductions[i].var;
-    if (blocks[i] != 0 && blocks[i] == sums->reductions[i].extent) {
+  auto update = placed.sums.update();
+  for (size_t i = 0; i < placed.reductions.size(); ++i) {
+    RVar row = placed.reductions[i].var;
+    if (blocks[i] != 0 && blocks[i] == placed.reductions[i].extent) {
       inner.push_back(row);
       continue;
     }
@@ -203,7 +263,7 @@ bool scheduleOuterProducts(Group &group, const RowBlocks &blocks, const Isa &isa
   for (size_t i = outerTap; i < sums->loops.size(); ++i)
     sumOrder.push_back(sums->loops[i].var);
   sumOrder.insert(sumOrder.end(), outer.begin(), outer.end());
-  sums->func.compute_at(out, task).store_in(onStack).vectorize(lane, tile.vector);
+  placed.sums.compute_at(out, task).store_in(onStack).vectorize(lane, tile.vector);
   update.split(lane, share, lane, tile.lanes)
       .split(lane, vector, lane, tile.vector)
       .split(column, tiles, column, tile.points, TailStrategy::RoundUp)
@@ -212,7 +272,11 @@ bool scheduleOuterProducts(Group &group, const RowBlocks &blocks, const Isa &isa
       .unroll(vector)
       .unroll(column);
 
-  Halide::LoopLevel perBlock(sums->func, outer.front());
+  Halide::LoopLevel perBlock(placed.sums, outer.front());
+  if (placed.inParts) { // Halide does not see that a block is of one example
+    packed->func.bound_extent(packed->loops[packed->loops.size() - 2].var, 1);
+    image->func.bound_extent(image->loops.back().var, 1);
+  }
   packed->func.compute_at(perBlock).store_in(onStack).vectorize(packed->loops[0].var, tile.vector,
                                                                 TailStrategy::RoundUp);
   if (hasFreeWindow(*image))
