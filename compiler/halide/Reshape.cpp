@@ -162,8 +162,8 @@ static void buildEmbedGradient(AlgorithmBuilder &builder, EmbedGradientOp op) {
 /// turn blocks of them in registers. `element` is given the type's indices.
 static Func turn(AlgorithmBuilder &builder, RankedTensorType from, unsigned along, unsigned to, int64_t places,
                  const Element &element) {
-  Extents extents = getExtents(from), shape;
-  SmallVector<unsigned> order; // of the stage's dimensions
+  Extents extents = getExtents(from), shape; // of a slice the extent along `to` is another
+  SmallVector<unsigned> order;               // of the stage's dimensions
   for (unsigned i = 0; i < extents.size(); ++i)
     if (i != along && i != to)
       order.push_back(i);
@@ -193,7 +193,14 @@ static unsigned getInnermost(RankedTensorType type) {
 }
 
 static void buildPack(AlgorithmBuilder &builder, PackOp op) {
-  RankedTensorType type = nn::getType(op.getResult()), from = nn::getType(op.getX());
+  RankedTensorType type = nn::getType(op.getResult());
+  // A slice of the same kernel lies as what it is of.
+  RankedTensorType from = nn::getType(op.getX());
+  if (auto slice = op.getX().getDefiningOp<SliceOp>()) {
+    RankedTensorType whole = nn::getType(slice.getX());
+    if (unsigned along = getInnermost(whole); whole.getDimSize(along) == from.getDimSize(along))
+      from = whole;
+  }
   auto panel = cast<PanelAttr>(type.getEncoding());
   unsigned dim = panel.getDim(), along = getInnermost(from);
   auto width = static_cast<int32_t>(panel.getWidth()), extent = static_cast<int32_t>(type.getDimSize(dim));

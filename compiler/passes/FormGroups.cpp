@@ -4,9 +4,9 @@
 // anchor opens one; an element-wise op joins the latest cluster that computes
 // one of its operands at the same shape, unless that would make two clusters
 // wait for each other. Contractions of one operand by weights of one shape join
-// each other. Sums take the element-wise cluster that only they read, and clusters
-// of element-wise ops that meet in one become one. Then each cluster becomes a
-// group.
+// each other. Sums take the element-wise cluster that only they read, copies in
+// panels the slice that they are of, and clusters of element-wise ops that meet in
+// one become one. Then each cluster becomes a group.
 //
 // Whether one cluster waits for another is asked for every op. Each cluster has a
 // level above those of all that it waits for, so that the search for one leaves
@@ -232,10 +232,14 @@ Cluster *BlockGrouper::findContractionHome(DenseOp op) {
 /// A sum reads each element once: what computes them for it alone need not
 /// store them.
 void BlockGrouper::takePrologue(Operation *op, Cluster &cluster) {
-  if (!isa<SumOp, MeanOp, ReduceMaxOp, ReduceMinOp>(op))
+  if (!isa<SumOp, MeanOp, ReduceMaxOp, ReduceMinOp, PackOp>(op))
     return;
   Cluster *home = getHome(op->getOperand(0));
-  if (!home || home->family != Family::Elementwise)
+  if (!home)
+    return;
+  bool fits = isa<PackOp>(op) ? home->ops.size() == 1 && isa<SliceOp>(home->ops.front())
+                              : home->family == Family::Elementwise;
+  if (!fits)
     return;
   for (Operation *member : home->ops)
     for (Operation *user : member->getUsers())

@@ -80,26 +80,65 @@ struct LayWeightsPass : nnc::impl::LayWeightsBase<LayWeightsPass> {
 
   /// The gradient of what a weight is multiplied with is a product with the transposed
   /// weight, as fast as that with the weight when it lies in panels of its inputs: it is
-  /// copied so once, however often it is used.
+  /// copied so once, however often it is used. Inputs whose gradient nobody needs (a letter
+  /// beside a state) are not copied.
   void packTransposed(ReadOp read) {
+    Value source = read.getResult();
     auto type = cast<RankedTensorType>(read.getType());
-    PackOp packed;
-    for (OpOperand &use : llvm::make_early_inc_range(read->getUses())) {
-      bool isDense = isa<DenseInputGradientOp>(use.getOwner());
-      if (!isDense && !isa<ConvInputGradientOp>(use.getOwner()))
-        continue;
-      if (!packed) {
-        int64_t dim = isDense ? 1 : type.getRank() - 2;
-        int64_t chosen = panelWidth(isDense ? Family::Dense : Family::Conv, type.getDimSize(dim));
-        if (chosen == 0)
-          return;
-        OpBuilder builder(read);
-        builder.setInsertionPointAfter(read);
-        auto transposed =
-            RankedTensorType::get(type.getShape(), type.getElementType(), PanelAttr::get(&getContext(), dim, chosen));
-        packed = PackOp::create(builder, read.getLoc(), transposed, read.getResult());
+    SmallVector<OpOperand *> uses;
+    bool isDense = false;
+    for (OpOperand &use : read->getUses()) {
+      isDense |= isa<DenseInputGradientOp>(use.getOwner());
+      if (isa<DenseInputGradientOp, ConvInputGradientOp>(use.getOwner()))
+        uses.push_back(&use);
+    }
+    if (uses.empty())
+      return;
+    OpBuilder builder(read->getContext());
+    builder.setInsertionPointAfter(read);
+    auto needed = isDense ? getNeededInputs(uses) : std::nullopt;
+    int64_t dim = isDense ? 1 : type.getRank() - 2, inputs = needed ? needed->second : type.getDimSize(dim);
+    int64_t chosen = panelWidth(isDense ? Family::Dense : Family::Conv, inputs);
+    if (chosen == 0)
+      return;
+    SmallVector<int64_t> shape(type.getShape());
+    shape[dim] = inputs;
+    if (needed)
+      source = SliceOp::create(builder, read.getLoc(), RankedTensorType::get(shape, type.getElementType()), source,
+                               builder.getDenseI64ArrayAttr({0, needed->first}), builder.getDenseI64ArrayAttr(shape));
+    auto transposed =
+        RankedTensorType::get(shape, type.getElementType(), PanelAttr::get(&getContext(), dim, chosen));
+    Value packed = PackOp::create(builder, read.getLoc(), transposed, source);
+    for (OpOperand *use : uses) {
+      use->set(packed);
+      if (needed)
+        narrow(cast<DenseInputGradientOp>(use->getOwner()));
+    }
+  }
+
+  /// The one range of inputs, from a first one so many, of which every use computes the
+  /// gradient; none where that is all of them.
+  static std::optional<std::pair<int64_t, int64_t>> getNeededInputs(ArrayRef<OpOperand *> uses) {
+    std::optional<std::pair<int64_t, int64_t>> needed;
+    for (OpOperand *use : uses)
+      for (Operation *user : use->getOwner()->getUsers()) {
+        auto slice = dyn_cast<SliceOp>(user);
+        if (!slice || slice.getSizes().size() != 1)
+          return std::nullopt;
+        std::pair<int64_t, int64_t> range(slice.getStarts().front(), slice.getSizes().front());
+        if (needed && *needed != range)
+          return std::nullopt;
+        needed = range;
       }
-      use.set(packed.getResult());
+    return needed;
+  }
+
+  /// What was sliced of a gradient is the gradient.
+  static void narrow(DenseInputGradientOp op) {
+    for (Operation *user : llvm::make_early_inc_range(op->getUsers())) {
+      op.getResult().setType(cast<RankedTensorType>(user->getResult(0).getType()));
+      user->replaceAllUsesWith(op);
+      user->erase();
     }
   }
 

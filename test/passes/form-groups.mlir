@@ -86,3 +86,20 @@ func.func @dot(%a: !v, %b: !v) -> tensor<?xf32, #nn.dims<"batch">> {
   %1 = nn.sum %0 {axes = array<i64: 1>} : (!v) -> tensor<?xf32, #nn.dims<"batch">>
   return %1 : tensor<?xf32, #nn.dims<"batch">>
 }
+
+// -----
+
+!w = tensor<24x40xf32, #nn.panel<dim = 0, width = 16>>
+!t = tensor<24x30xf32, #nn.panel<dim = 1, width = 16>>
+
+// A copy in panels takes the slice that it is of.
+// CHECK-LABEL: @inputs
+// CHECK: nn.group reshape(%{{.+}}) {
+// CHECK: nn.slice
+// CHECK-NEXT: nn.pack
+// CHECK-NOT: nn.group
+func.func @inputs(%w: !w) -> !t {
+  %0 = nn.slice %w {starts = array<i64: 0, 10>, sizes = array<i64: 24, 30>} : (!w) -> tensor<24x30xf32>
+  %1 = nn.pack %0 : (tensor<24x30xf32>) -> !t
+  return %1 : !t
+}

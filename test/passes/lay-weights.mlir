@@ -23,6 +23,28 @@ func.func @infer(%x: !x) -> (!x, !x) {
 
 // -----
 
+!x = tensor<?x40xf32, #nn.dims<"batch">>
+!h = tensor<?x30xf32, #nn.dims<"batch">>
+!y = tensor<?x24xf32, #nn.dims<"batch">>
+
+// Inputs whose gradient nobody reads are neither copied nor computed.
+// CHECK: %[[W:.+]] = nn.read @w : tensor<24x40xf32, #nn.panel<dim = 0, width = 16>>
+// CHECK-NEXT: %[[S:.+]] = nn.slice %[[W]] {sizes = array<i64: 24, 30>, starts = array<i64: 0, 10>}
+// CHECK-NEXT: %[[T:.+]] = nn.pack %[[S]] : (tensor<24x30xf32>) -> tensor<24x30xf32, #nn.panel<dim = 1, width = 16>>
+// CHECK: %[[G:.+]] = nn.dense_input_gradient %{{.+}}, %[[T]] : {{.*}} -> tensor<?x30xf32, #nn.dims<"batch">>
+// CHECK-NOT: nn.slice
+// CHECK: return %[[G]]
+nn.weight @w : tensor<24x40xf32> init <kind = glorot, fan_in = 40, fan_out = 24>
+func.func @infer(%x: !x) -> !h {
+  %w = nn.read @w : tensor<24x40xf32>
+  %0 = nn.dense %x, %w : (!x, tensor<24x40xf32>) -> !y
+  %1 = nn.dense_input_gradient %0, %w : (!y, tensor<24x40xf32>) -> !x
+  %2 = nn.slice %1 {starts = array<i64: 10>, sizes = array<i64: 30>} : (!x) -> !h
+  return %2 : !h
+}
+
+// -----
+
 !image = tensor<?x8x8x3xf32, #nn.dims<"batch">>
 
 // The same of a convolution's kernel.

@@ -78,6 +78,17 @@ def pack(name, shape, dim, width, given_in=None):
     return Case(name, text, [in_panels(x, *given_in) if given_in else x], [in_panels(x, dim, width)], tolerance=0)
 
 
+def pack_slice(name, shape, start, size, width, given_in):
+    """Some inputs of a weight, from panels of its outputs."""
+    x = randoms(1, *shape)
+    part = (shape[0], size)
+    given, sliced, result = tensor(*shape, panel=given_in), tensor(*part), tensor(*part, panel=(1, width))
+    body = (f"%s = nn.slice %x {{starts = array<i64: 0, {start}>, sizes = array<i64: {shape[0]}, {size}>}} : "
+            f"({given}) -> {sliced}\n%y = nn.pack %s : ({sliced}) -> {result}")
+    want = in_panels(x[:, start:start + size], 1, width)
+    return Case(name, function({"x": given}, body, {"y": result}), [in_panels(x, *given_in)], [want], tolerance=0)
+
+
 def embed_gradient(name, rows, table, columns, dims):
     """Some classes lie outside of the table: they count nowhere."""
     ids, dy = classes(1, table + 4, *rows) - 2, randoms(2, *rows, columns)
@@ -113,6 +124,7 @@ CASES = [
     pack("pack_inputs", (50, 37), 1, 48, given_in=(0, 48)),
     pack("pack_inputs_whole", (96, 64), 1, 32, given_in=(0, 48)),
     pack("pack_inputs_few", (3, 9), 1, 16, given_in=(0, 8)),
+    pack_slice("pack_some_inputs", (50, 37), 5, 29, 16, (0, 48)),
     pack("pack_channels", (3, 3, 6, 16), 2, 8, given_in=(3, 16)),
     pack("pack_channels_by_rows", (2, 3, 6, 5), 2, 8, given_in=(3, 8)),
     embed_gradient("embed_words", (7, 5), 11, 40, ["T", "batch"]),
