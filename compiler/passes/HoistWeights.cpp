@@ -71,6 +71,8 @@ private:
       if (!isa<ComputeOp, BroadcastOp, ReshapeOp>(op) ||
           !llvm::all_of(op->getOperands(), [&](Value operand) { return isFixed(operand); }))
         return;
+      if (getDynamicRank(getType(op->getResult(0))) > 0)
+        return; // as many of it as there are examples
       fixed.insert(op->getResult(0));
       hoisted.push_back(op);
     });

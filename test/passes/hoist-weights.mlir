@@ -26,3 +26,18 @@ func.func @infer(%x: !v) -> !v {
   %4 = nn.batch_norm %x, %0, %1, %2, %3 {epsilon = 1.0e-5} : (!v, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) -> !v
   return %4 : !v
 }
+
+// -----
+
+// There is one of what is prepared, however many examples a call has.
+// CHECK-LABEL: func.func @infer
+// CHECK: nn.broadcast
+// CHECK: nn.time_major
+// CHECK-NOT: @prepare
+nn.weight @w : tensor<3x4xf32> init <kind = glorot>
+func.func @infer(%x: tensor<?x4xf32, #nn.dims<"batch">>) -> tensor<?x?x4xf32, #nn.dims<"3", "batch">> {
+  %0 = nn.read @w : tensor<3x4xf32>
+  %1 = nn.broadcast %0 {dims = array<i64: 1, 2>} : (tensor<3x4xf32>) -> tensor<?x3x4xf32, #nn.dims<"batch">>
+  %2 = nn.time_major %1 {steps = 1} : (tensor<?x3x4xf32, #nn.dims<"batch">>) -> tensor<?x?x4xf32, #nn.dims<"3", "batch">>
+  return %2 : tensor<?x?x4xf32, #nn.dims<"3", "batch">>
+}
