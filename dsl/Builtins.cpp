@@ -343,6 +343,9 @@ Item Elaborator::applyNorm(const LayerValue &layer, Value x, Scope &scope, const
 // Reductions and losses
 //===----------------------------------------------------------------------===//
 
+/// Every beam's states are chosen among all beams'.
+static constexpr int64_t maxBeams = 64;
+
 Item Elaborator::applyReduction(const LayerValue &layer, Value x, Scope &scope, const Location &location) {
   const std::string &name = layer.builtin->name;
   Type type = typeOf(x);
@@ -352,12 +355,15 @@ Item Elaborator::applyReduction(const LayerValue &layer, Value x, Scope &scope, 
                    {originOf(x, "the value")});
     if (name == "softmax" || name == "log_softmax")
       return tensor(emit(name, {x}, type, scope, location));
-    if (name == "predict" && numberOf(layer, "beam") > 1 && !isTraining)
-      network.pending.push_back(
-          {Diagnostic::Severity::Error, location, "beam search is checked, but not compiled yet", {}});
     type.element = Element::Class;
     type.classes = type.shape.back().size;
     type.shape.pop_back();
+    double beam = name == "predict" ? numberOf(layer, "beam") : 1;
+    if (beam > maxBeams)
+      return error(location, "`beam` is " + std::to_string(static_cast<int64_t>(beam)) + ", the most is " +
+                                 std::to_string(maxBeams));
+    if (beam > 1 && !isTraining)
+      return tensor(emit("predict", {x}, type, scope, location, {{"beam", static_cast<int64_t>(beam)}}));
     return tensor(emit("argmax", {x}, type, scope, location));
   }
   std::vector<int64_t> axes;

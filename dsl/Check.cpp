@@ -109,6 +109,98 @@ static void addPending(const Train &train, Network &network) {
       visitBody(operation.each->body);
 }
 
+/// Calls `found` with each loop that ends by `until`, and how many loops are around it.
+static void findEnding(const std::vector<Operation> &operations, int depth,
+                       const std::function<void(const Operation &, int depth)> &found) {
+  for (const Operation &operation : operations) {
+    if (!operation.each)
+      continue;
+    if (operation.each->hasUntil)
+      found(operation, depth);
+    findEnding(operation.each->body, depth + 1, found);
+  }
+}
+
+/// Of inference: what ends by `until` and the compiler has no code for yet.
+static void addPendingEnds(Network &network) {
+  std::map<int32_t, Location> lengths;
+  findEnding(network.infer.operations, 0, [&](const Operation &loop, int depth) {
+    const Dim &trip = loop.each->trip;
+    const Location &location = network.infer.values[loop.each->until].location;
+    auto add = [&](const std::string &message, std::vector<Note> notes = {}) {
+      network.pending.push_back({Diagnostic::Severity::Error, location, message, std::move(notes)});
+    };
+    if (depth > 0)
+      return add("`until` in a loop within a loop is checked, but not compiled yet");
+    if (trip.isFixed())
+      return;
+    if (trip.offset != 0 || trip.stride != 1)
+      return add("`until` in a loop over a length after a window is checked, but not compiled yet");
+    auto [known, isNew] = lengths.emplace(trip.free, location);
+    if (!isNew)
+      add("two loops over `" + network.freeDims[trip.free].name + "` end by `until`, which is not compiled yet",
+          {{known->second, "the other ends here"}, {location, "go through a length of its own"}});
+  });
+}
+
+/// Whether a loop's states and what it stacks are of fixed shape.
+static bool hasFixedShapes(const Each &each, const Function &function) {
+  auto isFixed = [&](Value value) {
+    const Shape &shape = function.values[value].type.shape;
+    return std::all_of(shape.begin(), shape.end(), [](const Dim &dim) { return dim.isFixed(); });
+  };
+  return std::all_of(each.carried.begin(), each.carried.end(), isFixed) &&
+         std::all_of(each.outputs.begin(), each.outputs.end(), isFixed);
+}
+
+/// Of inference: beam searches that the compiler has no code for yet.
+static void addPendingSearches(Network &network) {
+  auto add = [&](const Operation &search, const std::string &message, std::vector<Note> notes = {}) {
+    network.pending.push_back({Diagnostic::Severity::Error, search.location, message, std::move(notes)});
+  };
+  std::function<void(const std::vector<Operation> &, const Operation *, int)> visit =
+      [&](const std::vector<Operation> &operations, const Operation *loop, int depth) {
+        const Operation *first = nullptr;
+        for (const Operation &operation : operations) {
+          if (operation.each)
+            visit(operation.each->body, &operation, depth + 1);
+          if (operation.name != "predict")
+            continue;
+          if (depth == 0)
+            add(operation, "beam search goes through the steps of a loop", {{operation.location, "write `argmax`"}});
+          else if (depth > 1)
+            add(operation, "beam search in a loop within a loop is checked, but not compiled yet");
+          else if (first)
+            add(operation, "two beam searches in one loop are checked, but not compiled yet",
+                {{first->location, "the other is here"}});
+          else if (!hasFixedShapes(*loop->each, network.infer))
+            add(operation, "beam search with sequences for states or outputs is checked, but not compiled yet");
+          else if (!network.infer.values[operation.results.front()].type.shape.empty())
+            add(operation, "beam search for several words a step is checked, but not compiled yet");
+          first = &operation;
+        }
+      };
+  visit(network.infer.operations, nullptr, 0);
+}
+
+/// A loop that ends by `until` tells how many steps each example took, in an output
+/// named after the first of the network's outputs that it stacks.
+static void addLengthOutputs(Network &network) {
+  Function &infer = network.infer;
+  findEnding(infer.operations, 0, [&](const Operation &loop, int depth) {
+    if (depth > 0)
+      return; // pending
+    std::string name = infer.values[loop.each->index].name;
+    auto isStacked = [&](const Port &port) {
+      auto end = loop.results.begin() + loop.each->outputs.size();
+      return std::find(loop.results.begin(), end, port.value) != end;
+    };
+    if (auto port = std::find_if(infer.outputs.begin(), infer.outputs.end(), isStacked); port != infer.outputs.end())
+      name = port->name;
+    infer.outputs.push_back({name + ".lengths", loop.results.back()});
+  });
+}
+
 static void removeUnreadWeights(Network &network) {
   std::set<std::string> read;
   findReads(network.infer.operations, read);
@@ -207,8 +299,12 @@ private:
     size_t before = diagnostics.size();
     Elaborator(program, network, network.infer, declaration).elaborateInference();
     bool isGood = diagnostics.size() == before; // else each train block would say the same
-    if (isGood)
+    if (isGood) {
       DeadRemover(network.infer).run();
+      addPendingEnds(network);
+      addPendingSearches(network);
+      addLengthOutputs(network);
+    }
     for (const TrainDecl *train : trains) {
       if (train->network != declaration.name || !isGood)
         continue;

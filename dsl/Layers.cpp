@@ -105,7 +105,12 @@ const std::vector<Layer> &builtinLayers() {
       {"max", {{"axis", Kind::Axes, "all"}}, 1, 2, "", "over the dimensions of axis; of two values element by element"},
       {"min", {{"axis", Kind::Axes, "all"}}, 1, 2, "", "over the dimensions of axis; of two values element by element"},
       {"argmax", {}, 1, 1, "", "the class whose value is largest, the first of equals"},
-      {"predict", {{"beam", Kind::Count, "1"}}, 1, 1, "", "the most likely class"},
+      {"predict",
+       {{"beam", Kind::Count, "1"}},
+       1,
+       1,
+       "",
+       "the most likely class; with beams of the likeliest sequence"},
       // Moves.
       {"flatten", {}, 1, 1, "", "all fixed dimensions as one"},
       {"reshape", {{"shape", Kind::Numbers, ""}}, 1, 1, "", "the same elements under another fixed shape"},

@@ -316,15 +316,13 @@ void Elaborator::runEach(const Statement &statement, Scope &scope) {
         body.names.at(place.name).item = tensor(elementOf(loop, replaced->second.value, place.location));
   }
   finishStates(statement, loop, body);
-  if (statement.until) {
+  // In training the labels say how long an example is.
+  if (statement.until && !isTraining) {
     Item until = evaluate(*statement.until, body);
     if (until.is(Item::Kind::Tensor) && typeOf(until.value).element == Element::Bool &&
         typeOf(until.value).shape.empty()) {
       loop.each.hasUntil = true;
       loop.each.until = until.value;
-      if (!isTraining)
-        network.pending.push_back(
-            {Diagnostic::Severity::Error, statement.until->location, "`until` is checked, but not compiled yet", {}});
     } else if (!until.isError()) {
       error(statement.until->location, "`until` takes a truth value of a step");
     }
@@ -374,6 +372,12 @@ void Elaborator::exportLoop(const Statement &statement, LoopState &loop, Operati
         item.hasFinal = true;
         item.final = final;
       }
+  }
+  if (loop.each.hasUntil) {
+    Type count;
+    count.element = Element::Class;
+    operation.results.push_back(addValue(count, statement.until->location));
+    batched.insert(operation.results.back());
   }
   for (auto &[name, item] : exported)
     if (auto found = scope.names.find(name); found != scope.names.end()) {

@@ -94,7 +94,8 @@ struct Operation {
 ///
 /// operands of the operation: the sequences, then the start values of the
 /// carried states. results: the stacked outputs, then the carried states as
-/// they are after each example's own last step.
+/// they are after each example's own last step; with `until` also how many steps
+/// each example took (Class of shape []).
 ///
 /// An earlier step down to lag k is k carried states: the first is h[t-1], the
 /// second h[t-2], …; the body yields the newest and the shifted ones.
@@ -107,7 +108,7 @@ struct Each {
   std::vector<Value> next;    ///< each state after this step
   std::vector<Value> outputs; ///< what is stacked over time
   bool hasUntil = false;
-  Value until = 0; ///< Bool of shape []: this example ends after this step
+  Value until = 0; ///< Bool of shape []: this example ends after this step. In inference alone
 };
 
 /// How a weight gets its first value. `a` and `b` are: constant(a),

@@ -55,6 +55,8 @@ private:
   llvm::SmallVector<mlir::Value> emitSteps(Loop &loop, mlir::Value trip, llvm::ArrayRef<mlir::Value> starts,
                                            int64_t count);
   llvm::SmallVector<mlir::Value> emitStep(const Loop &loop);
+  mlir::Value areAllSet(mlir::Value flags);
+  void clearRest(const Loop &loop, mlir::Value trip, mlir::Value done);
   mlir::Value getIndexAddress(mlir::Value step);
 
   void findArguments();

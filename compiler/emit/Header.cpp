@@ -196,6 +196,9 @@ static StringRef getElementType(const Argument &argument) {
 }
 
 static std::string describeElement(const Argument &argument) {
+  // No name of the language has a dot.
+  if (StringRef(argument.name).ends_with(".lengths"))
+    return ", how many steps each example took";
   if (!argument.isClass())
     return argument.isTruth() ? ", 0 or 1" : "";
   return argument.classes ? ", numbers of " + std::to_string(argument.classes) + " classes" : ", numbers of classes";

@@ -165,9 +165,12 @@ int32_t FunctionDescriber::add(func::FuncOp function, FunctionKind kind) {
     if (auto classes = function.getArgAttrOfType<IntegerAttr>(index, "nn.classes"))
       result.arguments.back().classes = classes.getInt();
   }
-  for (auto [index, type] : llvm::enumerate(function.getResultTypes()))
+  for (auto [index, type] : llvm::enumerate(function.getResultTypes())) {
     result.arguments.push_back(describe(function.getResultAttrOfType<StringAttr>(index, "nn.name"),
                                         "output" + std::to_string(index), type, /*isOutput=*/true));
+    if (auto classes = function.getResultAttrOfType<IntegerAttr>(index, "nn.classes"))
+      result.arguments.back().classes = classes.getInt();
+  }
   interface.functions.push_back(std::move(result));
   return interface.functions.size() - 1;
 }

@@ -2,7 +2,8 @@
 //
 // The loop carries the number of steps done and the address of each state. One that is
 // unrolled is two: the first goes on by several steps at a time as long as there are
-// so many, the second does the rest.
+// so many, the second does the rest. One that ends by `until` looks after each step
+// whether there is an example left; steps that are not taken are 0 in the stacks.
 //
 //===----------------------------------------------------------------------===//
 
@@ -29,6 +30,8 @@ void BodyEmitter::emitEach(nn::EachOp each, const Loop *outer) {
   if (int64_t unroll = each.getUnroll().value_or(1); unroll > 1)
     carried = emitSteps(loop, trip, carried, unroll);
   carried = emitSteps(loop, trip, carried, 1);
+  if (each.getYield().getUntil())
+    clearRest(loop, trip, carried.front());
 
   for (auto [output, stack] : llvm::zip_equal(each.getOutputs(), loop.stacks))
     addresses[output] = stack;
@@ -59,7 +62,7 @@ SmallVector<Value> BodyEmitter::emitSteps(Loop &loop, Value trip, ArrayRef<Value
   builder.setInsertionPointToEnd(head);
   SmallVector<Value> carried(head->getArguments());
   Value last = count == 1 ? carried.front() : builder.add(carried.front(), builder.i64(count - 1));
-  LLVM::CondBrOp::create(builder, builder.compare(LLVM::ICmpPredicate::slt, last, trip), body, next);
+  auto leave = LLVM::CondBrOp::create(builder, builder.compare(LLVM::ICmpPredicate::slt, last, trip), body, next);
 
   builder.setInsertionPointToEnd(body);
   SmallVector<Value> states(carried);
@@ -71,9 +74,42 @@ SmallVector<Value> BodyEmitter::emitSteps(Loop &loop, Value trip, ArrayRef<Value
     states = emitStep(loop);
     states.insert(states.begin(), builder.add(done, builder.i64(1)));
   }
-  LLVM::BrOp::create(builder, states, head);
+  Value until = loop.op.getYield().getUntil();
+  if (!until) {
+    LLVM::BrOp::create(builder, states, head);
+    builder.setInsertionPointToEnd(next);
+    return carried;
+  }
+  assert(count == 1 && "loops that end by `until` are not unrolled");
+  LLVM::CondBrOp::create(builder, areAllSet(until), next, states, head, states);
+  for (Value state : states)
+    next->addArgument(state.getType(), loop.op.getLoc());
+  leave.getFalseDestOperandsMutable().assign(carried);
   builder.setInsertionPointToEnd(next);
-  return carried;
+  return llvm::to_vector(
+      llvm::map_range(next->getArguments(), [](BlockArgument argument) -> Value { return argument; }));
+}
+
+/// Whether the flag of each example is set.
+Value BodyEmitter::areAllSet(Value flags) {
+  SmallVector<Value> operands{addresses.lookup(flags), builder.i32(0), lengths->getBytes(nn::getType(flags))};
+  auto find = builder.getFunction(context.module, "memchr", builder.pointerType(),
+                                  llvm::to_vector(ValueRange(operands).getTypes()));
+  Value cleared = LLVM::CallOp::create(builder, find, operands).getResult();
+  return builder.compare(LLVM::ICmpPredicate::eq, cleared, builder.null());
+}
+
+/// Steps that were not taken are 0 in the stacks: what reads whole sequences finds
+/// numbers, and numbers of classes, there.
+void BodyEmitter::clearRest(const Loop &loop, Value trip, Value done) {
+  Value zero = LLVM::ConstantOp::create(builder, builder.getI8Type(), builder.getI8IntegerAttr(0));
+  nn::EachOp each = loop.op;
+  for (auto [output, stack] : llvm::zip_equal(each.getOutputs(), loop.stacks)) {
+    Value bytes = lengths->getBytes(nn::EachOp::getElementType(nn::getType(output)));
+    Value begin = builder.at(stack, builder.mul(done, bytes));
+    Value rest = builder.mul(builder.sub(trip, done), bytes);
+    LLVM::MemsetOp::create(builder, begin, zero, rest, /*isVolatile=*/false);
+  }
 }
 
 /// One step; gives the pointers to the states after it.

@@ -76,6 +76,8 @@ Location GraphImporter::getLocation(const dsl::Location &location, StringRef pat
 
 Value GraphImporter::getLengths(const dsl::Dim &dim) {
   Value whole = lengths.lookup(dim.free);
+  if (Value end = ends.lookup(dim.free); end && followsEnd)
+    whole = end;
   assert(whole && "every free dimension has lengths");
   if (dim.offset == 0 && dim.stride == 1)
     return whole;
@@ -138,11 +140,26 @@ SmallVector<NamedAttribute> GraphImporter::convertAttributes(const dsl::Operatio
 void GraphImporter::importOperations(ArrayRef<dsl::Operation> operations) {
   for (const dsl::Operation &operation : operations) {
     location = getLocation(operation.location, operation.path);
-    if (operation.each)
+    bool follows = std::exchange(followsEnd, followsEnd || readsEnded(operation));
+    if (hasBeams(operation))
+      importBeams(operation);
+    else if (operation.each)
       importEach(operation);
     else
       set(operation.results.front(), import(operation));
+    std::swap(follows, followsEnd);
+    if (follows || (operation.each && operation.each->hasUntil))
+      ended.insert(operation.results.begin(), operation.results.end());
   }
+}
+
+/// Whether an operation reads what follows from a loop that ends by `until`.
+bool GraphImporter::readsEnded(const dsl::Operation &operation) const {
+  if (ended.empty())
+    return false;
+  return llvm::any_of(operation.operands, [&](dsl::Value value) { return ended.contains(value); }) ||
+         (operation.each &&
+          llvm::any_of(operation.each->body, [&](const dsl::Operation &inner) { return readsEnded(inner); }));
 }
 
 template <typename T> static const T &getAttribute(const dsl::Operation &operation, StringRef name) {
@@ -171,6 +188,8 @@ Value GraphImporter::import(const dsl::Operation &operation) {
     return importLast(operation);
   if (name == "dropout")
     return importDropout(operation);
+  if (name == "predict") // in no loop that searches
+    return build("nn.argmax", get(operation.operands.front()), {});
   if (name == "batch_norm" && seed)
     return importBatchStatistics(operation);
 
@@ -307,7 +326,25 @@ Value GraphImporter::makeBatched(Value value, const dsl::Type &type) {
 }
 
 Value GraphImporter::isAlive(const dsl::Each &each, RankedTensorType type) {
-  return isBelow(get(each.index), getLengths(each.trip), type);
+  return isBelow(get(each.index), getLimit(each), type);
+}
+
+Value GraphImporter::getLimit(const dsl::Each &each) {
+  if (Value limit = limits.lookup(&each))
+    return limit;
+  if (!each.trip.isFixed())
+    return getLengths(each.trip);
+  // The index's own type: a number of steps, of no example yet.
+  return makeBatched(number(static_cast<int32_t>(each.trip.size)), typeOf(each.index));
+}
+
+/// An example that ends after this step has as many steps as there were: its limit,
+/// which is a state of the loop, becomes so many.
+std::pair<Value, Value> GraphImporter::importUntil(const dsl::Each &each) {
+  Value until = makeBatched(get(each.until), typeOf(each.until)), limit = getLimit(each);
+  Value done = build("nn.add", {get(each.index), number(1)}, {});
+  Value next = build("nn.select", {until, build("nn.min", {limit, done}, {}), limit}, {});
+  return {build("nn.le", {next, done}, {}), next};
 }
 
 Value GraphImporter::isBelow(Value count, Value limits, RankedTensorType type) {
@@ -324,9 +361,8 @@ Value GraphImporter::hold(Value newest, Value before, const dsl::Each &each) {
   if (newest == before)
     return newest;
   OpBuilder::InsertionGuard guard(builder);
-  Value index = get(each.index);
   Operation *definer = newest.getDefiningOp();
-  bool ofThisStep = definer && definer->getBlock() == index.getParentBlock();
+  bool ofThisStep = definer && definer->getBlock() == builder.getInsertionBlock();
   if (ofThisStep)
     builder.setInsertionPointAfter(definer);
   Value held = build("nn.select", {isAlive(each, nn::getType(newest)), newest, before}, {});
@@ -334,6 +370,8 @@ Value GraphImporter::hold(Value newest, Value before, const dsl::Each &each) {
     newest.replaceAllUsesExcept(held, held.getDefiningOp());
   return held;
 }
+
+StringAttr GraphImporter::getTripName(const dsl::Each &each) const { return getName(builder, network, each.trip); }
 
 RankedTensorType GraphImporter::getStackedType(const dsl::Each &each, RankedTensorType type) const {
   Extents extents = getExtents(type);
@@ -349,20 +387,14 @@ void GraphImporter::importEach(const dsl::Operation &operation) {
   // Whether its states outlive the call, where something of it does.
   bool carriesOver = depth == 0 && !fixed;
   bool stacksStates = carriesOver && window && window->overlaps;
-  auto steps = builder.getNamedAttr("steps", builder.getI64IntegerAttr(1));
 
   SmallVector<Value> sequences, starts;
-  unsigned sequenceCount = each.elements.size();
-  for (auto [index, operand] : llvm::enumerate(operation.operands)) {
-    Value value = makeBatched(get(operand), typeOf(operand));
-    if (index >= sequenceCount) {
-      if (loadStart && carriesOver)
-        value = loadStart(states + index - sequenceCount, value);
-      starts.push_back(value);
-      continue;
-    }
-    sequences.push_back(fixed ? build("nn.time_major", value, steps) : value);
-  }
+  importLoopOperands(operation, sequences, starts);
+  if (loadStart && carriesOver)
+    for (auto [index, start] : llvm::enumerate(starts))
+      start = loadStart(states + index, start);
+  if (each.hasUntil)
+    starts.push_back(getLimit(each));
 
   SmallVector<Type> types;
   for (dsl::Value output : ArrayRef(operation.results).take_front(each.outputs.size())) {
@@ -387,7 +419,7 @@ void GraphImporter::importEach(const dsl::Operation &operation) {
   state.addOperands(sequences);
   state.addOperands(starts);
   state.addTypes(types);
-  state.addAttribute("trip", getName(builder, network, each.trip));
+  state.addAttribute("trip", getTripName(each));
   auto &properties = state.getOrAddProperties<EachOp::Properties>();
   properties.operandSegmentSizes = {static_cast<int32_t>(sequences.size()), static_cast<int32_t>(starts.size())};
   properties.resultSegmentSizes = {outputCount, static_cast<int32_t>(starts.size())};
@@ -396,8 +428,10 @@ void GraphImporter::importEach(const dsl::Operation &operation) {
   set(each.index, body->addArgument(RankedTensorType::get({}, builder.getI32Type()), loopLocation));
   for (auto [element, sequence] : llvm::zip_equal(each.elements, sequences))
     set(element, body->addArgument(EachOp::getElementType(nn::getType(sequence)), loopLocation));
-  for (auto [carried, start] : llvm::zip_equal(each.carried, starts))
+  for (auto [carried, start] : llvm::zip(each.carried, starts))
     set(carried, body->addArgument(start.getType(), loopLocation));
+  if (each.hasUntil)
+    limits[&each] = body->addArgument(starts.back().getType(), loopLocation);
   auto loop = cast<EachOp>(builder.create(state));
 
   {
@@ -414,7 +448,7 @@ void GraphImporter::importEach(const dsl::Operation &operation) {
     SmallVector<Value> next, outputs;
     for (auto [value, carried] : llvm::zip_equal(each.next, each.carried)) {
       Value newest = makeBatched(get(value), typeOf(value));
-      next.push_back(fixed ? newest : hold(newest, get(carried), each));
+      next.push_back(fixed && !each.hasUntil ? newest : hold(newest, get(carried), each));
       if (newest == get(value) && newest.getDefiningOp() && newest.getParentBlock() == body)
         set(value, next.back());
     }
@@ -422,23 +456,59 @@ void GraphImporter::importEach(const dsl::Operation &operation) {
       outputs.push_back(makeBatched(get(output), typeOf(output)));
     if (stacksStates)
       llvm::append_range(outputs, next);
-    // In training the labels say how long an example is.
-    Value until = each.hasUntil && !seed ? makeBatched(get(each.until), typeOf(each.until)) : Value();
+    Value until;
+    if (each.hasUntil) {
+      next.emplace_back();
+      std::tie(until, next.back()) = importUntil(each);
+    }
     YieldOp::create(builder, loopLocation, next, outputs, until);
   }
 
-  size_t visible = each.outputs.size();
-  for (auto [result, value] :
-       llvm::zip_equal(ArrayRef(operation.results).take_front(visible), loop.getOutputs().take_front(visible)))
-    set(result, fixed ? build("nn.batch_major", value, steps) : Value(value));
-  for (auto [index, result, value] :
-       llvm::enumerate(ArrayRef(operation.results).drop_front(visible), loop.getFinals())) {
-    set(result, value);
-    if (storeFinal && carriesOver)
-      storeFinal(states + index, stacksStates ? keepState(loop.getOutputs()[visible + index], starts[index]) : value);
-  }
+  unsigned visible = each.outputs.size();
+  setLoopResults(operation, llvm::to_vector(ValueRange(loop.getOutputs()).take_front(visible)),
+                 llvm::to_vector(ValueRange(loop.getFinals())));
+  if (storeFinal && carriesOver)
+    for (auto [index, final] : llvm::enumerate(loop.getFinals()))
+      storeFinal(states + index, stacksStates ? keepState(loop.getOutputs()[visible + index], starts[index]) : final);
   if (carriesOver)
     states += starts.size();
+}
+
+/// What a loop goes through, and what its states start as.
+void GraphImporter::importLoopOperands(const dsl::Operation &operation, SmallVectorImpl<Value> &sequences,
+                                       SmallVectorImpl<Value> &starts) {
+  const dsl::Each &each = *operation.each;
+  for (auto [index, operand] : llvm::enumerate(operation.operands)) {
+    Value value = makeBatched(get(operand), typeOf(operand));
+    if (index >= each.elements.size())
+      starts.push_back(value);
+    else if (each.trip.isFixed())
+      sequences.push_back(build("nn.time_major", value, builder.getNamedAttr("steps", builder.getI64IntegerAttr(1))));
+    else
+      sequences.push_back(value);
+  }
+}
+
+/// `finals` are the states after the loop, and how many steps each example took where
+/// that depends on `until`.
+void GraphImporter::setLoopResults(const dsl::Operation &operation, ArrayRef<Value> outputs, ArrayRef<Value> finals) {
+  const dsl::Each &each = *operation.each;
+  for (auto [result, output] : llvm::zip(operation.results, outputs)) {
+    Value sequence = output;
+    if (each.trip.isFixed() && each.hasUntil)
+      sequence = build("nn.mask", {sequence, finals.back()},
+                       {builder.getNamedAttr("axis", builder.getI64IntegerAttr(0)),
+                        builder.getNamedAttr("fill", builder.getF64FloatAttr(0))});
+    if (each.trip.isFixed())
+      sequence = build("nn.batch_major", sequence, builder.getNamedAttr("steps", builder.getI64IntegerAttr(1)));
+    set(result, sequence);
+  }
+  for (auto [result, final] : llvm::zip_equal(ArrayRef(operation.results).drop_front(outputs.size()), finals))
+    set(result, final);
+  if (each.hasUntil && !each.trip.isFixed()) {
+    ends[each.trip.free] = finals.back();
+    followsEnd = true;
+  }
 }
 
 } // namespace nnc

@@ -6,6 +6,8 @@
 #include "compiler/dialect/NN.h"
 #include "dsl/Model.h"
 
+#include "llvm/ADT/DenseSet.h"
+
 #include <functional>
 #include <optional>
 
@@ -67,6 +69,10 @@ public:
   /// The lengths of each example along a dimension derived from a free one.
   mlir::Value getLengths(const dsl::Dim &dim);
 
+  /// From here on lengths are those of `value`: where it follows from a loop that ends by
+  /// `until`, those at which that loop ended.
+  void useLengthsOf(dsl::Value value) { followsEnd = ended.contains(value); }
+
   /// `value` with what lies past each example's end along its free dimensions
   /// replaced by `fill`.
   mlir::Value mask(mlir::Value value, const dsl::Type &type, double fill);
@@ -85,6 +91,15 @@ private:
   mlir::Value importDropout(const dsl::Operation &operation);
   mlir::Value importBatchStatistics(const dsl::Operation &operation);
   void importEach(const dsl::Operation &operation);
+  void importLoopOperands(const dsl::Operation &operation, llvm::SmallVectorImpl<mlir::Value> &sequences,
+                          llvm::SmallVectorImpl<mlir::Value> &starts);
+  void setLoopResults(const dsl::Operation &operation, llvm::ArrayRef<mlir::Value> outputs,
+                      llvm::ArrayRef<mlir::Value> finals);
+  bool readsEnded(const dsl::Operation &operation) const;
+  /// How many steps of a loop are each example's own: tensor<?xi32, #nn.dims<"batch">>.
+  mlir::Value getLimit(const dsl::Each &each);
+  /// Whether each example has no step left, and the limits after this one.
+  std::pair<mlir::Value, mlir::Value> importUntil(const dsl::Each &each);
 
   /// `value` without what lies past each example's end, in loops too.
   mlir::Value fillPastEnd(mlir::Value value, const dsl::Type &type, double fill);
@@ -98,6 +113,28 @@ private:
   /// Makes operands of ops whose derivative is not finite everywhere harmless past the end.
   void guardOperands(const dsl::Operation &operation, llvm::SmallVectorImpl<mlir::Value> &operands);
 
+  // Beam.cpp
+  struct Search;
+  struct Choice {
+    mlir::Value parents, words, scores; ///< of each beam
+  };
+  static bool hasBeams(const dsl::Operation &operation);
+  void importBeams(const dsl::Operation &operation);
+  void importSearchStep(const Search &search, mlir::ValueRange carried);
+  llvm::SmallVector<mlir::Value> importEarly(const Search &search, llvm::ArrayRef<mlir::Value> states,
+                                             mlir::Value limit);
+  llvm::SmallVector<mlir::Value> importLate(const Search &search, llvm::ArrayRef<mlir::Value> kept, mlir::Value words,
+                                            mlir::Value limit);
+  Choice chooseWords(mlir::Value logarithms, mlir::Value scores, mlir::Value areAlive);
+  nn::EachOp traceBack(nn::EachOp loop);
+  mlir::Value repeatForBeams(mlir::Value value, int64_t beams);
+  mlir::Value takeBeam(mlir::Value value, int64_t beam);
+  mlir::Value chooseBeams(mlir::Value value, mlir::Value numbers);
+  llvm::SmallVector<mlir::Value> mapBeams(int64_t beams, llvm::ArrayRef<mlir::Value> values,
+                                          llvm::function_ref<llvm::SmallVector<mlir::Value>(mlir::ValueRange)> compute);
+  mlir::Value real(double value);
+
+  mlir::StringAttr getTripName(const dsl::Each &each) const;
   mlir::RankedTensorType getStackedType(const dsl::Each &each, mlir::RankedTensorType type) const;
   mlir::Value hold(mlir::Value newest, mlir::Value before, const dsl::Each &each);
   mlir::Value build(llvm::StringRef name, mlir::ValueRange operands, llvm::ArrayRef<mlir::NamedAttribute> attributes);
@@ -116,6 +153,12 @@ private:
   mlir::Value step;                           ///< of the innermost loop
   llvm::SmallVector<const dsl::Each *> loops; ///< those around, the innermost last
   int64_t dropouts = 0;
+
+  // Of loops that end by `until`:
+  llvm::DenseMap<const dsl::Each *, mlir::Value> limits; ///< before the step that is imported
+  llvm::DenseMap<int32_t, mlir::Value> ends;             ///< by free dimension: where examples ended
+  llvm::DenseSet<dsl::Value> ended;                      ///< what follows from such a loop
+  bool followsEnd = false;                               ///< what is imported does
 };
 
 } // namespace nnc

@@ -170,7 +170,10 @@ func::FuncOp NetworkImporter::importFunction(StringRef name, const dsl::Function
   } else if (hasOutputs)
     for (auto [index, port] : llvm::enumerate(function.outputs)) {
       op.setResultAttr(index, "nn.name", builder.getStringAttr(port.name));
+      if (int64_t classes = typeOf(port).classes)
+        op.setResultAttr(index, "nn.classes", builder.getI64IntegerAttr(classes));
       Value value = graph.makeBatched(graph.get(port.value), typeOf(port));
+      graph.useLengthsOf(port.value);
       if (int64_t steps = countFree(typeOf(port)))
         value = createInferred<BatchMajorOp>(builder, location, graph.mask(value, typeOf(port), 0),
                                              builder.getNamedAttr("steps", builder.getI64IntegerAttr(steps)));

@@ -61,6 +61,8 @@ private:
         worklist.push_back(yield.getNext()[state]);
       live.set(state);
     };
+    if (yield.getUntil())
+      worklist.push_back(yield.getUntil());
     for (auto [output, value] : llvm::zip_equal(loop.getOutputs(), yield.getOutputs()))
       if (!output.use_empty())
         worklist.push_back(value);

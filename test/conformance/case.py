@@ -99,7 +99,8 @@ class Case:
     """A network and what is expected of it.
 
     reference(torch, x, w) gets float64 tensors by name, inputs with the batch in front, and gives one tensor for each
-    output, batch in front (or a tuple of them). Ragged calls run it on each example alone.
+    output, batch in front (or a tuple of them). Ragged calls run it on each example alone. Of `dimensions` x has the
+    call's lengths, numbers by name.
     """
 
     family: str
@@ -112,6 +113,8 @@ class Case:
     calls: tuple[Call, ...] = BATCHES
     integers: tuple[str, ...] = ()  # outputs that are classes
     layers: str = ""  # declarations that the network uses
+    ports: str = ""  # the outputs as they are declared, where that is more than their names
+    dimensions: tuple[str, ...] = ()  # free dimensions of outputs alone
     step: bool = False  # has a step function, which gives the same one step at a time
     tolerance: float = 1e-5  # times the largest expected magnitude
 
@@ -124,7 +127,7 @@ class Case:
     def program(self) -> str:
         """The network as a .nn program, without its layers: cases of a family share those."""
         ports = [port_text(name, tensor) for name, tensor in self.inputs.items()]
-        lines = [f"input {', '.join(ports)}", f"output {', '.join(self.outputs)}"]
+        lines = [f"input {', '.join(ports)}", f"output {self.ports or ', '.join(self.outputs)}"]
         lines += [line for line in self.body.strip().splitlines()]
         return f"network {self.name} {{\n" + "".join(f"  {line}\n" for line in lines) + "}\n"
 
@@ -142,7 +145,7 @@ class Case:
     def free_dimensions(self) -> list[str]:
         """Names of the free dimensions in the order in which the inputs bring them up."""
         names = [extent for tensor in self.arguments.values() for extent in tensor.shape if isinstance(extent, str)]
-        return list(dict.fromkeys(names))
+        return list(dict.fromkeys([*names, *self.dimensions]))
 
 
 def port_text(name: str, tensor: Tensor) -> str:

@@ -24,10 +24,11 @@ def as_tensors(values: dict[str, np.ndarray]) -> dict[str, torch.Tensor]:
             for name, value in values.items()}
 
 
-def evaluate(case: Case, x: dict[str, np.ndarray]) -> list[np.ndarray]:
+def evaluate(case: Case, x: dict[str, np.ndarray], lengths: dict[str, int]) -> list[np.ndarray]:
     """All outputs of one call whose examples have the same length."""
     with torch.inference_mode():
-        result = case.reference(torch, as_tensors(x), as_tensors(case.weight_values()))
+        result = case.reference(torch, as_tensors(x) | {name: lengths[name] for name in case.dimensions},
+                                as_tensors(case.weight_values()))
     result = result if isinstance(result, tuple) else (result,)
     assert len(result) == len(case.outputs), f"{case.name}: {len(result)} results"
     return [value.numpy() for value in result]
@@ -49,13 +50,15 @@ def evaluate_call(case: Case, call: Call) -> tuple[list[np.ndarray], list[list[t
     """All outputs of a call. A ragged one is each example alone, with 0 after its own end; for it, also the shape of
     each example's own output."""
     values = case.input_values(call)
-    whole = evaluate(case, values)
+    whole = evaluate(case, values, call.lengths)
     own_shapes = [[] for _ in whole]
     if not call.ragged:
         return whole, own_shapes
     outputs = [np.zeros_like(value) for value in whole]
     for example in range(call.batch):
-        alone = evaluate(case, cut(case, call, values, example))
+        own_lengths = {name: call.ragged[name][example] if name in call.ragged else length
+                       for name, length in call.lengths.items()}
+        alone = evaluate(case, cut(case, call, values, example), own_lengths)
         for output, own, shapes in zip(outputs, alone, own_shapes):
             output[(example, *map(slice, own.shape[1:]))] = own[0]
             shapes.append(own.shape[1:])

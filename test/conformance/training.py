@@ -96,7 +96,8 @@ def from_forward(case: Case, shapes: dict[str, tuple[int, ...]]) -> Training | N
     outputs = {name: dimensions_of(case, shapes, name) for name in case.outputs if name not in case.integers}
     normalized = any(name.endswith(".variance") for name in case.weights)  # by the batch in training: see cases/train
     special = any(not math.isfinite(value) for tensor in case.inputs.values() for value in tensor.values)
-    if not weights or not outputs or special or normalized or "dropout" in case.body:
+    decodes = "until" in case.body or case.dimensions  # in training labels say how long an example is: see recurrence
+    if not weights or not outputs or special or normalized or decodes or "dropout" in case.body:
         return None
     renamed = {f"{name}_in" if name in factors else name: tensor for name, tensor in case.inputs.items()}
     body = [f"weight of_{name}{list(factor.shape)}" for name, factor in factors.items()]

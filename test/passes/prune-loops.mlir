@@ -66,3 +66,25 @@ func.func @nested(%x: !hss, %a: !h) -> !h {
   } : (!hss, !h) -> (!hss, !h)
   return %end : !h
 }
+
+// -----
+
+!h = tensor<?x4xf32, #nn.dims<"batch">>
+!n = tensor<?xi32, #nn.dims<"batch">>
+!b = tensor<?xi1, #nn.dims<"batch">>
+
+// Where a loop ends is needed, whoever reads what.
+// CHECK-LABEL: @until
+// CHECK: nn.each "T" start(%{{.+}}, %{{.+}})
+// CHECK: %[[ENDED:.+]] = nn.le
+// CHECK: nn.yield next({{.+}}) until(%[[ENDED]]
+func.func @until(%a: !h, %limit: !n) -> !h {
+  %end:2 = nn.each "T" start(%a, %limit) {
+  ^bb0(%t: tensor<i32>, %h: !h, %n: !n):
+    %0 = nn.tanh %h : (!h) -> !h
+    %1 = nn.min %n, %t : (!n, tensor<i32>) -> !n
+    %2 = nn.le %1, %t : (!n, tensor<i32>) -> !b
+    nn.yield next(%0, %1 : !h, !n) until(%2 : !b)
+  } : (!h, !n) -> (!h, !n)
+  return %end#0 : !h
+}

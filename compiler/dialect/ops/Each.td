@@ -29,6 +29,9 @@ def NN_EachOp : NN_Op<"each", [AttrSizedOperandSegments, AttrSizedResultSegments
 
     With `unroll` the compiled loop goes on by so many steps at a time.
 
+    Where the body yields `until` the loop stops after a step in which it holds for
+    every example; the steps that are not taken are 0 in the outputs.
+
     The body may read what is defined outside. Ragged batches are masks in the
     body: the op itself runs all examples for all steps.
 
@@ -73,8 +76,8 @@ def NN_YieldOp : NN_Op<"yield", [Pure, Terminator, AttrSizedOperandSegments,
   let summary = "ends a step or a group";
   let description = [{
     `next` are the states after the step, `outputs` what is stacked (in a group:
-    its results). `until`, a truth value for each example, ends the example
-    after this step.
+    its results). `until`, a truth value for each example, says that no step of the
+    example is left.
   }];
   let arguments = (ins Variadic<NN_Any>:$next, Variadic<NN_Any>:$outputs, Optional<NN_Bool>:$until);
   let assemblyFormat = [{

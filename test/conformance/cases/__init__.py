@@ -8,7 +8,7 @@ import expected
 from case import Case
 from training import Training, from_forward
 
-NAMES = ("dense", "conv", "pool", "elementwise", "norm", "reduce", "reshape", "each", "language")
+NAMES = ("dense", "conv", "pool", "elementwise", "norm", "reduce", "reshape", "each", "decode", "language")
 TRAINING = ("losses", "recurrence", "batch", "random")
 
 

@@ -220,8 +220,8 @@ def delayed(t, x, w):
 
 TWO_LENGTHS = (Call(1, {"S": 1, "L": 1}), Call(3, {"S": 2, "L": 5}), Call(1, {"S": 23, "L": 2}),
                Call(3, {"S": 7, "L": 6}, {"S": (7, 1, 3), "L": (2, 6, 1)}))
-FAMILY.add("translation", "code = source |> embed(6) |> gru(8) |> last\neach t in L from h = code, target = 0 {\n"
-           "  h[t] = gru_cell(8)(embed(4)(target[t-1]), h[t-1])\n  p[t] = softmax(dense(5)(h[t]))\n"
+FAMILY.add("translation", "code = source |> embed(6) |> gru(8) |> last\neach t in L from h = code, target = 0 "
+           "until target[t] == 1 {\n  h[t] = gru_cell(8)(embed(4)(target[t-1]), h[t-1])\n  p[t] = softmax(dense(5)(h[t]))\n"
            "  target[t] = predict(p[t])\n}", {"source": Tensor(("S",), classes=9)}, delayed,
            {**gru_weights("gru1", 6, 8), "embed1.table": weight(9, 6), "embed2.table": weight(5, 4),
             **gru_weights("gru_cell1", 4, 8), **dense_weights(8, 5)}, outputs=("target[L] : class[5]",),
