@@ -34,6 +34,55 @@ def hits(word, end: int) -> bool:
     return bool((word == end).all())
 
 
+# --- Encoder and decoder -------------------------------------------------------------------------------------------
+
+GRU = {f"{side}.{name}": weight(8, 8, scale=1) if name[0] in "WR" else weight(8)
+       for side in ("gru1", "gru_cell1") for name in ("Wr", "Wz", "Wn", "Rr", "Rz", "Rn", "br", "bz", "bn", "cn")}
+TRANSLATOR = {"embed1.table": weight(6, 8, scale=2), **{k: v for k, v in GRU.items() if k.startswith("gru1")},
+              "embed2.table": weight(9, 8, scale=2), **{k: v for k, v in GRU.items() if k.startswith("gru_cell1")},
+              "dense1.kernel": weight(9, 8, scale=2), "dense1.bias": weight(9)}
+TRANSLATE = ("code = source |> embed(8) |> gru(8) |> last\n"
+             "each t in L from h = code, target = 0 until target[t] == 1 {\n"
+             "  h[t] = gru_cell(8)(embed(8)(target[t-1]), h[t-1])\n"
+             "  p[t] = softmax(dense(9)(h[t]))\n"
+             "  target[t] = predict(p[t])\n}\n")
+
+
+def gru_cell(t, w, path, x, h):
+    def gate(name, own):
+        return x @ w[f"{path}.W{name}"].T + own + w[f"{path}.b{name}"]
+    r = t.sigmoid(gate("r", h @ w[f"{path}.Rr"].T))
+    z = t.sigmoid(gate("z", h @ w[f"{path}.Rz"].T))
+    new = t.tanh(gate("n", r * (h @ w[f"{path}.Rn"].T + w[f"{path}.cn"])))
+    return new + z * (h - new)
+
+
+def encode(t, x, w):
+    h = w["dense1.kernel"].new_zeros(x["source"].shape[0], 8)
+    for word in x["source"].unbind(1):
+        h = gru_cell(t, w, "gru1", w["embed1.table"][word], h)
+    return h
+
+
+def say(t, w, h, word):
+    h = gru_cell(t, w, "gru_cell1", w["embed2.table"][word], h)
+    return h, h @ w["dense1.kernel"].T + w["dense1.bias"]
+
+
+def translate(t, x, w):
+    def step(state):
+        h, scores = say(t, w, *state)
+        word = scores.argmax(-1)
+        return [h, word], [word], hits(word, 1)
+    code = encode(t, x, w)
+    return decode(t, x["L"], [code, t.zeros(code.shape[0], dtype=t.int64)], step)[0]
+
+
+SOURCE = {"source": Tensor(("S",), classes=6)}
+TARGET = dict(outputs=("target", "target.lengths"), ports="target[L <= 60] : class[9]", dimensions=("L",),
+              integers=("target", "target.lengths"), calls=S_AND_L)
+FAMILY.add("translate", TRANSLATE, SOURCE, translate, TRANSLATOR, **TARGET)
+
 # --- One to many -------------------------------------------------------------------------------------------------
 
 WORDS, WIDTH = 7, 12
@@ -119,55 +168,6 @@ def row_until_full(t, values):
 FAMILY.add("sum_until_full", "each t in T from s[5] = 0 until max(s[t]) > 2 { s[t] = s[t-1] + x[t] }\nend = s[T]",
            {"x": ("T", 5)}, sum_until_full, outputs=("s", "end", "s.lengths"), ports="s, end", integers=("s.lengths",),
            calls=(Call(1, {"T": 1}), Call(3, {"T": 40}), Call(16, {"T": 9}), Call(4, {"T": 30}, {"T": (30, 2, 0, 17)})))
-
-# --- Encoder and decoder -------------------------------------------------------------------------------------------
-
-GRU = {f"{side}.{name}": weight(8, 8, scale=1) if name[0] in "WR" else weight(8)
-       for side in ("gru1", "gru_cell1") for name in ("Wr", "Wz", "Wn", "Rr", "Rz", "Rn", "br", "bz", "bn", "cn")}
-TRANSLATOR = {"embed1.table": weight(6, 8, scale=2), **{k: v for k, v in GRU.items() if k.startswith("gru1")},
-              "embed2.table": weight(9, 8, scale=2), **{k: v for k, v in GRU.items() if k.startswith("gru_cell1")},
-              "dense1.kernel": weight(9, 8, scale=2), "dense1.bias": weight(9)}
-TRANSLATE = ("code = source |> embed(8) |> gru(8) |> last\n"
-             "each t in L from h = code, target = 0 until target[t] == 1 {\n"
-             "  h[t] = gru_cell(8)(embed(8)(target[t-1]), h[t-1])\n"
-             "  p[t] = softmax(dense(9)(h[t]))\n"
-             "  target[t] = predict(p[t])\n}\n")
-
-
-def gru_cell(t, w, path, x, h):
-    def gate(name, own):
-        return x @ w[f"{path}.W{name}"].T + own + w[f"{path}.b{name}"]
-    r = t.sigmoid(gate("r", h @ w[f"{path}.Rr"].T))
-    z = t.sigmoid(gate("z", h @ w[f"{path}.Rz"].T))
-    new = t.tanh(gate("n", r * (h @ w[f"{path}.Rn"].T + w[f"{path}.cn"])))
-    return new + z * (h - new)
-
-
-def encode(t, x, w):
-    h = w["dense1.kernel"].new_zeros(x["source"].shape[0], 8)
-    for word in x["source"].unbind(1):
-        h = gru_cell(t, w, "gru1", w["embed1.table"][word], h)
-    return h
-
-
-def say(t, w, h, word):
-    h = gru_cell(t, w, "gru_cell1", w["embed2.table"][word], h)
-    return h, h @ w["dense1.kernel"].T + w["dense1.bias"]
-
-
-def translate(t, x, w):
-    def step(state):
-        h, scores = say(t, w, *state)
-        word = scores.argmax(-1)
-        return [h, word], [word], hits(word, 1)
-    code = encode(t, x, w)
-    return decode(t, x["L"], [code, t.zeros(code.shape[0], dtype=t.int64)], step)[0]
-
-
-SOURCE = {"source": Tensor(("S",), classes=6)}
-TARGET = dict(outputs=("target", "target.lengths"), ports="target[L <= 60] : class[9]", dimensions=("L",),
-              integers=("target", "target.lengths"), calls=S_AND_L)
-FAMILY.add("translate", TRANSLATE, SOURCE, translate, TRANSLATOR, **TARGET)
 
 # --- Beams ---------------------------------------------------------------------------------------------------------
 

@@ -220,10 +220,11 @@ def delayed(t, x, w):
 
 TWO_LENGTHS = (Call(1, {"S": 1, "L": 1}), Call(3, {"S": 2, "L": 5}), Call(1, {"S": 23, "L": 2}),
                Call(3, {"S": 7, "L": 6}, {"S": (7, 1, 3), "L": (2, 6, 1)}))
-FAMILY.add("translation", "code = source |> embed(6) |> gru(8) |> last\neach t in L from h = code, target = 0 "
-           "until target[t] == 1 {\n  h[t] = gru_cell(8)(embed(4)(target[t-1]), h[t-1])\n  p[t] = softmax(dense(5)(h[t]))\n"
-           "  target[t] = predict(p[t])\n}", {"source": Tensor(("S",), classes=9)}, delayed,
-           {**gru_weights("gru1", 6, 8), "embed1.table": weight(9, 6), "embed2.table": weight(5, 4),
-            **gru_weights("gru_cell1", 4, 8), **dense_weights(8, 5)}, outputs=("target[L] : class[5]",),
-           labels={"label": Tensor(("L",), classes=5)}, loss="mean(t in L, cross_entropy(p[t], label[t]))",
-           settings=("given target = label", "optimizer = sgd(rate = 0)"), calls=TWO_LENGTHS)
+for name, end in (("translation", ""), ("translation_to_its_end", "until target[t] == 1 ")):
+    FAMILY.add(name, "code = source |> embed(6) |> gru(8) |> last\neach t in L from h = code, target = 0 "
+               f"{end}{{\n  h[t] = gru_cell(8)(embed(4)(target[t-1]), h[t-1])\n  p[t] = softmax(dense(5)(h[t]))\n"
+               "  target[t] = predict(p[t])\n}", {"source": Tensor(("S",), classes=9)}, delayed,
+               {**gru_weights("gru1", 6, 8), "embed1.table": weight(9, 6), "embed2.table": weight(5, 4),
+                **gru_weights("gru_cell1", 4, 8), **dense_weights(8, 5)}, outputs=("target[L] : class[5]",),
+               labels={"label": Tensor(("L",), classes=5)}, loss="mean(t in L, cross_entropy(p[t], label[t]))",
+               settings=("given target = label", "optimizer = sgd(rate = 0)"), calls=TWO_LENGTHS)
