@@ -33,11 +33,18 @@ static constexpr int64_t maxParts = 1024;
 static constexpr int partsOfRows = 16;
 static constexpr int64_t fewColumns = 1024;
 
+/// Whether parts of a reduction can be combined; of the largest that keeps NaN Halide
+/// does not see it.
+static bool canSplit(const Halide::Func &func) {
+  return Halide::Internal::prove_associativity(func.name(), func.update_args(), func.update_values().as_vector())
+      .associative();
+}
+
 /// Sums a row by vectors: `vector` partial sums, then one across them.
 static void scheduleRow(Stage &stage, Halide::Func out, Var row, int vector) {
   stage.func.compute_at(out, row).store_in(onStack);
   int64_t extent = stage.reductions[0].extent;
-  if (extent < 2 * vector)
+  if (extent < 2 * vector || !canSplit(stage.func))
     return;
   RVar k = stage.reductions[0].var, lane("lane");
   Var partial("partial");

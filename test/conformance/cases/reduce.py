@@ -17,6 +17,7 @@ FAMILY.add("sum_large", "y = sum(x, axis = 0)", {"x": (1003, 33)}, lambda t, x, 
 FAMILY.add("sum_one", "y = sum(x, axis = 0)", {"x": (1, 5)}, lambda t, x, w: x["x"].sum(1))
 FAMILY.add("mean_of_square", "y = mean(square(x - mean(x)))", {"x": (77,)},
            lambda t, x, w: ((x["x"] - x["x"].mean(1, keepdim=True)) ** 2).mean(1))
+FAMILY.add("below_the_largest", "y = x - max(x)", {"x": (77,)}, lambda t, x, w: x["x"] - x["x"].amax(1, keepdim=True))
 for name, method in (("sum", "sum"), ("mean", "mean"), ("max", "amax"), ("min", "amin")):
     FAMILY.add(f"{name}_time", f"y = {name}(x, axis = 0)", {"x": ("T", 6)},
                lambda t, x, w, method=method: getattr(x["x"], method)(1), calls=SEQUENCES)
