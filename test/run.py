@@ -7,7 +7,7 @@ Suites: lit (every station, with FileCheck), unit (GoogleTest), kernels and
 gradients (one kernel at a time against NumPy), conformance (every layer against
 values made by PyTorch), training (losses and gradients against PyTorch's in
 float64), networks (whole image networks against torchvision), gradcheck
-(derivatives against differences of losses), examples (their programs), mutations (of programs through the whole
+(derivatives against differences of losses), opencl (layers on a device), examples (their programs), mutations (of programs through the whole
 compiler). The last line is `N passed, N failed`; the exit status is 0 when none
 failed.
 """
@@ -102,7 +102,16 @@ def run_networks(build):
 
 
 def run_gradcheck(build):
-    return run_script([VENV / "python", TEST / "gradcheck.py", "--build", build])
+    return run_script([VENV / "python", TEST / "gradcheck.py", "--build", build, "--every", "12"])
+
+
+def run_opencl(build):
+    """Layers and their derivatives on OpenCL's device, which here is the processor: some of each family; all with
+    --target opencl of the two programs."""
+    folder = TEST / "conformance"
+    run = lambda name, every: run_script([VENV / "python", folder / name, "--build", build, "--target", "opencl", "-j", "2",
+                                          "--every", every])
+    return tuple(map(sum, zip(run("run.py", "6"), run("run_training.py", "16"))))
 
 
 def run_examples(build):
@@ -128,6 +137,7 @@ SUITES = {
     "gradients": run_gradients,
     "networks": run_networks,
     "gradcheck": run_gradcheck,
+    "opencl": run_opencl,
     "examples": run_examples,
     "mutations": run_mutations,
 }

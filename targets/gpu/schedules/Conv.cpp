@@ -26,7 +26,7 @@ struct PixelBlock {
 static constexpr int64_t mostPixels = 64;
 
 /// Tiles of an example that keep a device busy.
-static constexpr int64_t manyTiles = 64;
+static constexpr int64_t manyTiles = 24;
 
 static PixelBlock choosePixels(int64_t width, int64_t height, int64_t most) {
   if (width <= most)
