@@ -274,12 +274,9 @@ Value Elaborator::splitAndAverage(Value x, size_t dim, int64_t parts, Scope &sco
 Value Elaborator::averageWindows(Value x, const std::vector<int64_t> &window, Type result, Scope &scope,
                                  const Location &location) {
   std::vector<int64_t> none(2 * window.size(), 0), overhang(window.size(), 0);
-  return emit("avg_pool", {x}, std::move(result), scope, location,
-              {{"window", window},
-               {"strides", window},
-               {"padding", none},
-               {"overhang", overhang},
-               {"count_padding", true}});
+  return emit(
+      "avg_pool", {x}, std::move(result), scope, location,
+      {{"window", window}, {"strides", window}, {"padding", none}, {"overhang", overhang}, {"count_padding", true}});
 }
 
 Item Elaborator::applyAdaptivePool(const LayerValue &layer, Value x, Scope &scope, const Location &location) {

@@ -54,9 +54,9 @@ struct WindowStep {
 /// What a product multiplies, at a point of the reduction: a pure Func that is computed
 /// where it is read unless the schedule places it.
 struct Factor {
-  Halide::Func func;              ///< of those loops of the stage and of its reduction that it depends on
-  std::vector<int> loops;         ///< which loops of the stage, for each of its last dimensions; 0 comes first of all
-  std::vector<int> reductions;    ///< which loops of the reduction, for each of its first dimensions but loop 0
+  Halide::Func func;           ///< of those loops of the stage and of its reduction that it depends on
+  std::vector<int> loops;      ///< which loops of the stage, for each of its last dimensions; 0 comes first of all
+  std::vector<int> reductions; ///< which loops of the reduction, for each of its first dimensions but loop 0
 };
 
 /// A Func that the schedule may place. What it does not place is inlined;

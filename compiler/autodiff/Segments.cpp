@@ -103,8 +103,8 @@ private:
   SmallVector<unsigned> activeStates;                         ///< of the loop forward
   SmallVector<Value> sequences, starts, next, outputs;        ///< of the loop backwards
   SmallVector<std::pair<unsigned, unsigned>> sequenceOutputs; ///< sequence forward, output
-  SmallVector<std::pair<Value, unsigned>> sums;               ///< a value outside, or the result of a sum, and its state
-  SmallVector<unsigned> moved;                                ///< states forward that the loop backwards sums
+  SmallVector<std::pair<Value, unsigned>> sums; ///< a value outside, or the result of a sum, and its state
+  SmallVector<unsigned> moved;                  ///< states forward that the loop backwards sums
 };
 
 } // namespace

@@ -117,8 +117,9 @@ static std::optional<ExitCode> checkArchitectures() {
     if (!isArchitecture(name))
       return complain("'" + name + "' is no architecture of CUDA's; sm_80 and sm_90 are");
   if (!emit::hasAssembler())
-    return complain("-arch needs ptxas and fatbinary of NVIDIA's CUDA toolkit; without -arch the kernels stay PTX, which "
-                    "the device's driver compiles");
+    return complain(
+        "-arch needs ptxas and fatbinary of NVIDIA's CUDA toolkit; without -arch the kernels stay PTX, which "
+        "the device's driver compiles");
   return std::nullopt;
 }
 
@@ -161,7 +162,8 @@ static std::optional<ExitCode> checkOptions() {
   if (emitStation != Emit::Library && (shared || writeDependencies))
     return complain("-shared and -MD need the library, which -emit does not write");
   if (emitStation == Emit::Device && target == "x86")
-    return complain("-emit=device is of a target that has a device: " + join(ArrayRef(targets::targetNames()).drop_front(), ", "));
+    return complain("-emit=device is of a target that has a device: " +
+                    join(ArrayRef(targets::targetNames()).drop_front(), ", "));
   return checkArchitectures();
 }
 

@@ -49,17 +49,17 @@ struct Options {
   std::string target = "x86";
   std::vector<std::string> architectures; ///< of CUDA, that kernels are assembled for
   Emit emit = Emit::Library;
-  unsigned optimization = 2;   ///< of the entry functions
-  bool sanitize = false;       ///< have AddressSanitizer check what kernels read and write
-  std::string name;            ///< of the library; empty: the network's
+  unsigned optimization = 2; ///< of the entry functions
+  bool sanitize = false;     ///< have AddressSanitizer check what kernels read and write
+  std::string name;          ///< of the library; empty: the network's
   std::vector<std::pair<std::string, std::string>> parameters; ///< of networks: name and value, as written
-  bool listsWeights = false;      ///< print the weights, instead of compiling
-  bool leavesTrainingOut = false; ///< as if the source had no train blocks
-  bool shared = false;         ///< write a shared library too
-  std::string embeddedWeights; ///< a safetensors file to start from
-  std::string stdFolder;       ///< of the standard library; empty: the compiler's own
-  std::string cacheFolder;     ///< empty: nothing is cached
-  unsigned processes = 0;      ///< at once; 0: one a processor
+  bool listsWeights = false;                                   ///< print the weights, instead of compiling
+  bool leavesTrainingOut = false;                              ///< as if the source had no train blocks
+  bool shared = false;                                         ///< write a shared library too
+  std::string embeddedWeights;                                 ///< a safetensors file to start from
+  std::string stdFolder;                                       ///< of the standard library; empty: the compiler's own
+  std::string cacheFolder;                                     ///< empty: nothing is cached
+  unsigned processes = 0;                                      ///< at once; 0: one a processor
   bool writeDependencies = false;
   std::string dependencyFile; ///< empty: the library's name with .d
   bool verifyDiagnostics = false;

@@ -33,9 +33,7 @@ std::string nnc::emit::getDeviceCode(const Halide::Module &module) {
   return "";
 }
 
-bool nnc::emit::hasAssembler() {
-  return sys::findProgramByName("ptxas") && sys::findProgramByName("fatbinary");
-}
+bool nnc::emit::hasAssembler() { return sys::findProgramByName("ptxas") && sys::findProgramByName("fatbinary"); }
 
 namespace {
 

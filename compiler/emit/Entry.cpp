@@ -312,7 +312,7 @@ void BodyEmitter::emitStoreFlat(nn::StoreFlatOp store) {
   nn::PlaceAttr place = getPlaceOf(getRoot(store.getValue()));
   if (!place || place.getKind() != nn::PlaceKind::Flat || place.getIndex() != memory)
     copy(getFlatAddress(store.getMemory()), addresses.lookup(store.getValue()),
-                 lengths->getBytes(nn::getType(store.getValue())));
+         lengths->getBytes(nn::getType(store.getValue())));
 }
 
 /// Sets what could not be set earlier. A state whose old value another one takes

@@ -117,10 +117,9 @@ static std::vector<Job> listJobs(ModuleOp planned, StringRef network, const Kern
       for (unsigned variant = 0; variant < slots.minRows.size(); ++variant) {
         Job job{kernel, &isa, slots.minRows[variant], getKernelSymbol(network, symbol, slots, variant, isa.name),
                 "",     ""};
-        job.key =
-            (target + "\n" + isa.name + " " + isa.target.to_string() + " " + llvm::join(isa.architectures, ",") +
-             "\nrows " + Twine(job.minRows) + "\n" + text)
-                .str();
+        job.key = (target + "\n" + isa.name + " " + isa.target.to_string() + " " + llvm::join(isa.architectures, ",") +
+                   "\nrows " + Twine(job.minRows) + "\n" + text)
+                      .str();
         job.name = "nnc_kernel_" + llvm::utohexstr(llvm::xxh3_64bits(llvm::arrayRefFromStringRef(job.key)), true, 16);
         job.key = getBuildId() + "\n" + job.key;
         jobs.push_back(std::move(job));

@@ -14,9 +14,9 @@ namespace nnc::emit {
 
 /// How kernels are compiled.
 struct KernelOptions {
-  unsigned processes = 0;  ///< at once; 0: one a processor
-  std::string cacheFolder; ///< empty: nothing is cached
-  bool sanitize = false;   ///< have AddressSanitizer check every access
+  unsigned processes = 0;                 ///< at once; 0: one a processor
+  std::string cacheFolder;                ///< empty: nothing is cached
+  bool sanitize = false;                  ///< have AddressSanitizer check every access
   std::vector<std::string> architectures; ///< of CUDA, that kernels are assembled for
 };
 

@@ -52,13 +52,12 @@ bool buildConv(AlgorithmBuilder &builder, Operation &op) {
   auto panel = dyn_cast_or_null<PanelAttr>(kernelType.getEncoding());
   Extents shape = getExtents(resultType);
   if (!panel) {
-    Func sum =
-        builder.accumulateProducts("conv", targets::Role::Contraction, shape, r, [&](const Indices &indices) {
-          Indices x = pixel(indices), kernel = kernelIndices();
-          kernel.push_back(indices.back());
-          x.back() = conv.getGroups() == 1 ? Expr(r[0]) : indices.back() / outPerGroup * inPerGroup + r[0];
-          return std::make_pair(image.element(x), builder.at(conv.getKernel(), kernel));
-        });
+    Func sum = builder.accumulateProducts("conv", targets::Role::Contraction, shape, r, [&](const Indices &indices) {
+      Indices x = pixel(indices), kernel = kernelIndices();
+      kernel.push_back(indices.back());
+      x.back() = conv.getGroups() == 1 ? Expr(r[0]) : indices.back() / outPerGroup * inPerGroup + r[0];
+      return std::make_pair(image.element(x), builder.at(conv.getKernel(), kernel));
+    });
     builder.bind(conv.getResult(), sum);
     return true;
   }

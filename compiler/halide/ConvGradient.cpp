@@ -210,16 +210,15 @@ Expr InputGradientBuilder::sumPanels(const Phases &phases, const Indices &indice
   Extents flat = pixels.flatten(shape);
   flat.back() = static_cast<int64_t>(width);
   flat.insert(flat.begin(), int64_t(llvm::divideCeil(shape.back().size, width)));
-  Func sum =
-      builder.accumulateProducts("conv", targets::Role::Contraction, flat, r, [&](const Indices &indices) {
-        Indices kernel = getTaps(phases, r);
-        Indices pixel = getPixel(phases, r, pixels.restore(Indices(indices.begin() + 1, indices.end())));
-        kernel.insert(kernel.begin(), indices.front());
-        kernel.push_back(r[0]);
-        kernel.push_back(indices.back());
-        pixel.back() = r[0];
-        return std::make_pair(dy(pixel), AlgorithmBuilder::call(builder.func(op.getKernel()), kernel));
-      });
+  Func sum = builder.accumulateProducts("conv", targets::Role::Contraction, flat, r, [&](const Indices &indices) {
+    Indices kernel = getTaps(phases, r);
+    Indices pixel = getPixel(phases, r, pixels.restore(Indices(indices.begin() + 1, indices.end())));
+    kernel.insert(kernel.begin(), indices.front());
+    kernel.push_back(r[0]);
+    kernel.push_back(indices.back());
+    pixel.back() = r[0];
+    return std::make_pair(dy(pixel), AlgorithmBuilder::call(builder.func(op.getKernel()), kernel));
+  });
   noteStrides();
   Indices place = pixels.flatten(indices);
   place.back() = indices.back() % width;
@@ -324,7 +323,7 @@ static Element copyImage(AlgorithmBuilder &builder, ConvKernelGradientOp op, con
   Extents shape = getExtents(nn::getType(isPixel ? op.getDy() : op.getX()));
   shape.back() = nn::getType(op.getX()).getShape().back();
   auto scale = [spatial = image.spatial, strides = SmallVector<int64_t>(window.strides)](const Indices &indices,
-                                                                                        bool multiplies) {
+                                                                                         bool multiplies) {
     Indices scaled(indices);
     for (auto [dim, stride] : llvm::zip_equal(spatial, strides))
       scaled[dim] = multiplies ? indices[dim] * toInt(stride) : indices[dim] / toInt(stride);
@@ -335,7 +334,8 @@ static Element copyImage(AlgorithmBuilder &builder, ConvKernelGradientOp op, con
   });
   for (unsigned i = window.rank(); i-- > 0;)
     builder.getLastStage().window.push_back({isPixel ? 1 : window.strides[i], window.span(i)});
-  return [=](const Indices &indices) { return AlgorithmBuilder::call(copy, isPixel ? scale(indices, false) : indices); };
+  return
+      [=](const Indices &indices) { return AlgorithmBuilder::call(copy, isPixel ? scale(indices, false) : indices); };
 }
 
 /// acc(co, ci, kx, …) += dy(co, x, …) image(ci, stride x + dilation kx, …), or
@@ -370,15 +370,14 @@ static void buildKernelGradient(AlgorithmBuilder &builder, ConvKernelGradientOp 
   };
   auto panel = dyn_cast_or_null<PanelAttr>(type.getEncoding());
   if (!panel) {
-    Func sum = builder.accumulateProducts("conv", targets::Role::OuterProduct, getExtents(type), r,
-                                  [&](const Indices &indices) {
-                                    Expr in = indices[rank], out = indices[rank + 1];
-                                    Indices dy(pixel);
-                                    dy.push_back(out);
-                                    Expr channel = op.getGroups() == 1 ? in : out / outputs * inputs + in;
-                                    return std::make_pair(getImage(image.element, indices.data(), channel),
-                                                          builder.at(op.getDy(), dy));
-                                  });
+    Func sum = builder.accumulateProducts(
+        "conv", targets::Role::OuterProduct, getExtents(type), r, [&](const Indices &indices) {
+          Expr in = indices[rank], out = indices[rank + 1];
+          Indices dy(pixel);
+          dy.push_back(out);
+          Expr channel = op.getGroups() == 1 ? in : out / outputs * inputs + in;
+          return std::make_pair(getImage(image.element, indices.data(), channel), builder.at(op.getDy(), dy));
+        });
     builder.bind(op.getResult(), sum);
     return;
   }
@@ -391,14 +390,13 @@ static void buildKernelGradient(AlgorithmBuilder &builder, ConvKernelGradientOp 
   shape.push_back(width);
   Func dy = packColumns(builder, op.getDy(), packed);
   Element copy = copyImage(builder, op, window, image);
-  Func sum =
-      builder.accumulateProducts("conv", targets::Role::OuterProduct, shape, r, [&](const Indices &indices) {
-        Indices place{indices.front()};
-        place.insert(place.end(), pixel.begin(), pixel.end());
-        place.push_back(indices.back());
-        Expr channel = min(indices[rank + 1], inputs - 1);
-        return std::make_pair(getImage(copy, indices.data() + 1, channel), AlgorithmBuilder::call(dy, place));
-      });
+  Func sum = builder.accumulateProducts("conv", targets::Role::OuterProduct, shape, r, [&](const Indices &indices) {
+    Indices place{indices.front()};
+    place.insert(place.end(), pixel.begin(), pixel.end());
+    place.push_back(indices.back());
+    Expr channel = min(indices[rank + 1], inputs - 1);
+    return std::make_pair(getImage(copy, indices.data() + 1, channel), AlgorithmBuilder::call(dy, place));
+  });
   builder.bind(op.getResult(), sum);
 }
 

@@ -20,15 +20,14 @@ void buildRowsTimesPanels(AlgorithmBuilder &builder, const PanelProduct &product
   std::optional<Expr> lastRow;
   if (extents.size() > 2)
     lastRow = builder.size(extents[extents.size() - 2]) - 1;
-  Func sum =
-      builder.accumulateProducts("dense", targets::Role::Contraction, extents, k, [&](const Indices &indices) {
-        Expr weight = AlgorithmBuilder::call(builder.func(product.weight), {indices.front(), k.x, indices.back()});
-        Indices row(indices.begin() + 1, indices.end());
-        row.back() = k.x;
-        if (lastRow)
-          row[row.size() - 2] = min(row[row.size() - 2], *lastRow);
-        return std::make_pair(builder.at(product.rows, row), weight);
-      });
+  Func sum = builder.accumulateProducts("dense", targets::Role::Contraction, extents, k, [&](const Indices &indices) {
+    Expr weight = AlgorithmBuilder::call(builder.func(product.weight), {indices.front(), k.x, indices.back()});
+    Indices row(indices.begin() + 1, indices.end());
+    row.back() = k.x;
+    if (lastRow)
+      row[row.size() - 2] = min(row[row.size() - 2], *lastRow);
+    return std::make_pair(builder.at(product.rows, row), weight);
+  });
   builder.define(product.result, [&](const Indices &indices) {
     Indices accumulated{indices.back() / width};
     accumulated.insert(accumulated.end(), indices.begin(), indices.end() - 1);

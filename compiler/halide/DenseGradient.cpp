@@ -23,14 +23,12 @@ static void buildInputGradient(AlgorithmBuilder &builder, DenseInputGradientOp o
   auto panel = dyn_cast_or_null<PanelAttr>(nn::getType(op.getWeight()).getEncoding());
   if (panel && panel.getDim() == 1)
     return buildRowsTimesPanels(builder, {op.getResult(), op.getDy(), op.getWeight(), panel.getWidth()}, n);
-  Func sum =
-      builder.accumulateProducts("dense", targets::Role::Contraction, getExtents(nn::getType(op.getResult())), n,
-                                 [&](const Indices &indices) {
-                                   Indices dy(indices);
-                                   dy.back() = n.x;
-                                   return std::make_pair(builder.at(op.getDy(), dy),
-                                                         builder.at(op.getWeight(), {n.x, indices.back()}));
-                                 });
+  Func sum = builder.accumulateProducts(
+      "dense", targets::Role::Contraction, getExtents(nn::getType(op.getResult())), n, [&](const Indices &indices) {
+        Indices dy(indices);
+        dy.back() = n.x;
+        return std::make_pair(builder.at(op.getDy(), dy), builder.at(op.getWeight(), {n.x, indices.back()}));
+      });
   builder.bind(op.getResult(), sum);
 }
 
@@ -76,14 +74,13 @@ static void buildWeightGradient(AlgorithmBuilder &builder, DenseWeightGradientOp
   Func x = builder.stage("columns", targets::Role::Padded, getExtents(nn::getType(op.getX())),
                          [&](const Indices &indices) { return builder.at(op.getX(), indices); });
   int32_t last = toInt(type.getDimSize(1) - 1);
-  Func sum =
-      builder.accumulateProducts("dense", targets::Role::OuterProduct, shape, r, [&](const Indices &indices) {
-        Indices place{indices[0]}, column(row);
-        place.insert(place.end(), row.begin(), row.end());
-        place.push_back(indices[2]);
-        column.push_back(min(indices[1], last));
-        return std::make_pair(AlgorithmBuilder::call(x, column), AlgorithmBuilder::call(dy, place));
-      });
+  Func sum = builder.accumulateProducts("dense", targets::Role::OuterProduct, shape, r, [&](const Indices &indices) {
+    Indices place{indices[0]}, column(row);
+    place.insert(place.end(), row.begin(), row.end());
+    place.push_back(indices[2]);
+    column.push_back(min(indices[1], last));
+    return std::make_pair(AlgorithmBuilder::call(x, column), AlgorithmBuilder::call(dy, place));
+  });
   builder.bind(op.getResult(), sum);
 }
 

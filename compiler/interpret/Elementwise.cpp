@@ -32,7 +32,9 @@ static Unary getUnary(Interpreter &run, Operation &op) {
       .Case([](SquareOp) { return [](double x) { return x * x; }; })
       .Case([](TanhOp) { return [](double x) { return std::tanh(x); }; })
       .Case([](SigmoidOp) { return [](double x) { return 1 / (1 + std::exp(-x)); }; })
-      .Case([&](ReluOp) { return [&run](double x) { return isPositive(run, x) ? x : x != x ? x : 0; }; })
+      .Case([&](ReluOp) { return [&run](double x) {
+                            return isPositive(run, x) ? x : x != x ? x : 0;
+                          }; })
       .Case([](SoftplusOp) { return [](double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))); }; })
       .Case([](GeluOp) { return [](double x) { return x * std::erfc(-x / std::sqrt(2.0)) / 2; }; })
       .Case([&](LeakyReluOp leaky) {
@@ -144,9 +146,6 @@ bool interpret::evaluateElementwise(Interpreter &run, Operation &op) {
   Binary binary = operands.size() == 2 ? getBinary(run, op) : Binary();
   Tensor &y = run.define(op.getResult(0));
   for (int64_t i = 0; i < y.size(); ++i)
-    y[i] = unary                ? unary(at(0, i))
-           : binary             ? binary(at(0, i), at(1, i))
-           : at(0, i) != 0 ? at(1, i)
-                                : at(2, i);
+    y[i] = unary ? unary(at(0, i)) : binary ? binary(at(0, i), at(1, i)) : at(0, i) != 0 ? at(1, i) : at(2, i);
   return true;
 }

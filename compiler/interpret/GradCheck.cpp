@@ -94,8 +94,8 @@ class BlockChecker {
 public:
   BlockChecker(ModuleOp module, ModuleOp differentiated, func::FuncOp forward, func::FuncOp backward,
                const CallSize &size)
-      : module(module), forward(forward), backward(backward), lengths(chooseLengths(size)),
-        losses(module, lengths), gradients(differentiated, lengths) {}
+      : module(module), forward(forward), backward(backward), lengths(chooseLengths(size)), losses(module, lengths),
+        gradients(differentiated, lengths) {}
 
   std::vector<Finding> run();
   const std::map<std::string, int64_t> &getLengths() const { return lengths; }
@@ -365,7 +365,8 @@ static bool print(StringRef block, const std::map<std::string, int64_t> &lengths
     width = std::max(width, finding.name.size());
   int64_t passed = 0;
   for (const Finding &finding : findings) {
-    std::string shape = "[" + llvm::join(llvm::map_range(finding.shape, [](int64_t n) { return std::to_string(n); }), ", ") + "]";
+    std::string shape =
+        "[" + llvm::join(llvm::map_range(finding.shape, [](int64_t n) { return std::to_string(n); }), ", ") + "]";
     os << "  " << llvm::left_justify(finding.name, width) << "  " << llvm::left_justify(shape, 16) << "  "
        << llvm::format("%4d", static_cast<int>(finding.tried - finding.left)) << " components"
        << llvm::format("  %.0e  ", finding.error) << (finding.holds() ? "ok" : "WRONG");
@@ -378,8 +379,7 @@ static bool print(StringRef block, const std::map<std::string, int64_t> &lengths
   return !findings.empty() && passed == static_cast<int64_t>(findings.size());
 }
 
-bool interpret::checkGradients(ModuleOp module, ModuleOp differentiated, const CallSize &size,
-                               llvm::raw_ostream &os) {
+bool interpret::checkGradients(ModuleOp module, ModuleOp differentiated, const CallSize &size, llvm::raw_ostream &os) {
   bool holds = true, any = false;
   for (auto forward : module.getOps<func::FuncOp>()) {
     if (!forward->hasAttr("nn.train"))

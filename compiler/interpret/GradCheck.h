@@ -23,8 +23,7 @@ void addCotangents(mlir::ModuleOp module);
 /// Compares the gradients of each train block that `differentiated` computes with central
 /// differences of the losses in `module`, in float64 at random weights and inputs, and
 /// writes a table by weight. Gives false where one is off by more than 1e-6.
-bool checkGradients(mlir::ModuleOp module, mlir::ModuleOp differentiated, const CallSize &size,
-                    llvm::raw_ostream &os);
+bool checkGradients(mlir::ModuleOp module, mlir::ModuleOp differentiated, const CallSize &size, llvm::raw_ostream &os);
 
 } // namespace nnc::interpret
 

@@ -75,26 +75,26 @@ void Interpreter::runBlock(Block &block) {
 }
 
 void Interpreter::runOp(Operation &op) {
-  bool isStructure = llvm::TypeSwitch<Operation *, bool>(&op)
-                         .Case([&](ReadOp read) {
-                           set(read.getResult(), values.at(read.getSymbol().str()));
-                           return true;
-                         })
-                         .Case([&](ConstantOp constant) {
-                           auto real = dyn_cast<FloatAttr>(constant.getValue());
-                           define(constant.getResult()).data[0] =
-                               real ? real.getValueAsDouble()
-                                    : static_cast<double>(cast<IntegerAttr>(constant.getValue()).getInt());
-                           return true;
-                         })
-                         .Case([&](StoreGradientOp store) {
-                           gradients[store.getSymbol().str()] = at(store.getValue());
-                           return true;
-                         })
-                         .Case([&](StoreOp) { return true; }) // of the next call
-                         .Case([&](EachOp loop) { return runLoop(loop), true; })
-                         .Case([&](GroupOp group) { return runGroup(group), true; })
-                         .Default([](Operation *) { return false; });
+  bool isStructure =
+      llvm::TypeSwitch<Operation *, bool>(&op)
+          .Case([&](ReadOp read) {
+            set(read.getResult(), values.at(read.getSymbol().str()));
+            return true;
+          })
+          .Case([&](ConstantOp constant) {
+            auto real = dyn_cast<FloatAttr>(constant.getValue());
+            define(constant.getResult()).data[0] =
+                real ? real.getValueAsDouble() : static_cast<double>(cast<IntegerAttr>(constant.getValue()).getInt());
+            return true;
+          })
+          .Case([&](StoreGradientOp store) {
+            gradients[store.getSymbol().str()] = at(store.getValue());
+            return true;
+          })
+          .Case([&](StoreOp) { return true; }) // of the next call
+          .Case([&](EachOp loop) { return runLoop(loop), true; })
+          .Case([&](GroupOp group) { return runGroup(group), true; })
+          .Default([](Operation *) { return false; });
   if (isStructure || evaluateElementwise(*this, op) || evaluateDense(*this, op) || evaluateConv(*this, op) ||
       evaluatePool(*this, op) || evaluateNorm(*this, op) || evaluateReduce(*this, op) || evaluateReshape(*this, op) ||
       evaluateLoss(*this, op))

@@ -237,8 +237,8 @@ void BlockGrouper::takePrologue(Operation *op, Cluster &cluster) {
   Cluster *home = getHome(op->getOperand(0));
   if (!home)
     return;
-  bool fits = isa<PackOp>(op) ? home->ops.size() == 1 && isa<SliceOp>(home->ops.front())
-                              : home->family == Family::Elementwise;
+  bool fits =
+      isa<PackOp>(op) ? home->ops.size() == 1 && isa<SliceOp>(home->ops.front()) : home->family == Family::Elementwise;
   if (!fits)
     return;
   for (Operation *member : home->ops)

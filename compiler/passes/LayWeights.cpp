@@ -106,8 +106,7 @@ struct LayWeightsPass : nnc::impl::LayWeightsBase<LayWeightsPass> {
     if (needed)
       source = SliceOp::create(builder, read.getLoc(), RankedTensorType::get(shape, type.getElementType()), source,
                                builder.getDenseI64ArrayAttr({0, needed->first}), builder.getDenseI64ArrayAttr(shape));
-    auto transposed =
-        RankedTensorType::get(shape, type.getElementType(), PanelAttr::get(&getContext(), dim, chosen));
+    auto transposed = RankedTensorType::get(shape, type.getElementType(), PanelAttr::get(&getContext(), dim, chosen));
     Value packed = PackOp::create(builder, read.getLoc(), transposed, source);
     for (OpOperand *use : uses) {
       use->set(packed);

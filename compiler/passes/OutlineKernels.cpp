@@ -35,7 +35,7 @@ static ArrayRef<StringAttr> getNames(Type type) {
 /// Whether an op treats all dynamic dimensions as rows of one matrix.
 static bool ignoresRows(Operation *op) {
   if (isa<MaskOp, MatmulOp, TransposeOp, ConcatOp, ReverseOp, LastOp, TimeMajorOp, BatchMajorOp, DelayOp, CountOp,
-          ExtentOp, SegmentOp, SplitStepsOp, JoinStepsOp,          SumOp, MeanOp, ReduceMaxOp, ReduceMinOp>(op))
+          ExtentOp, SegmentOp, SplitStepsOp, JoinStepsOp, SumOp, MeanOp, ReduceMaxOp, ReduceMinOp>(op))
     return false;
   if (auto broadcast = dyn_cast<BroadcastOp>(op))
     return broadcast.getDims().empty();
@@ -89,8 +89,8 @@ public:
       auto print = [](const Extent &extent) {
         return extent.isDynamic() ? extent.name.str() : std::to_string(extent.size);
       };
-      extents.push_back(StringAttr::get(group.getContext(),
-                                        llvm::join(llvm::map_range(ArrayRef(pixels).drop_back(), print), "*")));
+      extents.push_back(
+          StringAttr::get(group.getContext(), llvm::join(llvm::map_range(ArrayRef(pixels).drop_back(), print), "*")));
       return;
     }
     SmallVector<ArrayRef<StringAttr>> lists;

@@ -74,9 +74,8 @@ public:
 private:
   StringAttr rename(StringRef name) const { return StringAttr::get(length.getContext(), name); }
   bool has(const Extent &extent) const {
-    return extent.isDynamic() && llvm::any_of(parseProduct(extent.name), [&](const Length &factor) {
-             return factor.symbol == length.getValue();
-           });
+    return extent.isDynamic() && llvm::any_of(parseProduct(extent.name),
+                                              [&](const Length &factor) { return factor.symbol == length.getValue(); });
   }
 
   StringAttr length, steps;
@@ -101,7 +100,8 @@ static bool looksAcross(Operation *op) {
 
 /// Whether a step of the result follows from that step of the operands.
 bool Steps::isStepwise(Operation *op) const {
-  if (!isa<ComputeOp, ReshapeOp, BroadcastOp>(op) || !isSequence(op->getResult(0)) || op->hasTrait<nn::OpTrait::SumsRows>() ||
+  if (!isa<ComputeOp, ReshapeOp, BroadcastOp>(op) || !isSequence(op->getResult(0)) ||
+      op->hasTrait<nn::OpTrait::SumsRows>() ||
       isa<LastOp, TimeMajorOp, BatchMajorOp, DelayOp, CountOp, ExtentOp, SegmentOp, SplitStepsOp, JoinStepsOp>(op))
     return false;
   if (auto reverse = dyn_cast<ReverseOp>(op); reverse && reverse.getAxis() == 0)
@@ -274,7 +274,7 @@ private:
   Value makePart(Operation *op);
 
   const Steps &steps;
-  OpBuilder &builder;              ///< where the loop goes
+  OpBuilder &builder;                     ///< where the loop goes
   llvm::MapVector<Value, Value> &stacked; ///< of sequences of stages before
   std::function<bool(Operation *)> isMadeWhereRead;
   OpBuilder inside;
@@ -328,8 +328,8 @@ void Segmenter::findStages() {
     unsigned stage = 0;
     op.walk([&](Operation *nested) {
       for (Value operand : nested->getOperands()) {
-        auto moved = nested == &op && moves && steps.isSequence(operand) ? stages.find(operand.getDefiningOp())
-                                                                           : stages.end();
+        auto moved =
+            nested == &op && moves && steps.isSequence(operand) ? stages.find(operand.getDefiningOp()) : stages.end();
         stage = std::max(stage, moved == stages.end() ? getLevel(operand) : moved->second);
       }
     });
@@ -403,8 +403,8 @@ Value StageBuilder::makeInside(Operation *op) {
     return makeDeclared<SegmentOp>(inside, steps.getSegmentType(major.getResult()), {major.getX(), getFirst()},
                                    integer("axis", 1));
   if (auto broadcast = dyn_cast<BroadcastOp>(op))
-    return BroadcastOp::create(inside, op->getLoc(), steps.getSegmentType(broadcast.getResult()),
-                               get(broadcast.getX()), broadcast.getDims());
+    return BroadcastOp::create(inside, op->getLoc(), steps.getSegmentType(broadcast.getResult()), get(broadcast.getX()),
+                               broadcast.getDims());
   addStepwise(op);
   return mapping.lookup(op->getResult(0));
 }
@@ -464,7 +464,8 @@ Value StageBuilder::makePart(Operation *op) {
     all = atStart([&] { return getExtent(steps.getLength()); });
   auto type = getTensorType(builder.getI32Type(), Extent(builder.getStringAttr(batchName)));
   Value lengths = BroadcastOp::create(inside, location, type, getLocal(all), ArrayRef<int64_t>());
-  Value masked = make<MaskOp>({x, lengths}, {integer("axis", 0), builder.getNamedAttr("fill", builder.getF64FloatAttr(0))});
+  Value masked =
+      make<MaskOp>({x, lengths}, {integer("axis", 0), builder.getNamedAttr("fill", builder.getF64FloatAttr(0))});
   return make<SumOp>(masked, axes);
 }
 
@@ -478,7 +479,8 @@ void StageBuilder::addReduction(Operation *op) {
     Value has = make<LtOp>({zero, getLocal(lengths)});
     Extents extents = getExtents(type);
     int64_t dim = llvm::find(extents, Extent(builder.getStringAttr(batchName))) - extents.begin();
-    has = BroadcastOp::create(inside, location, getTensorType(builder.getI1Type(), extents), has, ArrayRef<int64_t>(dim));
+    has =
+        BroadcastOp::create(inside, location, getTensorType(builder.getI1Type(), extents), has, ArrayRef<int64_t>(dim));
     next[state] = make<SelectOp>({has, part, getCarried(state)});
   } else {
     next[state] = make<AddOp>({getCarried(state), part});
@@ -506,8 +508,7 @@ void StageBuilder::finish() {
     yielded.push_back(mapping.lookup(output));
   inside.setInsertionPointToEnd(body);
   YieldOp::create(inside, location, next, yielded, Value());
-  EachOp loop =
-      EachOp::make(builder, location, steps.getSegments(), /*backward=*/false, sequences, starts, region);
+  EachOp loop = EachOp::make(builder, location, steps.getSegments(), /*backward=*/false, sequences, starts, region);
   loop.setSegments(true);
   for (auto [output, segments] : llvm::zip_equal(outputs, loop.getOutputs()))
     stacked[output] = segments;
@@ -533,7 +534,8 @@ struct SegmentTimePass : nnc::impl::SegmentTimeBase<SegmentTimePass> {
         if (auto length = function.getArgAttrOfType<StringAttr>(index, "nn.lengths"))
           carries |= Segmenter(function, length).run();
       if (!carries)
-        function.emitWarning("`bptt = checkpoint` changes nothing: there is no loop over a length that carries a state");
+        function.emitWarning(
+            "`bptt = checkpoint` changes nothing: there is no loop over a length that carries a state");
     }
   }
 };

@@ -266,10 +266,10 @@ static nnc_status nnc_cuda_launch(nnc_queue *queue, void *function, const nnc_la
   if (launch->shared_bytes > NNC_CUDA_SHARED_BYTES)
     result = cuFuncSetAttribute(function, CU_FUNC_MAX_DYNAMIC_SHARED, (int)launch->shared_bytes);
   if (result == 0)
-    result = cuLaunchKernel(function, (unsigned)launch->blocks[0], (unsigned)launch->blocks[1],
-                            (unsigned)launch->blocks[2], (unsigned)launch->threads[0], (unsigned)launch->threads[1],
-                            (unsigned)launch->threads[2], (unsigned)launch->shared_bytes, queue->stream,
-                            launch->values, NULL);
+    result =
+        cuLaunchKernel(function, (unsigned)launch->blocks[0], (unsigned)launch->blocks[1], (unsigned)launch->blocks[2],
+                       (unsigned)launch->threads[0], (unsigned)launch->threads[1], (unsigned)launch->threads[2],
+                       (unsigned)launch->shared_bytes, queue->stream, launch->values, NULL);
   return nnc_cuda_check(queue, result, "launching a kernel");
 }
 

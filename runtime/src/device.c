@@ -320,7 +320,11 @@ int nnc_kernel_run(void *user_context, void *state, const char *name, int blocks
   void *places[NNC_MAX_KERNEL_ARGUMENTS];
   nnc_launch launch = {{(size_t)blocks_x, (size_t)blocks_y, (size_t)blocks_z},
                        {(size_t)threads_x, (size_t)threads_y, (size_t)threads_z},
-                       (size_t)shared_bytes, 0, sizes, places, is_buffer};
+                       (size_t)shared_bytes,
+                       0,
+                       sizes,
+                       places,
+                       is_buffer};
   for (; sizes[launch.count] != 0; ++launch.count) {
     if (launch.count == NNC_MAX_KERNEL_ARGUMENTS) {
       nnc_queue_fail(queue, NNC_INTERNAL, "the kernel %s has more than %d arguments", name, NNC_MAX_KERNEL_ARGUMENTS);

@@ -26,7 +26,7 @@ typedef struct nnc_device {
   int index;
   int models; /**< that use it */
   char name[128];
-  void *state; /**< of the api */
+  void *state;          /**< of the api */
   pthread_mutex_t lock; /**< held while a kernel is found and launched */
 } nnc_device;
 

@@ -227,8 +227,7 @@ void nnc_segments_choose(const nnc_network *network, const nnc_function *functio
 
 /** The bytes of workspace that no call of up to these dims exceeds, which are planned
  * where the function has no segments; negative when a value is too large. */
-int64_t nnc_segments_reserve(const nnc_network *network, const nnc_function *function, int64_t *dims,
-                             int64_t *offsets);
+int64_t nnc_segments_reserve(const nnc_network *network, const nnc_function *function, int64_t *dims, int64_t *offsets);
 
 /*--- Contexts (context.c) --------------------------------------------------*/
 

@@ -335,8 +335,8 @@ static int32_t nnc_list_items(nnc_context *context, const nnc_function *function
     const nnc_argument *argument = &function->arguments[i];
     size_t size = nnc_argument_size(argument, context->dims);
     bool is_large = size > NNC_SMALL_BYTES || !nnc_host_reads(context, arguments[i]);
-    offload->items[count++] = (nnc_item){argument->output ? NULL : arguments[i],
-                                         argument->output ? arguments[i] : NULL, size, is_large, NULL};
+    offload->items[count++] = (nnc_item){argument->output ? NULL : arguments[i], argument->output ? arguments[i] : NULL,
+                                         size, is_large, NULL};
   }
   for (int32_t i = 0; frame->ragged && i < nnc_list_count(context->model->network, function); ++i)
     offload->items[count++] =

@@ -36,9 +36,9 @@ enum {
 };
 
 #define NNC_OPENCL_FUNCTIONS(X)                                                                                        \
-  X(cl_result, clGetPlatformIDs, (uint32_t room, cl_handle * out_platforms, uint32_t * out_count))                     \
+  X(cl_result, clGetPlatformIDs, (uint32_t room, cl_handle *out_platforms, uint32_t *out_count))                       \
   X(cl_result, clGetDeviceIDs,                                                                                         \
-    (cl_handle platform, cl_bits type, uint32_t room, cl_handle * out_devices, uint32_t * out_count))                  \
+    (cl_handle platform, cl_bits type, uint32_t room, cl_handle *out_devices, uint32_t *out_count))                    \
   X(cl_result, clGetDeviceInfo, (cl_handle device, uint32_t what, size_t size, void *out_value, size_t *out_size))     \
   X(cl_handle, clCreateContext,                                                                                        \
     (const intptr_t *properties, uint32_t count, const cl_handle *devices, void *notify, void *user, cl_result *out))  \

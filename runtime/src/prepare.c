@@ -13,7 +13,8 @@ nnc_status nnc_context_prepare(nnc_context *context) {
   const nnc_network *network = model->network;
   nnc_status status = nnc_model_push(model, context->message);
   uint64_t version = atomic_load_explicit(&model->version, memory_order_acquire);
-  if (status != NNC_OK || !network->prepare || atomic_load_explicit(&model->prepared_version, memory_order_acquire) == version)
+  if (status != NNC_OK || !network->prepare ||
+      atomic_load_explicit(&model->prepared_version, memory_order_acquire) == version)
     return status;
   pthread_mutex_lock(&model->lock);
   if (atomic_load(&model->prepared_version) != version) {

@@ -62,7 +62,7 @@ static void stageFactor(const Stage &stage, const Factor &factor, Func sums, con
   if (factor.loops[0] == 0)
     extents.push_back(tile.lanes);
   for (int reduction : factor.reductions)
-    extents.push_back(reduction > tile.fused                  ? (stage.reductions[reduction].extent ? 0 : 1)
+    extents.push_back(reduction > tile.fused ? (stage.reductions[reduction].extent ? 0 : 1)
                       : tile.fused || stage.reductions[0].extent < tile.chunk ? 0
                                                                               : tile.chunk);
   for (int loop : factor.loops)
@@ -75,7 +75,8 @@ static void stageFactor(const Stage &stage, const Factor &factor, Func sums, con
   // must follow on whole ones.
   func.compute_at(sums, outer).store_in(MemoryType::GPUShared).align_storage(func.args()[0], 4);
   Var x("x"), y("y"), step("step");
-  func.split(fuseAll(func, func.args(), "copied"), step, y, tile.threadsX() * tile.threadsY(), TailStrategy::GuardWithIf)
+  func.split(fuseAll(func, func.args(), "copied"), step, y, tile.threadsX() * tile.threadsY(),
+             TailStrategy::GuardWithIf)
       .split(y, y, x, tile.threadsX())
       .reorder(step, x, y)
       .gpu_threads(x, y)

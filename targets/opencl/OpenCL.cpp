@@ -13,8 +13,8 @@ public:
 
   /// The library carries source, which the device's driver compiles on loading.
   std::vector<Isa> isas() const override {
-    return {{"opencl", Halide::Target("x86-64-linux-sse41-opencl-no_runtime-no_asserts-no_bounds_query-user_context"),
-             4}};
+    return {
+        {"opencl", Halide::Target("x86-64-linux-sse41-opencl-no_runtime-no_asserts-no_bounds_query-user_context"), 4}};
   }
 };
 

@@ -220,9 +220,9 @@ static FailureOr<RankedTensorType> getDeclaredSteps(Operation *op, RankedTensorT
   if (failed(type))
     return failure();
   Extents extents = getExtents(*type);
-  if (extents.size() != count + others.size() || !llvm::all_of(ArrayRef(extents).take_front(count), [](const Extent &e) {
-        return e.isDynamic();
-      }) || ArrayRef(extents).drop_front(count) != others || type->getElementType() != from.getElementType())
+  if (extents.size() != count + others.size() ||
+      !llvm::all_of(ArrayRef(extents).take_front(count), [](const Extent &e) { return e.isDynamic(); }) ||
+      ArrayRef(extents).drop_front(count) != others || type->getElementType() != from.getElementType())
     return op->emitOpError("cannot make ") << describe(*type) << " of " << describe(from);
   return *type;
 }

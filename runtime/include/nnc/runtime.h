@@ -144,7 +144,7 @@ NNC_API nnc_status nnc_model_save(nnc_model *model, const char *path);
 typedef struct nnc_context_options {
   void *memory;       /**< for the context, 64-byte aligned, or null */
   size_t memory_size; /**< at least nnc_context_memory_size */
-  void *stream;       /**< of a network for CUDA: the caller's CUstream of the primary context, or null for an own one */
+  void *stream; /**< of a network for CUDA: the caller's CUstream of the primary context, or null for an own one */
 } nnc_context_options;
 
 /** Makes a context for batches of up to max_batch examples and, for each free

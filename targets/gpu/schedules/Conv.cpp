@@ -49,7 +49,8 @@ static Stage *findProduct(Group &group) {
   for (Stage &stage : group.stages) {
     if (!stage.func.has_update_definition())
       continue;
-    bool strides = std::any_of(stage.window.begin(), stage.window.end(), [](const WindowStep &step) { return step.stride != 1; });
+    bool strides =
+        std::any_of(stage.window.begin(), stage.window.end(), [](const WindowStep &step) { return step.stride != 1; });
     if (product || !isProductInPanels(stage) || stage.role != Role::Contraction || strides)
       return nullptr;
     product = &stage;
@@ -69,10 +70,12 @@ void scheduleConv(Group &group) {
   // Few tiles would leave the device idle: then smaller ones.
   int64_t pixelCount = loops[1].extent * (hasRows ? loops[2].extent : 1);
   bool isSmall = columns * pixelCount < manyTiles * mostPixels * mostPixels;
-  PixelBlock pixels = choosePixels(loops[1].extent, hasRows ? loops[2].extent : 1, isSmall ? mostPixels / 2 : mostPixels);
+  PixelBlock pixels =
+      choosePixels(loops[1].extent, hasRows ? loops[2].extent : 1, isSmall ? mostPixels / 2 : mostPixels);
   ProductTile tile = chooseProductTile(product->loops[0].extent, product->loops.back().extent,
                                        isSmall ? mostPixels / 2 : mostPixels, product->reductions, isSmall ? 32 : 64);
-  tile.rows = static_cast<int>((pixels.columns * pixels.rows + tile.threadRows - 1) / tile.threadRows) * tile.threadRows;
+  tile.rows =
+      static_cast<int>((pixels.columns * pixels.rows + tile.threadRows - 1) / tile.threadRows) * tile.threadRows;
 
   Func out = group.out.func;
   Var c = loops[0].var, column = loops[1].var, panels("panels"), panel("panel"), lanes("lanes"), lane("lane"), x("x"),

@@ -47,18 +47,19 @@ static void scheduleTiles(Group &group, const ProductTile &tile) {
 
 void scheduleDense(Group &group, int64_t minRows) {
   const std::vector<Loop> &loops = group.out.loops;
-  bool inPanels = !group.stages.empty() && std::all_of(group.stages.begin(), group.stages.end(), [&](const Stage &stage) {
-    return stage.role == Role::Contraction && stage.loops.size() == loops.size() + 1 && stage.factors.size() == 2 &&
-           stage.loops[0].extent == group.stages[0].loops[0].extent && isProductInPanels(stage);
-  });
+  bool inPanels =
+      !group.stages.empty() && std::all_of(group.stages.begin(), group.stages.end(), [&](const Stage &stage) {
+        return stage.role == Role::Contraction && stage.loops.size() == loops.size() + 1 && stage.factors.size() == 2 &&
+               stage.loops[0].extent == group.stages[0].loops[0].extent && isProductInPanels(stage);
+      });
   int64_t rows = loops.size() == 2 ? (loops[1].extent ? loops[1].extent : minRows) : 0;
   if (inPanels && rows >= manyRows) {
     const Stage &first = group.stages[0];
-    const Stage &shortest = *std::min_element(group.stages.begin(), group.stages.end(), [](const Stage &a, const Stage &b) {
-      return a.reductions[0].extent < b.reductions[0].extent;
-    });
-    ProductTile tile =
-        chooseProductTile(first.loops[0].extent, first.loops.back().extent, rows, shortest.reductions);
+    const Stage &shortest =
+        *std::min_element(group.stages.begin(), group.stages.end(), [](const Stage &a, const Stage &b) {
+          return a.reductions[0].extent < b.reductions[0].extent;
+        });
+    ProductTile tile = chooseProductTile(first.loops[0].extent, first.loops.back().extent, rows, shortest.reductions);
     return scheduleTiles(group, tile);
   }
   if (!schedulePanels(group, minRows))

@@ -56,8 +56,9 @@ static void computePanel(Stage &stage, Func out, const Var &block, int64_t rows)
     Func partial = sums.update().rfactor(part, p);
     Func shared = partial.in();
     share(shared, /*inParts=*/true, p);
-    partial.compute_at(shared, lane).update().unroll(k, static_cast<int>(std::min<int64_t>(terms, 16)),
-                                                     TailStrategy::GuardWithIf);
+    partial.compute_at(shared, lane)
+        .update()
+        .unroll(k, static_cast<int>(std::min<int64_t>(terms, 16)), TailStrategy::GuardWithIf);
   }
   Func stored = sums.in();
   share(stored, /*inParts=*/false, {});
@@ -75,7 +76,10 @@ bool schedulePanels(Group &group, int64_t minRows) {
       return false;
   int64_t width = sums->loops[0].extent, rows = 1;
   if (loops.size() > 1) // the least rows are those of the outermost loop
-    rows = std::min(loops[1].extent ? loops[1].extent : loops.size() == 2 ? minRows : 1, std::max<int64_t>(1, blockThreads / width));
+    rows = std::min(loops[1].extent     ? loops[1].extent
+                    : loops.size() == 2 ? minRows
+                                        : 1,
+                    std::max<int64_t>(1, blockThreads / width));
   Func out = group.out.func;
   Var panel("panel"), lane("lane"), row("row"), block("block"), others("others");
   out.split(loops[0].var, panel, lane, static_cast<int>(width), TailStrategy::GuardWithIf);
