@@ -62,7 +62,8 @@ enum {
   X(cuMemFree, "cuMemFree_v2", (cu_pointer pointer))                                                                   \
   X(cuMemAllocHost, "cuMemAllocHost_v2", (void **out_pointer, size_t size))                                            \
   X(cuMemFreeHost, "cuMemFreeHost", (void *pointer))                                                                   \
-  X(cuPointerGetAttribute, "cuPointerGetAttribute", (void *out_value, int attribute, cu_pointer pointer))              \
+  X(cuPointerGetAttributes, "cuPointerGetAttributes",                                                                  \
+    (unsigned count, int *attributes, void **out_values, cu_pointer pointer))                                          \
   X(cuMemcpyAsync, "cuMemcpyAsync", (cu_pointer to, cu_pointer from, size_t size, cu_handle stream))                   \
   X(cuMemsetD8Async, "cuMemsetD8Async", (cu_pointer to, unsigned char value, size_t size, cu_handle stream))           \
   X(cuModuleLoadDataEx, "cuModuleLoadDataEx",                                                                          \
@@ -216,8 +217,10 @@ static void nnc_cuda_release_host(nnc_device *device, void *memory) {
 }
 
 static bool nnc_cuda_has(const void *memory) {
-  unsigned type = 0; /* the driver does not know memory that is the host's alone */
-  cu_result result = cuPointerGetAttribute(&type, CU_POINTER_MEMORY_TYPE, (cu_pointer)(uintptr_t)memory);
+  unsigned type = 0; /* stays so of memory that the driver does not know */
+  int attribute = CU_POINTER_MEMORY_TYPE;
+  void *value = &type;
+  cu_result result = cuPointerGetAttributes(1, &attribute, &value, (cu_pointer)(uintptr_t)memory);
   return result == 0 && type == CU_MEMORY_ON_DEVICE;
 }
 
