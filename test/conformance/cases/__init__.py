@@ -26,13 +26,14 @@ def load(names: list[str] | None = None) -> dict[str, list[Case]]:
 def load_training(names: list[str] | None = None) -> dict[str, list[Training]]:
     """The training cases of the families of these names, or of all: those made from the forward direction, and those
     that are about training alone."""
-    unknown = set(names or ()) - {*NAMES, *TRAINING}
+    derived = tuple(name for name in NAMES if name != "decode")  # words that are chosen have no derivative
+    unknown = set(names or ()) - {*derived, *TRAINING}
     if unknown:
-        raise SystemExit(f"no such family: {', '.join(sorted(unknown))} (there are {', '.join(NAMES + TRAINING)})")
+        raise SystemExit(f"no such family: {', '.join(sorted(unknown))} (there are {', '.join(derived + TRAINING)})")
     families = {}
-    for name in names or NAMES + TRAINING:
+    for name in names or derived + TRAINING:
         members = importlib.import_module(f"cases.{name}").FAMILY.cases
-        if name in NAMES:
+        if name in derived:
             shapes = {key: output.shape for key, output in expected.load(name).items()}
             members = [made for case in members if (made := from_forward(case, shapes))]
         families[name] = members
