@@ -50,6 +50,12 @@ Halide::Var fuseAll(Definition &definition, const std::vector<Halide::Var> &vars
 /// The same of a definition that adds to the Func.
 void launchUpdate(Halide::Stage update, const std::vector<Loop> &loops);
 
+/// A kernel of its own that has sums in registers and stores them once.
+void launchAlone(Halide::Func sums, const std::vector<Loop> &loops);
+
+/// How many terms each of so many parts of a loop has; the last may have fewer.
+Halide::Expr countTermsOfPart(const ReductionLoop &loop, int64_t parts);
+
 /// Sums that several results need, in kernels of their own. Long sums of few points are
 /// cut in parts, as many for any sizes at run time.
 void launchSums(Stage &stage);

@@ -97,6 +97,16 @@ static void spreadThreads(Definition &definition, const Stage &stage, const Prod
   definition.reorder(order).gpu_threads(x, rows).vectorize(lane).unroll(row);
 }
 
+TileColumns spreadColumns(Func out, const Var &column, const ProductTile &tile) {
+  TileColumns columns;
+  Var panel("panel"), lanes("lanes");
+  out.split(column, columns.panels, panel, tile.lanes * tile.panels, TailStrategy::GuardWithIf)
+      .split(panel, panel, columns.lane, tile.lanes)
+      .split(columns.lane, lanes, columns.lane, tile.threadLanes)
+      .fuse(lanes, panel, columns.x);
+  return columns;
+}
+
 void scheduleProductTile(Stage &stage, Func consumer, Var block, const ProductTile &tile) {
   Func sums = stage.func;
   const std::vector<ReductionLoop> &reductions = stage.reductions;
@@ -209,19 +219,13 @@ void launchProduct(Stage &stage) {
   RVar part("part"), term("term");
   Var p("p");
   ReductionLoop cut = stage.reductions[parts.loop];
-  auto count = static_cast<int>(parts.count);
-  Halide::Expr terms = cut.extent ? Halide::Expr(static_cast<int>((cut.extent + count - 1) / count))
-                                  : Halide::max((cut.size + (count - 1)) / count, 1);
-  stage.func.update().split(cut.var, part, term, terms, TailStrategy::GuardWithIf);
+  stage.func.update().split(cut.var, part, term, countTermsOfPart(cut, parts.count), TailStrategy::GuardWithIf);
   Stage partial = stage;
   partial.func = stage.func.update().rfactor(part, p);
   partial.loops.insert(partial.loops.end() - 1, {p, 0, {}});
   partial.reductions[parts.loop] = {term, 0, {}};
   launchTiles(partial, tile);
-  // The sums of the parts, a thread for each.
-  Func stored = stage.func.in();
-  stored.compute_root();
-  stage.func.compute_at(stored, launchPoints(stored, stage.loops));
+  launchAlone(stage.func, stage.loops); // the sums of the parts, a thread for each
 }
 
 } // namespace nnc::targets::gpu

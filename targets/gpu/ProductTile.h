@@ -40,6 +40,14 @@ bool isProductInPanels(const Stage &stage);
 /// A kernel of its own for such sums, in parts of the reduction where the tiles are few.
 void launchProduct(Stage &stage);
 
+/// The loops of a result's columns, as a tile has them: blocks, threads, a thread's own.
+struct TileColumns {
+  Halide::Var panels{"panels"}, x{"x"}, lane{"lane"};
+};
+
+/// Makes these loops of the innermost one of a result.
+TileColumns spreadColumns(Halide::Func out, const Halide::Var &column, const ProductTile &tile);
+
 /// Computes the sums of one tile of `consumer`, inside of its loop over blocks.
 void scheduleProductTile(Stage &stage, Halide::Func consumer, Halide::Var block, const ProductTile &tile);
 

@@ -78,15 +78,10 @@ void scheduleConv(Group &group) {
       static_cast<int>((pixels.columns * pixels.rows + tile.threadRows - 1) / tile.threadRows) * tile.threadRows;
 
   Func out = group.out.func;
-  Var c = loops[0].var, column = loops[1].var, panels("panels"), panel("panel"), lanes("lanes"), lane("lane"), x("x"),
-      pixel("pixel"), row("row"), block("block");
-  out.split(c, panels, panel, tile.lanes * tile.panels, TailStrategy::GuardWithIf)
-      .split(panel, panel, lane, tile.lanes)
-      .split(lane, lanes, lane, tile.threadLanes)
-      .fuse(lanes, panel, x)
-      .split(column, block, column, static_cast<int>(pixels.columns), TailStrategy::ShiftInwards);
+  Var column = loops[1].var, pixel = column, row("row"), block("block");
+  auto [panels, x, lane] = spreadColumns(out, loops[0].var, tile);
+  out.split(column, block, column, static_cast<int>(pixels.columns), TailStrategy::ShiftInwards);
   std::vector<Var> outer{block};
-  pixel = column;
   if (hasRows) {
     Var rows = loops[2].var, rowBlock("rowBlock"), both("both");
     out.split(rows, rowBlock, rows, static_cast<int>(pixels.rows), TailStrategy::ShiftInwards).fuse(column, rows, both);

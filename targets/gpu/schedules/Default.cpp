@@ -97,12 +97,16 @@ static int64_t chooseParts(const Stage &stage) {
   return parts;
 }
 
-/// A kernel that has sums in registers and stores them once.
-static void launchAlone(Func sums, const std::vector<Loop> &loops) {
+void launchAlone(Func sums, const std::vector<Loop> &loops) {
   Func stored = sums.in();
   stored.compute_root();
   Var thread = launchPoints(stored, loops);
   sums.compute_at(stored, thread);
+}
+
+Halide::Expr countTermsOfPart(const ReductionLoop &loop, int64_t parts) {
+  auto count = static_cast<int>(parts);
+  return Halide::max((loop.size + (count - 1)) / count, 1);
 }
 
 /// Schedules what is left of a sum: over `part`, of so many.
@@ -123,21 +127,15 @@ static void launchLast(Stage &stage, const RVar &part, int64_t parts) {
 static void launchInParts(Stage &stage, int64_t parts) {
   RVar part("part"), term("term");
   Var p("p");
-  if (stage.alongRow || stage.reductions.size() == 1) {
+  if (stage.alongRow) {
     // Neighbours in memory go to neighbours among threads.
-    ReductionLoop loop = stage.reductions.front();
-    if (stage.alongRow) {
-      stage.func.update().split(loop.var, term, part, static_cast<int>(parts), TailStrategy::GuardWithIf);
-    } else {
-      Halide::Expr terms = Halide::max((loop.size + static_cast<int>(parts - 1)) / static_cast<int>(parts), 1);
-      stage.func.update().split(loop.var, part, term, terms, TailStrategy::GuardWithIf);
-    }
+    stage.func.update().split(stage.reductions.front().var, term, part, static_cast<int>(parts),
+                              TailStrategy::GuardWithIf);
   } else {
     ReductionLoop loop = stage.reductions.back();
     if (loop.extent)
       parts = std::min(parts, loop.extent);
-    Halide::Expr terms = Halide::max((loop.size + static_cast<int>(parts - 1)) / static_cast<int>(parts), 1);
-    stage.func.update().split(loop.var, part, term, terms, TailStrategy::GuardWithIf);
+    stage.func.update().split(loop.var, part, term, countTermsOfPart(loop, parts), TailStrategy::GuardWithIf);
   }
   Func partial = stage.func.update().rfactor(part, p);
   std::vector<Loop> loops = stage.loops;

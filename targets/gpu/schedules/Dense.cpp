@@ -26,13 +26,9 @@ static constexpr int64_t manyRows = 256;
 static void scheduleTiles(Group &group, const ProductTile &tile) {
   const std::vector<Loop> &loops = group.out.loops;
   Func out = group.out.func;
-  Var c = loops[0].var, r = loops[1].var, panels("panels"), panel("panel"), lanes("lanes"), lane("lane"), x("x"),
-      row("row"), block("block");
-  out.split(c, panels, panel, tile.lanes * tile.panels, TailStrategy::GuardWithIf)
-      .split(panel, panel, lane, tile.lanes)
-      .split(lane, lanes, lane, tile.threadLanes)
-      .fuse(lanes, panel, x)
-      .split(r, block, r, tile.rows, TailStrategy::ShiftInwards)
+  Var r = loops[1].var, row("row"), block("block");
+  auto [panels, x, lane] = spreadColumns(out, loops[0].var, tile);
+  out.split(r, block, r, tile.rows, TailStrategy::ShiftInwards)
       .split(r, r, row, tile.threadRows)
       .reorder(lane, row, x, r, panels, block)
       .gpu_blocks(panels, block)
@@ -41,15 +37,14 @@ static void scheduleTiles(Group &group, const ProductTile &tile) {
   if (group.values.defined())
     group.values.compute_at(out, lane);
   for (Stage &stage : group.stages)
-    if (stage.role == Role::Contraction)
-      scheduleProductTile(stage, out, panels, tile);
+    scheduleProductTile(stage, out, panels, tile);
 }
 
 void scheduleDense(Group &group, int64_t minRows) {
   const std::vector<Loop> &loops = group.out.loops;
   bool inPanels =
       !group.stages.empty() && std::all_of(group.stages.begin(), group.stages.end(), [&](const Stage &stage) {
-        return stage.role == Role::Contraction && stage.loops.size() == loops.size() + 1 && stage.factors.size() == 2 &&
+        return stage.role == Role::Contraction && stage.loops.size() == loops.size() + 1 &&
                stage.loops[0].extent == group.stages[0].loops[0].extent && isProductInPanels(stage);
       });
   int64_t rows = loops.size() == 2 ? (loops[1].extent ? loops[1].extent : minRows) : 0;
