@@ -29,6 +29,10 @@ bool differentiateReshape(Adjoints &adjoints, mlir::Operation *op, mlir::Value d
 /// The derivative of a loop is a loop backwards over a tape.
 llvm::LogicalResult differentiateEach(Adjoints &adjoints, nn::EachOp loop);
 
+/// Makes a loop again from its body, which may have got outputs: its values and those of
+/// the primal computation are the new loop's.
+nn::EachOp remakeLoop(Adjoints &outer, nn::EachOp loop);
+
 /// Of a loop over segments it is one that computes each segment anew.
 llvm::LogicalResult differentiateSegments(Adjoints &adjoints, nn::EachOp loop);
 

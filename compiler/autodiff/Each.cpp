@@ -260,11 +260,11 @@ void LoopDifferentiator::yieldCotangents() {
         addOutput(operand);
 }
 
-/// Replaces the forward loop by one that stacks the tape.
-void LoopDifferentiator::stackTape() {
+EachOp nnc::remakeLoop(Adjoints &outer, EachOp loop) {
   OpBuilder builder(loop);
   EachOp replacement = EachOp::make(builder, loop.getLoc(), loop.getTripAttr(), loop.getBackward(), loop.getSequences(),
                                     loop.getStarts(), loop.getBody());
+  replacement.setSegments(loop.getSegments());
   auto replace = [&](ValueRange from, ValueRange to) {
     for (auto [before, after] : llvm::zip(from, to)) {
       outer.replace(before, after);
@@ -274,8 +274,12 @@ void LoopDifferentiator::stackTape() {
   replace(loop.getOutputs(), replacement.getOutputs());
   replace(loop.getFinals(), replacement.getFinals());
   loop.erase();
-  loop = replacement;
+  return replacement;
+}
 
+/// Replaces the forward loop by one that stacks the tape.
+void LoopDifferentiator::stackTape() {
+  loop = remakeLoop(outer, loop);
   for (const LoopAdjoints::Kept &kept : adjoints.tape) {
     Value sequence = outer.primal(loop.getOutputs()[kept.output]);
     if (kept.delayedStart)

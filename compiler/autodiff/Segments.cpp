@@ -119,20 +119,7 @@ void SegmentDifferentiator::keepStates() {
   unsigned first = stacked.size();
   llvm::append_range(stacked, loop.getCarried());
   loop.getYield().getOutputsMutable().assign(stacked);
-  OpBuilder builder(loop);
-  EachOp replacement = EachOp::make(builder, loop.getLoc(), loop.getTripAttr(), /*backward=*/false, loop.getSequences(),
-                                    loop.getStarts(), loop.getBody());
-  replacement.setSegments(true);
-  auto replace = [&](ValueRange from, ValueRange to) {
-    for (auto [before, after] : llvm::zip(from, to)) {
-      outer.replace(before, after);
-      before.replaceAllUsesWith(after);
-    }
-  };
-  replace(loop.getOutputs(), replacement.getOutputs());
-  replace(loop.getFinals(), replacement.getFinals());
-  loop.erase();
-  loop = replacement;
+  loop = remakeLoop(outer, loop);
   for (auto [element, sequence] : llvm::zip_equal(loop.getElements(), loop.getSequences()))
     mapping.map(element, addElement(outer.primal(sequence), getType(element)));
   for (auto [carried, states] : llvm::zip_equal(loop.getCarried(), loop.getOutputs().drop_front(first)))
