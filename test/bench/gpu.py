@@ -27,42 +27,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "conformance"))
 
 from library import Context, Model, Network, Runtime, TrainingContext  # noqa: E402
-
-RATE = 0.005
-STEPS, INPUTS, HIDDEN, TAGS = 64, 128, 256, 32
-LETTERS, LANGUAGES, NAME = 58, 16, 7
-
-
-def lenet5() -> nn.Module:
-    return nn.Sequential(nn.Conv2d(1, 6, 5), nn.Tanh(), nn.AvgPool2d(2), nn.Conv2d(6, 16, 5), nn.Tanh(),
-                         nn.AvgPool2d(2), nn.Flatten(), nn.Linear(400, 120), nn.Tanh(), nn.Linear(120, 84), nn.Tanh(),
-                         nn.Linear(84, 10))
-
-
-class CharRnn(nn.Module):
-    """h = tanh(i2h([letter, h])), and the answer from the last h."""
-
-    def __init__(self):
-        super().__init__()
-        self.i2h, self.i2o = nn.Linear(LETTERS + 128, 128), nn.Linear(128, LANGUAGES)
-
-    def forward(self, letters: torch.Tensor) -> torch.Tensor:
-        h = torch.zeros(letters.shape[1], 128, device=letters.device)
-        for letter in letters:
-            h = torch.tanh(self.i2h(torch.cat((letter, h), 1)))
-        return F.log_softmax(self.i2o(h), 1)
-
-
-class Tagger(nn.Module):
-    """A recurrent layer, and a dense one on every step."""
-
-    def __init__(self, kind: str):
-        super().__init__()
-        self.layer = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}[kind](INPUTS, HIDDEN)
-        self.answer = nn.Linear(HIDDEN, TAGS)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.answer(self.layer(x)[0]).flatten(0, 1)
+from peers import lenet5  # noqa: E402
+from peers_training import INPUTS, LETTERS, NAME, RATE, STEPS, TAGS, CharRnn, Tagger  # noqa: E402
 
 
 @dataclass
@@ -108,7 +74,7 @@ def digits(batch: int, trains: bool) -> Subject:
         if labels is None:
             return [ours, floats(batch, 10), floats(batch, 10)]
         return [ours, labels.numpy().astype(np.int32), floats(1)]
-    return Subject("lenet5_sgd" if trains else "lenet5", lenet5, lambda: torch.randn(batch, 1, 32, 32),
+    return Subject("lenet5_sgd" if trains else "lenet5", lambda: lenet5()[:-1], lambda: torch.randn(batch, 1, 32, 32),
                    (lambda: torch.randint(0, 10, (batch,))) if trains else None, F.cross_entropy, batch, (), arguments)
 
 

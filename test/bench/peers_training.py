@@ -31,7 +31,7 @@ class CharRnn(nn.Module):
         self.i2h, self.i2o = nn.Linear(LETTERS + 128, 128), nn.Linear(128, LANGUAGES)
 
     def forward(self, letters: torch.Tensor) -> torch.Tensor:
-        h = torch.zeros(letters.shape[1], 128)
+        h = letters.new_zeros(letters.shape[1], 128)
         for letter in letters:
             h = torch.tanh(self.i2h(torch.cat((letter, h), 1)))
         return F.log_softmax(self.i2o(h), 1)
