@@ -260,6 +260,12 @@ bool nnc_host_reads(const nnc_context *context, const void *memory) {
 
 /*--- Memory of kernels -----------------------------------------------------*/
 
+/** Begins a piece of work of the context on its device; nnc_finish or nnc_end_call ends it. */
+static nnc_status nnc_begin(nnc_context *context) {
+  nnc_device *device = context->model->device;
+  return device->api->enter(device, context->message);
+}
+
 /** Ends a piece of work: gives the queue's failure. */
 static nnc_status nnc_finish(nnc_context *context, const char *what, bool waits) {
   nnc_queue *queue = context->offload->queue;
@@ -276,7 +282,7 @@ nnc_status nnc_kernels_copy(nnc_context *context, char *to, const char *from, si
     return NNC_OK;
   }
   nnc_queue *queue = context->offload->queue;
-  nnc_status status = queue->device->api->enter(queue->device, context->message);
+  nnc_status status = nnc_begin(context);
   if (status != NNC_OK)
     return status;
   if (size > 0)
@@ -290,7 +296,7 @@ nnc_status nnc_kernels_zero(nnc_context *context, char *memory, size_t size) {
     return NNC_OK;
   }
   nnc_queue *queue = context->offload->queue;
-  nnc_status status = queue->device->api->enter(queue->device, context->message);
+  nnc_status status = nnc_begin(context);
   if (status != NNC_OK)
     return status;
   if (size > 0)
@@ -311,7 +317,7 @@ nnc_status nnc_kernels_fetch(nnc_context *context, const char *memory, size_t si
     offload->mirror_size = size;
   }
   nnc_queue *queue = offload->queue;
-  nnc_status status = queue->device->api->enter(queue->device, context->message);
+  nnc_status status = nnc_begin(context);
   if (status != NNC_OK)
     return status;
   if (size > 0)
@@ -480,8 +486,7 @@ static nnc_status nnc_end_call(nnc_context *context, const char *name, int32_t c
 nnc_status nnc_offload_call(nnc_context *context, int32_t index, nnc_frame *frame, void *const *arguments) {
   const nnc_function *function = &context->model->network->functions[index];
   nnc_offload *offload = context->offload;
-  nnc_queue *queue = offload->queue;
-  nnc_status status = queue->device->api->enter(queue->device, context->message);
+  nnc_status status = nnc_begin(context);
   if (status != NNC_OK)
     return status;
   size_t inputs = 0, outputs = 0;
@@ -505,7 +510,7 @@ nnc_status nnc_offload_call(nnc_context *context, int32_t index, nnc_frame *fram
 nnc_status nnc_offload_run(nnc_context *context, const char *name, int32_t (*run)(const nnc_frame *frame),
                            nnc_frame *frame) {
   nnc_queue *queue = context->offload->queue;
-  nnc_status status = queue->device->api->enter(queue->device, context->message);
+  nnc_status status = nnc_begin(context);
   if (status != NNC_OK)
     return status;
   int32_t code = run(frame);
