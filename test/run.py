@@ -6,9 +6,9 @@ usage: run.py --build DIR [SUITE...]
 Suites: lit (every station, with FileCheck), unit (GoogleTest), kernels and
 gradients (one kernel at a time against NumPy), conformance (every layer against
 values made by PyTorch), training (losses and gradients against PyTorch's in
-float64), networks (whole image networks against torchvision), gradcheck
-(derivatives against differences of losses), opencl (layers on a device), examples (their programs), mutations (of programs through the whole
-compiler). The last line is `N passed, N failed`; the exit status is 0 when none
+float64), learning (whole trainings against PyTorch's), networks (whole image networks against torchvision), gradcheck
+(derivatives against differences of losses), opencl (layers on a device), examples (their programs), mutations (of
+programs through the whole compiler). The last line is `N passed, N failed`; the exit status is 0 when none
 failed.
 """
 
@@ -93,6 +93,10 @@ def run_gradients(build):
     return run_script([VENV / "python", TEST / "gradients" / "run.py", "--build", build])
 
 
+def run_learning(build):
+    return run_script([VENV / "python", TEST / "learning" / "run.py", "--build", build])
+
+
 def run_networks(build):
     """Image networks in small against torchvision, and how its tensors become weights; full-size ones with
     test/networks/run.py --full."""
@@ -135,6 +139,7 @@ SUITES = {
     "conformance": run_conformance,
     "training": run_training,
     "gradients": run_gradients,
+    "learning": run_learning,
     "networks": run_networks,
     "gradcheck": run_gradcheck,
     "opencl": run_opencl,

@@ -81,10 +81,10 @@ class Network:
 class Model:
     """A network with weights."""
 
-    def __init__(self, network: Network, isa: str, parallel_for: Callable | None = None):
+    def __init__(self, network: Network, isa: str, parallel_for: Callable | None = None, seed: int = 0):
         self.runtime, self.handle = network.runtime, ctypes.c_void_p()
         # The callback must live as long as the model.
-        self.options = ModelOptions(isa=ISAS.get(isa, 0), parallel_for=PARALLEL_FOR(parallel_for or 0))
+        self.options = ModelOptions(isa=ISAS.get(isa, 0), seed=seed, parallel_for=PARALLEL_FOR(parallel_for or 0))
         status = self.runtime.c.nnc_model_create(ctypes.c_void_p(network.address), ctypes.byref(self.options),
                                                  ctypes.byref(self.handle))
         self.runtime.check(status, "nnc_model_create")

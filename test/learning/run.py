@@ -1,0 +1,179 @@
+#!/usr/bin/env python3
+"""Train the examples' networks and compare how they learn with PyTorch; README.md says what must hold.
+
+    run.py --build DIR
+
+Prints one line a run and, last, "N passed, N failed"; fails when one did.
+"""
+
+from __future__ import annotations
+
+import argparse
+import pathlib
+import sys
+import tempfile
+import traceback
+
+import numpy as np
+
+from runs import DIGITS, EPOCHS, EXPECTED, NAMES, STEPS, batches, epoch_batches, initial_weights, program
+from harness import Mismatch, compile_program, runtime_library  # after runs, which says where it is
+from library import Model, Network, Runtime, TrainingContext
+
+LOSS_BAR = 1e-3
+SEEDS, SEED_EPOCHS, SEED_BAR = 5, 12, 0.98
+NAME_BAR = 0.01  # below PyTorch's share
+LONGEST = 64
+INFER = 0
+
+
+class Workplace:
+    """A folder with the libraries, and the runtime."""
+
+    def __init__(self, nnc: pathlib.Path, folder: pathlib.Path):
+        self.nnc, self.folder = nnc, folder
+        self.runtime = Runtime(runtime_library(nnc, None, folder))
+
+    def compile(self, name: str, text: str, what: str) -> Network:
+        folder = self.folder / what
+        folder.mkdir()
+        complaint = compile_program(self.nnc, text, folder / f"{name}.nn", folder)
+        if complaint:
+            raise Mismatch(complaint)
+        return Network(self.runtime, folder / f"lib{name}.so", name)
+
+
+def step(context: TrainingContext, lengths: list[int], example: np.ndarray, label: np.ndarray) -> float:
+    loss = np.full(1, np.nan, np.float32)
+    context.step(len(label), lengths, [], [np.ascontiguousarray(example), label, loss])
+    return loss[0]
+
+
+class DigitsLearner:
+    """LeNet-5 while it is trained."""
+
+    def __init__(self, network: Network, seed: int = 0):
+        self.model = Model(network, "", seed=seed)
+        self.context = TrainingContext(self.model, 500, [])
+        self.train, self.held_out = DIGITS.load()
+        self.count = len(self.train[1])
+
+    def learn(self, batches: list[np.ndarray]) -> np.ndarray:
+        """The loss of each step."""
+        images, labels = self.train
+        return np.array([step(self.context, [], images[chosen], labels[chosen]) for chosen in batches])
+
+    def share_right(self) -> float:
+        images, labels = self.held_out
+        answers, logits = np.empty((len(labels), 10), np.float32), np.empty((len(labels), 10), np.float32)
+        self.context.run(INFER, len(labels), [], [], [images, answers, logits])
+        return float((answers.argmax(1) == labels).mean())
+
+
+class NamesLearner:
+    """char_rnn while it is trained."""
+
+    def __init__(self, network: Network):
+        self.model = Model(network, "")
+        self.context = TrainingContext(self.model, 1, [LONGEST])
+        self.train, self.held_out = NAMES.load()
+        self.count = len(self.train)
+
+    def learn(self, batches: list[np.ndarray]) -> np.ndarray:
+        """The loss of each step."""
+        losses = []
+        for (index,) in batches:
+            letters, language = self.train[index]
+            losses.append(step(self.context, [len(letters)], letters, np.array([language], np.int32)))
+        return np.array(losses)
+
+    def share_right(self) -> float:
+        right, scores = 0, np.empty(16, np.float32)
+        for letters, language in self.held_out:
+            self.context.run(INFER, 1, [len(letters)], [], [letters, scores])
+            right += int(scores.argmax()) == language
+        return right / len(self.held_out)
+
+
+def begin(learner: DigitsLearner | NamesLearner, run) -> DigitsLearner | NamesLearner:
+    """From the weights that PyTorch's run began with."""
+    for name, values in initial_weights(run).items():
+        learner.model.write(name, values)
+    return learner
+
+
+def first_losses(network: Network, run, make) -> np.ndarray:
+    learner = begin(make(network), run)
+    return learner.learn(batches(run, learner.count, STEPS))
+
+
+def compare_losses(place: Workplace, run, make) -> str:
+    network = place.compile(run.name, program(run), f"{run.name}.losses")
+    wanted = np.load(EXPECTED / f"{run.name}.npz")["losses"]
+    place.runtime.set_threads(1)
+    losses = first_losses(network, run, make)
+    apart = np.abs(losses - wanted)
+    if not apart.max() <= LOSS_BAR:
+        raise Mismatch(f"the loss of step {apart.argmax()} is {losses[apart.argmax()]}, PyTorch's {wanted[apart.argmax()]}")
+    place.runtime.set_threads(2)
+    if first_losses(network, run, make).tobytes() != losses.tobytes():
+        raise Mismatch("other losses with two threads")
+    return f"{STEPS} losses within {apart.max():.0e}"
+
+
+def digits_by_seeds(place: Workplace) -> str:
+    network = place.compile(DIGITS.name, DIGITS.source.read_text(), "lenet5.seeds")
+    place.runtime.set_threads(1)
+    shares = []
+    for seed in range(1, SEEDS + 1):
+        learner = DigitsLearner(network, seed)
+        for epoch in range(SEED_EPOCHS):
+            learner.context.set_epoch(epoch)
+            learner.learn(epoch_batches(DIGITS, learner.count, seed * SEED_EPOCHS + epoch))
+        shares.append(learner.share_right())
+    text = f"{100 * np.mean(shares):.2f} % right ({', '.join(f'{100 * share:.1f}' for share in shares)})"
+    if np.mean(shares) < SEED_BAR:
+        raise Mismatch(text)
+    return text
+
+
+def names_accuracy(place: Workplace) -> str:
+    network = place.compile(NAMES.name, program(NAMES), "char_rnn.accuracy")
+    place.runtime.set_threads(1)
+    learner = begin(NamesLearner(network), NAMES)
+    learner.learn(batches(NAMES, learner.count, EPOCHS * learner.count))
+    share, wanted = learner.share_right(), float(np.load(EXPECTED / "char_rnn.npz")["right"])
+    text = f"{100 * share:.1f} % right, PyTorch {100 * wanted:.1f} %"
+    if share < wanted - NAME_BAR:
+        raise Mismatch(text)
+    return text
+
+
+RUNS = {
+    "lenet5.losses": lambda place: compare_losses(place, DIGITS, DigitsLearner),
+    "char_rnn.losses": lambda place: compare_losses(place, NAMES, NamesLearner),
+    "lenet5.seeds": digits_by_seeds,
+    "char_rnn.accuracy": names_accuracy,
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", type=pathlib.Path, required=True)
+    arguments = parser.parse_args()
+    passed = failed = 0
+    with tempfile.TemporaryDirectory() as folder:
+        place = Workplace(arguments.build.resolve() / "bin/nnc", pathlib.Path(folder))
+        for name, run in RUNS.items():
+            try:
+                ok, remark = True, run(place)
+            except Exception as failure:  # whatever it is, it is this run's failure
+                ok, remark = False, str(failure) if isinstance(failure, Mismatch) else traceback.format_exc()
+            passed, failed = passed + ok, failed + (not ok)
+            print(f"{'pass' if ok else 'FAIL'} {name}: {remark}", flush=True)
+    print(f"{passed} passed, {failed} failed")
+    return failed != 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
