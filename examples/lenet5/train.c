@@ -14,7 +14,7 @@
 
 #include <stdlib.h>
 
-enum { DefaultEpochs = 8, Batch = 32 };
+enum { DefaultEpochs = 12, Batch = 32 };
 
 /** With fewer of the held-out digits right, something is wrong. */
 static const double LeastShare = 0.95;
