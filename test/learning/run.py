@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Train the examples' networks and compare how they learn with PyTorch; README.md says what must hold.
 
-    run.py --build DIR
+    run.py --build DIR [--target cuda|opencl]
 
-Prints one line a run and, last, "N passed, N failed"; fails when one did.
+With a device as the target: how far its losses and weights are from x86's after the first steps. Prints one line a run and, last, "N passed, N failed"; fails when one did.
 """
 
 from __future__ import annotations
@@ -13,16 +13,18 @@ import pathlib
 import sys
 import tempfile
 import traceback
+from collections.abc import Callable
 
 import numpy as np
 
 from runs import DIGITS, EPOCHS, EXPECTED, NAMES, STEPS, batches, epoch_batches, initial_weights, program
-from harness import Mismatch, compile_program, runtime_library  # after runs, which says where it is
-from library import Model, Network, Runtime, TrainingContext
+from harness import Mismatch, Target, compile_program, runtime_library  # after runs, which says where it is
+from library import DEVICES, Model, Network, Runtime, TrainingContext
 
 LOSS_BAR = 1e-3
 SEEDS, SEED_EPOCHS, SEED_BAR = 5, 12, 0.98
 NAME_BAR = 0.01  # below PyTorch's share
+DEVICE_STEPS, DEVICE_BAR = 100, 1e-4
 LONGEST = 64
 INFER = 0
 
@@ -35,7 +37,7 @@ class Workplace:
         self.runtime = Runtime(runtime_library(nnc, None, folder))
 
     def compile(self, name: str, text: str, what: str) -> Network:
-        folder = self.folder / what
+        folder = self.folder / f"{what}.{Target.name}"
         folder.mkdir()
         complaint = compile_program(self.nnc, text, folder / f"{name}.nn", folder)
         if complaint:
@@ -102,23 +104,44 @@ def begin(learner: DigitsLearner | NamesLearner, run) -> DigitsLearner | NamesLe
     return learner
 
 
-def first_losses(network: Network, run, make) -> np.ndarray:
+def first_steps(network: Network, run, make, steps: int = STEPS) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """The losses, and the weights afterwards."""
     learner = begin(make(network), run)
-    return learner.learn(batches(run, learner.count, STEPS))
+    losses = learner.learn(batches(run, learner.count, steps))
+    return losses, {name: learner.model.read(name, tensor.shape) for name, tensor in run.weights.items()}
 
 
 def compare_losses(place: Workplace, run, make) -> str:
     network = place.compile(run.name, program(run), f"{run.name}.losses")
     wanted = np.load(EXPECTED / f"{run.name}.npz")["losses"]
     place.runtime.set_threads(1)
-    losses = first_losses(network, run, make)
+    losses, weights = first_steps(network, run, make)
     apart = np.abs(losses - wanted)
     if not apart.max() <= LOSS_BAR:
         raise Mismatch(f"the loss of step {apart.argmax()} is {losses[apart.argmax()]}, PyTorch's {wanted[apart.argmax()]}")
     place.runtime.set_threads(2)
-    if first_losses(network, run, make).tobytes() != losses.tobytes():
+    losses_again, weights_again = first_steps(network, run, make)
+    if losses_again.tobytes() != losses.tobytes():
         raise Mismatch("other losses with two threads")
+    for name, values in weights.items():
+        if weights_again[name].tobytes() != values.tobytes():
+            raise Mismatch(f"other bits of {name} with two threads")
     return f"{STEPS} losses within {apart.max():.0e}"
+
+
+def compare_with_x86(place: Workplace, run, make, device: str) -> str:
+    results = []
+    for Target.name in ("x86", device):
+        results.append(first_steps(place.compile(run.name, program(run), f"{run.name}.steps"), run, make, DEVICE_STEPS))
+    (wanted, weights), (losses, learned) = results
+    worst = {"the losses": np.abs(losses - wanted).max()}
+    for name, values in weights.items():
+        worst[name] = np.linalg.norm(learned[name] - values) / np.linalg.norm(values)
+    name = max(worst, key=worst.get)
+    text = f"after {DEVICE_STEPS} steps {name} differ most from x86's: {worst[name]:.0e}"
+    if not worst[name] <= DEVICE_BAR:
+        raise Mismatch(text)
+    return text
 
 
 def digits_by_seeds(place: Workplace) -> str:
@@ -149,22 +172,24 @@ def names_accuracy(place: Workplace) -> str:
     return text
 
 
-RUNS = {
-    "lenet5.losses": lambda place: compare_losses(place, DIGITS, DigitsLearner),
-    "char_rnn.losses": lambda place: compare_losses(place, NAMES, NamesLearner),
-    "lenet5.seeds": digits_by_seeds,
-    "char_rnn.accuracy": names_accuracy,
-}
+def runs_on(target: str) -> dict[str, Callable[[Workplace], str]]:
+    learners = {"lenet5": (DIGITS, DigitsLearner), "char_rnn": (NAMES, NamesLearner)}
+    if target != "x86":
+        return {f"{name}.{target}": lambda place, what=what: compare_with_x86(place, *what, target)
+                for name, what in learners.items()}
+    losses = {f"{name}.losses": lambda place, what=what: compare_losses(place, *what) for name, what in learners.items()}
+    return {**losses, "lenet5.seeds": digits_by_seeds, "char_rnn.accuracy": names_accuracy}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", type=pathlib.Path, required=True)
+    parser.add_argument("--target", choices=["x86", *DEVICES], default="x86", help="what to train on")
     arguments = parser.parse_args()
     passed = failed = 0
     with tempfile.TemporaryDirectory() as folder:
         place = Workplace(arguments.build.resolve() / "bin/nnc", pathlib.Path(folder))
-        for name, run in RUNS.items():
+        for name, run in runs_on(arguments.target).items():
             try:
                 ok, remark = True, run(place)
             except Exception as failure:  # whatever it is, it is this run's failure
