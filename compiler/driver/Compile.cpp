@@ -15,6 +15,7 @@
 #include "compiler/emit/Kernels.h"
 #include "compiler/emit/Library.h"
 #include "compiler/emit/Network.h"
+#include "compiler/explain/Explain.h"
 #include "compiler/import/Import.h"
 #include "compiler/interpret/GradCheck.h"
 #include "compiler/passes/Passes.h"
@@ -54,6 +55,8 @@ private:
   LogicalResult reportPending(const dsl::Model &model);
   ExitCode compileNetwork(const dsl::Network &network);
   ExitCode checkGradients(ModuleOp module);
+  ExitCode explainNetwork(const dsl::Network &network);
+  llvm::Error checkLengths(const dsl::Model &model);
   LogicalResult runPasses(ModuleOp module, Station last);
   ExitCode compilePlanned(ModuleOp module);
   ExitCode writeLibrary(ModuleOp module, const emit::Interface &interface, const emit::KernelTable &table);
@@ -164,6 +167,8 @@ ExitCode Compilation::compileProgram() {
   if (!options.name.empty() && model->networks.size() > 1)
     return fail(ExitCode::WrongUsage, llvm::createStringError("-name names one network, but " + options.input +
                                                               " has " + Twine(model->networks.size())));
+  if (llvm::Error error = checkLengths(*model))
+    return fail(ExitCode::WrongUsage, std::move(error));
   if (options.emit > Emit::Planned && failed(reportPending(*model)))
     return ExitCode::WrongProgram;
   ExitCode worst = ExitCode::Success;
@@ -174,6 +179,19 @@ ExitCode Compilation::compileProgram() {
       worst = code;
     }
   return worst;
+}
+
+/// Each length that the command line gives is one of a network's.
+llvm::Error Compilation::checkLengths(const dsl::Model &model) {
+  std::vector<std::string> names;
+  for (const dsl::Network &network : model.networks)
+    for (const dsl::FreeDim &dim : network.freeDims)
+      names.push_back(dim.name);
+  for (auto &[name, length] : options.lengths)
+    if (!llvm::is_contained(names, name))
+      return llvm::createStringError("-lengths " + name + "=" + Twine(length) + ": there is no length `" + name +
+                                     "`; there are: " + (names.empty() ? "none" : llvm::join(names, ", ")));
+  return llvm::Error::success();
 }
 
 /// Says of every network what there is no code for; its passes can be looked at.
@@ -231,7 +249,24 @@ ExitCode Compilation::checkGradients(ModuleOp module) {
   return holds ? ExitCode::Success : ExitCode::Internal;
 }
 
+/// What is wrong with the program is said when it is compiled.
+ExitCode Compilation::explainNetwork(const dsl::Network &network) {
+  ScopedDiagnosticHandler silence(
+      &context, [](Diagnostic &diagnostic) { return success(diagnostic.getSeverity() != DiagnosticSeverity::Error); });
+  auto plan = [&](ArrayRef<dsl::Bptt> policies) {
+    OwningOpRef<ModuleOp> module = importNetwork(network, context, policies);
+    if (failed(runPasses(*module, Station::Planned)))
+      return OwningOpRef<ModuleOp>();
+    return module;
+  };
+  explain::Call call{options.batch, options.lengths};
+  auto text = explain::explainBptt(network, plan, target, call);
+  return text ? printText(std::move(*text)) : fail(ExitCode::WrongUsage, text.takeError());
+}
+
 ExitCode Compilation::compileNetwork(const dsl::Network &network) {
+  if (options.report != Report::None)
+    return explainNetwork(network);
   OwningOpRef<ModuleOp> module = importNetwork(network, context);
   if (options.checksGradients) {
     interpret::addCotangents(*module);

@@ -83,6 +83,11 @@ static cl::opt<bool> gradCheck("gradcheck",
                                cl::desc("Check the gradients of train blocks, in float64, against differences of "
                                         "losses, instead of writing the library"),
                                cl::cat(category));
+static cl::opt<Report>
+    report("explain", cl::desc("Explain the program, instead of writing the library:"), cl::init(Report::None),
+           cl::values(clEnumValN(Report::Bptt, "bptt",
+                                 "memory and operations of each policy of back-propagation through time")),
+           cl::cat(category));
 static cl::opt<int64_t> callBatch("batch", cl::desc("Examples of the call that is checked or explained"), cl::init(0),
                                   cl::value_desc("N"), cl::cat(category));
 static cl::list<std::string> callLengths("lengths", cl::desc("Lengths of the same"), cl::CommaSeparated,
@@ -150,6 +155,10 @@ static std::optional<ExitCode> checkOptions() {
     return complain("-set and -list-weights need a program, not a module");
   if (listWeights && emitStation != Emit::Library)
     return complain("-list-weights and -emit exclude each other");
+  if (report != Report::None && (emitStation != Emit::Library || gradCheck || listWeights))
+    return complain("-explain excludes -emit, -gradcheck and -list-weights");
+  if (report != Report::None && StringRef(input).ends_with(".mlir"))
+    return complain("-explain needs a program, not a module");
   if (!dependencyFile.empty() && !writeDependencies)
     return complain("-MF needs -MD");
   if (callBatch < 0)
@@ -159,8 +168,9 @@ static std::optional<ExitCode> checkOptions() {
       return complain("'" + length + "' is no length: write -lengths T=100");
   if (noCache && !cacheDir.empty())
     return complain("-cache-dir and -no-cache exclude each other");
-  if (emitStation != Emit::Library && (shared || writeDependencies))
-    return complain("-shared and -MD need the library, which -emit does not write");
+  if ((emitStation != Emit::Library || report != Report::None) && (shared || writeDependencies))
+    return complain("-shared and -MD need the library, which " + Twine(report == Report::None ? "-emit" : "-explain") +
+                    " does not write");
   if (emitStation == Emit::Device && target == "x86")
     return complain("-emit=device is of a target that has a device: " +
                     join(ArrayRef(targets::targetNames()).drop_front(), ", "));
@@ -201,6 +211,7 @@ std::optional<ExitCode> driver::parseOptions(int argc, char **argv, Options &opt
   options.dependencyFile = dependencyFile;
   options.verifyDiagnostics = verifyDiagnostics;
   options.checksGradients = gradCheck;
+  options.report = report;
   options.batch = callBatch;
   for (StringRef length : callLengths)
     options.lengths.insert(*readLength(length));

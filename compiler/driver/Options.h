@@ -42,6 +42,9 @@ enum class Emit {
   Library
 };
 
+/// What nnc explains, instead of compiling.
+enum class Report { None, Bptt };
+
 /// The command line.
 struct Options {
   std::string input;  ///< a .nn file, "-" for standard input, or a planned .mlir file
@@ -64,6 +67,7 @@ struct Options {
   std::string dependencyFile; ///< empty: the library's name with .d
   bool verifyDiagnostics = false;
   bool checksGradients = false;           ///< instead of writing a library
+  Report report = Report::None;           ///< likewise
   int64_t batch = 0;                      ///< of a call that is checked or explained; 0: chosen
   std::map<std::string, int64_t> lengths; ///< of the same
 };

@@ -41,8 +41,9 @@ namespace {
 /// Builds the module of one network.
 class NetworkImporter {
 public:
-  NetworkImporter(const dsl::Network &network, MLIRContext &context)
-      : network(network), builder(&context), module(ModuleOp::create(builder.getUnknownLoc(), network.name)) {}
+  NetworkImporter(const dsl::Network &network, MLIRContext &context, ArrayRef<dsl::Bptt> policies)
+      : network(network), policies(policies), builder(&context),
+        module(ModuleOp::create(builder.getUnknownLoc(), network.name)) {}
 
   OwningOpRef<ModuleOp> run() {
     builder.setInsertionPointToEnd(module->getBody());
@@ -98,7 +99,12 @@ private:
   Value readState(StringRef name, Value start, bool isTraining);
   bool canStep() const;
 
+  const dsl::Bptt &getPolicy(const dsl::Train &train) const {
+    return policies.empty() ? train.bptt : policies[&train - network.trains.data()];
+  }
+
   const dsl::Network &network;
+  ArrayRef<dsl::Bptt> policies;
   OpBuilder builder;
   OwningOpRef<ModuleOp> module;
 };
@@ -107,7 +113,7 @@ private:
 
 func::FuncOp NetworkImporter::importFunction(StringRef name, const dsl::Function &function, bool hasOutputs,
                                              function_ref<void(GraphImporter &)> prepare, const dsl::Train *train) {
-  bool isWindow = train && train->bptt.kind == dsl::Bptt::Truncated;
+  bool isWindow = train && getPolicy(*train).kind == dsl::Bptt::Truncated;
   GraphImporter graph(builder, network, function);
   Location location = locate(network.location);
   auto typeOf = [&](const dsl::Port &port) -> const dsl::Type & { return function.values[port.value].type; };
@@ -302,7 +308,8 @@ GraphImporter::Window NetworkImporter::importWindow(func::FuncOp function, unsig
     function.setArgAttr(first + index, "nn.window", builder.getStringAttr(name));
     values.push_back(function.getArgument(first + index));
   }
-  return {values[0], values[1], values[2], values[3], values[4], values[5], train.bptt.k2 > train.bptt.k1};
+  const dsl::Bptt &policy = getPolicy(train);
+  return {values[0], values[1], values[2], values[3], values[4], values[5], policy.k2 > policy.k1};
 }
 
 static Attribute convert(Builder &builder, const dsl::RateExpression::Term &term) {
@@ -334,14 +341,15 @@ DictionaryAttr NetworkImporter::describe(const dsl::Train &train) {
   number("clip_value", train.clipValue);
   number("weight_decay", train.weightDecay);
   bool isOnline = train.batch == dsl::Train::Batch::Online, isFull = train.batch == dsl::Train::Batch::Full;
-  bool isWindow = train.bptt.kind == dsl::Bptt::Truncated;
-  list.set("window_step", builder.getI64IntegerAttr(isWindow ? train.bptt.k1 : 0));
-  list.set("window_length", builder.getI64IntegerAttr(isWindow ? train.bptt.k2 : 0));
-  bool keepsAll = train.bptt.kind != dsl::Bptt::CheckpointSqrt && train.bptt.kind != dsl::Bptt::CheckpointBytes;
+  const dsl::Bptt &policy = getPolicy(train);
+  bool isWindow = policy.kind == dsl::Bptt::Truncated;
+  list.set("window_step", builder.getI64IntegerAttr(isWindow ? policy.k1 : 0));
+  list.set("window_length", builder.getI64IntegerAttr(isWindow ? policy.k2 : 0));
+  bool keepsAll = policy.kind != dsl::Bptt::CheckpointSqrt && policy.kind != dsl::Bptt::CheckpointBytes;
   // 0 keeps every step, -1 the states of as many as their square root; else so many bytes.
-  int64_t checkpoint = keepsAll ? 0 : train.bptt.kind == dsl::Bptt::CheckpointSqrt ? -1 : train.bptt.bytes;
+  int64_t checkpoint = keepsAll ? 0 : policy.kind == dsl::Bptt::CheckpointSqrt ? -1 : policy.bytes;
   list.set("checkpoint", builder.getI64IntegerAttr(checkpoint));
-  list.set("unroll", builder.getI64IntegerAttr(train.bptt.kind == dsl::Bptt::Unroll ? train.bptt.k1 : 0));
+  list.set("unroll", builder.getI64IntegerAttr(policy.kind == dsl::Bptt::Unroll ? policy.k1 : 0));
   list.set("name", builder.getStringAttr(train.name));
   list.set("optimizer", builder.getStringAttr(train.optimizer));
   list.set("rate", builder.getArrayAttr(rate));
@@ -353,9 +361,9 @@ DictionaryAttr NetworkImporter::describe(const dsl::Train &train) {
   return list.getDictionary(builder.getContext());
 }
 
-OwningOpRef<ModuleOp> importNetwork(const dsl::Network &network, MLIRContext &context) {
+OwningOpRef<ModuleOp> importNetwork(const dsl::Network &network, MLIRContext &context, ArrayRef<dsl::Bptt> policies) {
   context.loadDialect<NNDialect, func::FuncDialect>();
-  return NetworkImporter(network, context).run();
+  return NetworkImporter(network, context, policies).run();
 }
 
 } // namespace nnc

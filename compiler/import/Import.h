@@ -13,7 +13,10 @@ namespace nnc {
 /// The network as a module: its weights, `@infer`, and, where it can run one
 /// step of time at a call, `@step` and `@reset` with the states between calls.
 /// A Model says nothing wrong, so this cannot fail.
-mlir::OwningOpRef<mlir::ModuleOp> importNetwork(const dsl::Network &network, mlir::MLIRContext &context);
+///
+/// With `policies`, one for each train block, these stand for their own; windows need a block that has them.
+mlir::OwningOpRef<mlir::ModuleOp> importNetwork(const dsl::Network &network, mlir::MLIRContext &context,
+                                                llvm::ArrayRef<dsl::Bptt> policies = {});
 
 } // namespace nnc
 

@@ -19,6 +19,32 @@ size_t nnc_training_memory_size(const nnc_network *network, int64_t max_batch, c
   return nnc_train_count(network) > 0 ? nnc_context_size(network, /*trains=*/true, max_batch, max_lengths) : 0;
 }
 
+size_t nnc_training_workspace_size(const nnc_network *network, int32_t train, int64_t batch, const int64_t *lengths,
+                                   int64_t *out_steps) {
+  if (train < 0 || train >= nnc_train_count(network) || nnc_training_memory_size(network, batch, lengths) == 0)
+    return 0;
+  const nnc_train *block = &network->trains[train];
+  int64_t size = 0, dims[3 * NNC_MAX_FREE_DIMS + 1] = {batch}, offsets[NNC_MAX_OFFSETS + 1];
+  for (int32_t i = 0; i < network->free_dim_count; ++i)
+    dims[i + 1] = lengths[i];
+  if (block->update >= 0) {
+    network->functions[block->update].plan(dims, offsets);
+    size = offsets[network->functions[block->update].offset_count];
+  }
+  const nnc_function *gradients = &network->functions[block->gradients];
+  int64_t limit = nnc_window_limit(network, gradients);
+  for (int32_t i = 0; i < network->free_dim_count; ++i)
+    dims[i + 1] = lengths[i] < limit ? lengths[i] : limit;
+  gradients->plan(dims, offsets);
+  nnc_segments_choose(network, gradients, dims, offsets);
+  for (int32_t i = 0; out_steps && i < network->free_dim_count; ++i) {
+    int64_t segment = dims[network->free_dim_count + 2 * i + 2];
+    out_steps[i] = segment > 0 ? segment : dims[i + 1];
+  }
+  int64_t own = offsets[gradients->offset_count];
+  return (size_t)(own > size ? own : size);
+}
+
 nnc_status nnc_training_create(nnc_model *model, const nnc_context_options *options, int64_t max_batch,
                                const int64_t *max_lengths, nnc_context **out_context) {
   return nnc_context_make(model, options, /*trains=*/true, max_batch, max_lengths, out_context);

@@ -186,6 +186,13 @@ NNC_API nnc_status nnc_training_create(nnc_model *model, const nnc_context_optio
 /** As nnc_context_memory_size, for a context that can train. */
 NNC_API size_t nnc_training_memory_size(const nnc_network *network, int64_t max_batch, const int64_t *max_lengths);
 
+/** Bytes of workspace, of those, that one step of a train block computes in when it is called with this batch and
+ * these lengths; 0 when the arguments are out of range. out_steps, which may be null, gets for each free dimension how
+ * many steps the call goes through at a time, and keeps for the way back: those of a segment between checkpoints, of a
+ * window of truncated back-propagation, else all. */
+NNC_API size_t nnc_training_workspace_size(const nnc_network *network, int32_t train, int64_t batch,
+                                           const int64_t *lengths, int64_t *out_steps);
+
 /** One step of training on a batch: its gradients, then an update. `train` is
  * the index of the train block; the other parameters are those of nnc_run, with
  * inputs, labels and the loss as arguments. NNC_NUMERIC when the loss is not

@@ -405,6 +405,20 @@ TEST(Train, TakesMemoryInContextsThatTrainAlone) {
   EXPECT_LE(with, without + 64) << "but for a place in the list of functions";
 }
 
+// The fake functions compute in their callers' buffers, and go through all steps at once.
+TEST(Train, SaysInHowMuchWorkspaceItComputes) {
+  int64_t length = 5, steps = 0, none = 0;
+  EXPECT_EQ(nnc_training_workspace_size(&getFakeNetwork(), Train, 4, &length, &steps), 0u);
+  EXPECT_EQ(steps, 5);
+  steps = -1;
+  for (int32_t train : {-1, 2})
+    EXPECT_EQ(nnc_training_workspace_size(&getFakeNetwork(), train, 4, &length, &steps), 0u);
+  EXPECT_EQ(nnc_training_workspace_size(&getFakeNetwork(), Train, 0, &length, &steps), 0u);
+  EXPECT_EQ(nnc_training_workspace_size(&getFakeNetwork(), Train, 4, &none, &steps), 0u);
+  EXPECT_EQ(nnc_training_workspace_size(nullptr, Train, 4, &length, &steps), 0u);
+  EXPECT_EQ(steps, -1);
+}
+
 TEST(Train, LivesInTheCallersMemory) {
   Trainer trainer, other;
   int64_t length = 8;

@@ -1,0 +1,29 @@
+//===- Explain.h - What the compiler says of a program --------------------===//
+//
+// One function a report (`nnc -explain=`), one file each. A report is a text for people; it fails where the call that
+// it is asked for cannot be.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NNC_COMPILER_EXPLAIN_EXPLAIN_H
+#define NNC_COMPILER_EXPLAIN_EXPLAIN_H
+
+#include "compiler/explain/Call.h"
+#include "dsl/Model.h"
+#include "targets/Target.h"
+
+#include "mlir/IR/OwningOpRef.h"
+
+namespace nnc::explain {
+
+/// Takes a network through the passes to its plan, with these policies of back-propagation instead of its own, one for
+/// each train block. Null when a pass failed, which has been said.
+using Planner = llvm::function_ref<mlir::OwningOpRef<mlir::ModuleOp>(llvm::ArrayRef<dsl::Bptt>)>;
+
+/// `bptt`: what each policy of back-propagation through time costs, in memory and in operations.
+llvm::Expected<std::string> explainBptt(const dsl::Network &network, Planner plan, const targets::Target &target,
+                                        const Call &call);
+
+} // namespace nnc::explain
+
+#endif // NNC_COMPILER_EXPLAIN_EXPLAIN_H

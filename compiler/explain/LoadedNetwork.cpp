@@ -1,0 +1,76 @@
+//===- LoadedNetwork.cpp - A planned network's tables, in this process ----===//
+//
+// Sizes are counted by generated code (compiler/emit/Plan.cpp). So that what is said of them is what a
+// library says, that code itself is linked into the process and run.
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/explain/LoadedNetwork.h"
+
+#include "compiler/emit/Codegen.h"
+#include "compiler/emit/Kernels.h"
+#include "compiler/emit/Network.h"
+
+#include "llvm/ExecutionEngine/Orc/AbsoluteSymbols.h"
+#include "llvm/ExecutionEngine/Orc/LLJIT.h"
+
+using namespace mlir;
+using namespace nnc;
+using namespace nnc::explain;
+
+namespace orc = llvm::orc;
+
+namespace {
+
+/// Kernels, and the functions of the runtime that the header's functions call. Nobody calls these here.
+void refuse() { llvm::report_fatal_error("a network that is explained was run"); }
+
+/// Gives that address to every symbol that the code lacks.
+class MissingSymbols : public orc::DefinitionGenerator {
+public:
+  llvm::Error tryToGenerate(orc::LookupState &, orc::LookupKind, orc::JITDylib &library, orc::JITDylibLookupFlags,
+                            const orc::SymbolLookupSet &symbols) override {
+    orc::SymbolMap map;
+    for (auto &[name, flags] : symbols)
+      map[name] = {orc::ExecutorAddr::fromPtr(&refuse), llvm::JITSymbolFlags::Exported};
+    return library.define(orc::absoluteSymbols(std::move(map)));
+  }
+};
+
+} // namespace
+
+struct LoadedNetwork::Code {
+  std::unique_ptr<orc::LLJIT> linker;
+  const nnc_network *network = nullptr;
+};
+
+LoadedNetwork::LoadedNetwork(std::unique_ptr<Code> code) : code(std::move(code)) {}
+LoadedNetwork::LoadedNetwork(LoadedNetwork &&) = default;
+LoadedNetwork::~LoadedNetwork() = default;
+
+const nnc_network *LoadedNetwork::get() const { return code->network; }
+
+llvm::Expected<LoadedNetwork> LoadedNetwork::load(ModuleOp planned, const targets::Target &target) {
+  emit::KernelTable table = emit::tabulateKernels(planned, target);
+  emit::Interface interface = emit::describeInterface(planned, planned.getName().value_or("network"));
+  OwningOpRef<ModuleOp> entries = emit::emitNetwork(planned, interface, table, {}, /*sanitize=*/false);
+  auto object = emit::generateCode(*entries, /*optimization=*/0, /*sanitize=*/false, emit::CodeForm::Object);
+  if (!object)
+    return object.takeError();
+
+  auto code = std::make_unique<Code>();
+  auto linker = orc::LLJITBuilder().create();
+  if (!linker)
+    return linker.takeError();
+  code->linker = std::move(*linker);
+  orc::JITDylib &library = code->linker->getMainJITDylib();
+  std::string symbol = interface.name + "_network";
+  if (llvm::Error error = code->linker->addObjectFile(llvm::MemoryBuffer::getMemBufferCopy(*object)))
+    return error;
+  library.addGenerator(std::make_unique<MissingSymbols>());
+  auto address = code->linker->lookup(symbol);
+  if (!address)
+    return address.takeError();
+  code->network = address->toPtr<const nnc_network *>();
+  return LoadedNetwork(std::move(code));
+}
