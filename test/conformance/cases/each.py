@@ -248,3 +248,42 @@ FAMILY.add("lstm_both_ways",
            "f, cf = x |> lstm(5)\nr, cr = reverse(x) |> lstm(5)\ny = concat(f, reverse(r))", {"x": ("T", 6)},
            lambda t, x, w: t.cat([lstm(t, x["x"], w, "lstm1")[0], lstm(t, x["x"].flip(1), w, "lstm2")[0].flip(1)], -1),
            {**lstm_weights("lstm1", 6, 5), **lstm_weights("lstm2", 6, 5)}, calls=SEQUENCES)
+
+
+def layer_norm_lstm_weights(layer: str, inputs: int, hidden: int) -> dict:
+    """The weights of the library's layer_norm_lstm, by name; norms are numbered as the equations have them."""
+    return {**{f"{layer}.W{gate}": weight(hidden, inputs) for gate in "ifog"},
+            **{f"{layer}.R{gate}": weight(hidden, hidden) for gate in "ifog"},
+            **{f"{layer}.p{gate}": weight(hidden) for gate in "ifo"},
+            **{f"{layer}.layer_norm{i}.scale": weight(hidden, shift=1, scale=0.3) for i in range(1, 6)},
+            **{f"{layer}.layer_norm{i}.shift": weight(hidden) for i in range(1, 6)}}
+
+
+def layer_norm_lstm(t, x, w, layer: str):
+    """An LSTM with layer norm and peepholes, which PyTorch does not have: all h, and the last h and c."""
+    hidden = w[f"{layer}.pi"].shape[0]
+
+    def norm(value, number: int):
+        return t.nn.functional.layer_norm(value, (hidden,), w[f"{layer}.layer_norm{number}.scale"],
+                                          w[f"{layer}.layer_norm{number}.shift"])
+
+    def step(state, now):
+        h, c = state
+        i, f, g, o = (norm(now @ w[f"{layer}.W{gate}"].T + h @ w[f"{layer}.R{gate}"].T, number)
+                      for number, gate in enumerate("ifgo", 1))
+        i, f = t.sigmoid(i + w[f"{layer}.pi"] * c), t.sigmoid(f + w[f"{layer}.pf"] * c + 1)
+        c = f * c + i * t.tanh(g)
+        h = t.sigmoid(o + w[f"{layer}.po"] * c) * t.tanh(norm(c, 5))
+        return (h, c), h
+    start = zeros(x, hidden)
+    hs, (h, c) = scan(t, x.unbind(1), (start, start), step)
+    return stack(t, hs, start), h, c
+
+
+FAMILY.add("layer_norm_lstm", "y, c = x |> layer_norm_lstm(19)\nz = c[T]", {"x": ("T", 7)},
+           lambda t, x, w: (lambda hs, h, c: (hs, c))(*layer_norm_lstm(t, x["x"], w, "layer_norm_lstm1")),
+           layer_norm_lstm_weights("layer_norm_lstm1", 7, 19), outputs=("y", "z"), calls=SEQUENCES)
+FAMILY.add("layer_norm_lstm_cell", "each t in T from h[9] = 0, c[9] = 0 {\n"
+           "  h[t], c[t] = layer_norm_lstm_cell(9)(x[t], h[t-1], c[t-1])\n}\ny = h", {"x": ("T", 6)},
+           lambda t, x, w: layer_norm_lstm(t, x["x"], w, "layer_norm_lstm_cell1")[0],
+           layer_norm_lstm_weights("layer_norm_lstm_cell1", 6, 9), calls=ALL, step=True)
