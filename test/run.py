@@ -98,10 +98,10 @@ def run_learning(build, *options):
 
 
 def run_networks(build):
-    """Image networks in small against torchvision, and how its tensors become weights; full-size ones with
-    test/networks/run.py --full."""
+    """Image networks in small against torchvision, how its tensors become weights, and a program that names what
+    photographs show; all full-size networks with test/networks/run.py --full."""
     folder = TEST / "networks"
-    suites = [run_script([VENV / "python", folder / name, "--build", build]) for name in ("convert.py", "run.py")]
+    suites = [run_script([VENV / "python", folder / name, "--build", build]) for name in ("convert.py", "run.py", "photo.py")]
     return tuple(map(sum, zip(*suites)))
 
 

@@ -48,6 +48,7 @@ def save(folder: pathlib.Path, name: str, weights: dict[str, torch.Tensor], answ
          kind: str = "logits") -> None:
     """Writes <name>.safetensors and, as little-endian float32, <name>.<kind>."""
     path = folder / f"{name}.safetensors"
-    save_file({key: np.ascontiguousarray(value.detach().numpy()) for key, value in weights.items()}, path)
+    save_file({key: np.ascontiguousarray(value.detach().numpy()) for key, value in weights.items()}, path,
+              metadata={"origin": f"examples/{name}/train.py"})
     path.chmod(0o644)
     answers.astype("<f4").tofile(folder / f"{name}.{kind}")

@@ -3,7 +3,7 @@
 
     make_expected.py [--nnc NNC] [--seed N] [VARIANT...]
 
-Needs PyTorch, torchvision and scikit-learn (whose two photographs are written to photos.npz where there are none).
+Needs PyTorch, torchvision and scikit-learn (whose two photographs are written to photos.npz where it is not there).
 """
 
 from __future__ import annotations
@@ -209,7 +209,7 @@ def make(variant: Variant, nnc: pathlib.Path, first: int) -> None:
     raise SystemExit(f"{variant.name}: no seed gives steady gradients")
 
 
-def make_photos() -> None:
+def cut_squares() -> np.ndarray:
     """The middle of each photograph, 224 by 224."""
     from sklearn.datasets import load_sample_images
     pixels = [torch.tensor(image).permute(2, 0, 1)[None].float() for image in load_sample_images().images]
@@ -221,7 +221,19 @@ def make_photos() -> None:
         square = image[:, :, top:top + side, left:left + side]
         small = nn.functional.interpolate(square, (224, 224), mode="bilinear", antialias=True, align_corners=False)
         cut.append(small[0].permute(1, 2, 0).round().clamp(0, 255).byte().numpy())
-    np.savez_compressed(PHOTOS, pixels=np.stack(cut))
+    return np.stack(cut)
+
+
+def transform() -> np.ndarray:
+    """What torchvision's transforms, those of its networks, make of each file, before it is normalized."""
+    from PIL import Image
+    from torchvision import transforms
+    prepare = transforms.Compose([transforms.Resize(256), transforms.CenterCrop(networks.SIZE)])
+    return np.stack([np.asarray(prepare(Image.open(path).convert("RGB"))) for path in networks.FILES])
+
+
+def make_photos() -> None:
+    np.savez_compressed(PHOTOS, pixels=cut_squares(), transformed=transform())
 
 
 def main() -> None:

@@ -25,7 +25,10 @@ from case import hash_name, random_bits  # noqa: E402
 
 EXPECTED = HERE / "expected"
 PHOTOS = HERE / "photos.npz"
+FILES = tuple(ROOT / "examples/photo" / name for name in ("china.jpg", "flower.jpg"))
+SIZE = 224  # of the square that the networks read
 CHUNK = 1 << 20  # elements that are drawn at once
+BAR, SHARE = 1e-5, 2.0  # of the largest logit; of float32's own distance: how far logits may be off
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's colours, as torchvision has them
 
 
@@ -95,9 +98,13 @@ VARIANTS = (
 
 
 def photographs(size: int) -> np.ndarray:
-    """Two photographs as networks are given them: float32 [2, size, size, 3], height, width, channels."""
+    """Two photographs as networks are given them: float32 [2, size, size, 3], height, width, channels. Of 224 pixels they
+    are what torchvision's transforms make of the files, in single precision; smaller ones are points of a square."""
     with np.load(PHOTOS) as file:
-        pixels = file["pixels"]
+        pixels, transformed = file["pixels"], file["transformed"]
+    if size == SIZE:
+        scaled = transformed.astype(np.float32) / np.float32(255)
+        return np.ascontiguousarray((scaled - np.float32(MEAN)) / np.float32(DEVIATION))
     places = (np.arange(size) * pixels.shape[1]) // size
     pixels = pixels[:, places][:, :, places]
     return np.ascontiguousarray((pixels / 255 - MEAN) / DEVIATION, np.float32)

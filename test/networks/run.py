@@ -24,14 +24,12 @@ import tempfile
 import numpy as np
 
 import networks
-from networks import EXPECTED, VARIANTS, Expected, Variant
+from networks import BAR, EXPECTED, SHARE, VARIANTS, Expected, Variant
 import from_torch
 import gradients
 import harness
 from harness import Mismatch, handed_over, on_each_isa
 from library import ISAS, Context, Model, Network, Runtime, TrainingContext
-
-BAR, SHARE = 1e-5, 2.0
 
 
 def compile_variant(nnc: pathlib.Path, variant: Variant, folder: pathlib.Path) -> str:

@@ -179,8 +179,9 @@ def read_safetensors(path: pathlib.Path) -> dict[str, np.ndarray]:
     return state
 
 
-def write_safetensors(path: pathlib.Path, weights: dict[str, np.ndarray]) -> None:
-    head, at = {}, 0
+def write_safetensors(path: pathlib.Path, weights: dict[str, np.ndarray], origin: str = "") -> None:
+    """`origin` is what the file says of where the weights are from."""
+    head, at = {"__metadata__": {"origin": origin}} if origin else {}, 0
     for name, values in weights.items():
         size = 4 * values.size
         head[name] = {"dtype": "F32", "shape": list(values.shape), "data_offsets": [at, at + size]}
@@ -201,6 +202,7 @@ def main() -> int:
     parser.add_argument("--names", type=pathlib.Path, help="which tensor becomes which weight")
     parser.add_argument("--set", action="append", default=[], metavar="name=value", help="a parameter of the network")
     parser.add_argument("--no-train", action="store_true", help="of a library for inference alone")
+    parser.add_argument("--origin", help="what the file says of where the weights are from (the name of STATE)")
     parser.add_argument("--nnc", default="nnc", help="the compiler (nnc)")
     arguments = parser.parse_args()
     options = [f"-set={setting}" for setting in arguments.set] + ["-no-train"] * arguments.no_train
@@ -211,7 +213,8 @@ def main() -> int:
         print(f"{arguments.state}: {line}", file=sys.stderr)
     if wrong:
         return 1
-    write_safetensors(arguments.output or pathlib.Path(arguments.network.with_suffix(".safetensors").name), converted)
+    write_safetensors(arguments.output or pathlib.Path(arguments.network.with_suffix(".safetensors").name), converted,
+                      arguments.origin or arguments.state.name)
     return 0
 
 
