@@ -1,19 +1,22 @@
 #!/usr/bin/env python3
 """Train the examples' networks and compare how they learn with PyTorch; README.md says what must hold.
 
-    run.py --build DIR [--target cuda|opencl]
+    run.py --build DIR [--target cuda|opencl] [--keep FOLDER --compile-only]
+    run.py --compiled FOLDER [--target cuda|opencl]
 
-With a device as the target: how far its losses and weights are from x86's after the first steps. Prints one line a run and, last, "N passed, N failed"; fails when one did.
+--keep leaves the compiled libraries in a folder; --compiled runs what it left, without nnc. With a device as the target: how far its losses and weights are from x86's after the first steps. Prints one line a run and, last, "N passed, N failed"; fails when one did.
 """
 
 from __future__ import annotations
 
 import argparse
 import pathlib
+import shutil
 import sys
 import tempfile
 import traceback
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -29,20 +32,32 @@ LONGEST = 64
 INFER = 0
 
 
+@dataclass(frozen=True)
+class Library:
+    """What is compiled: a network by another name than its own, since several runs have the same."""
+
+    label: str
+    name: str
+    text: str
+    target: str
+
+    def compile(self, nnc: pathlib.Path, place: pathlib.Path) -> None:
+        folder = place / self.label
+        folder.mkdir(exist_ok=True)
+        Target.name = self.target
+        complaint = compile_program(nnc, self.text, folder / f"{self.name}.nn", folder)
+        if complaint:
+            raise SystemExit(complaint)
+
+
 class Workplace:
     """A folder with the libraries, and the runtime."""
 
-    def __init__(self, nnc: pathlib.Path, folder: pathlib.Path):
-        self.nnc, self.folder = nnc, folder
-        self.runtime = Runtime(runtime_library(nnc, None, folder))
+    def __init__(self, folder: pathlib.Path, runtime: pathlib.Path):
+        self.folder, self.runtime = folder, Runtime(runtime)
 
-    def compile(self, name: str, text: str, what: str) -> Network:
-        folder = self.folder / f"{what}.{Target.name}"
-        folder.mkdir()
-        complaint = compile_program(self.nnc, text, folder / f"{name}.nn", folder)
-        if complaint:
-            raise Mismatch(complaint)
-        return Network(self.runtime, folder / f"lib{name}.so", name)
+    def load(self, library: Library) -> Network:
+        return Network(self.runtime, self.folder / library.label / f"lib{library.name}.so", library.name)
 
 
 def step(context: TrainingContext, lengths: list[int], example: np.ndarray, label: np.ndarray) -> float:
@@ -111,8 +126,8 @@ def first_steps(network: Network, run, make, steps: int = STEPS) -> tuple[np.nda
     return losses, {name: learner.model.read(name, tensor.shape) for name, tensor in run.weights.items()}
 
 
-def compare_losses(place: Workplace, run, make) -> str:
-    network = place.compile(run.name, program(run), f"{run.name}.losses")
+def compare_losses(place: Workplace, run, make, library: Library) -> str:
+    network = place.load(library)
     wanted = np.load(EXPECTED / f"{run.name}.npz")["losses"]
     place.runtime.set_threads(1)
     losses, weights = first_steps(network, run, make)
@@ -129,10 +144,8 @@ def compare_losses(place: Workplace, run, make) -> str:
     return f"{STEPS} losses within {apart.max():.0e}"
 
 
-def compare_with_x86(place: Workplace, run, make, device: str) -> str:
-    results = []
-    for Target.name in ("x86", device):
-        results.append(first_steps(place.compile(run.name, program(run), f"{run.name}.steps"), run, make, DEVICE_STEPS))
+def compare_with_x86(place: Workplace, run, make, libraries: list[Library]) -> str:
+    results = [first_steps(place.load(library), run, make, DEVICE_STEPS) for library in libraries]
     (wanted, weights), (losses, learned) = results
     worst = {"the losses": np.abs(losses - wanted).max()}
     for name, values in weights.items():
@@ -144,8 +157,8 @@ def compare_with_x86(place: Workplace, run, make, device: str) -> str:
     return text
 
 
-def digits_by_seeds(place: Workplace) -> str:
-    network = place.compile(DIGITS.name, DIGITS.source.read_text(), "lenet5.seeds")
+def digits_by_seeds(place: Workplace, library: Library) -> str:
+    network = place.load(library)
     place.runtime.set_threads(1)
     shares = []
     for seed in range(1, SEEDS + 1):
@@ -160,10 +173,9 @@ def digits_by_seeds(place: Workplace) -> str:
     return text
 
 
-def names_accuracy(place: Workplace) -> str:
-    network = place.compile(NAMES.name, program(NAMES), "char_rnn.accuracy")
+def names_accuracy(place: Workplace, library: Library) -> str:
     place.runtime.set_threads(1)
-    learner = begin(NamesLearner(network), NAMES)
+    learner = begin(NamesLearner(place.load(library)), NAMES)
     learner.learn(batches(NAMES, learner.count, EPOCHS * learner.count))
     share, wanted = learner.share_right(), float(np.load(EXPECTED / "char_rnn.npz")["right"])
     text = f"{100 * share:.1f} % right, PyTorch {100 * wanted:.1f} %"
@@ -172,32 +184,68 @@ def names_accuracy(place: Workplace) -> str:
     return text
 
 
-def runs_on(target: str) -> dict[str, Callable[[Workplace], str]]:
-    learners = {"lenet5": (DIGITS, DigitsLearner), "char_rnn": (NAMES, NamesLearner)}
-    if target != "x86":
-        return {f"{name}.{target}": lambda place, what=what: compare_with_x86(place, *what, target)
-                for name, what in learners.items()}
-    losses = {f"{name}.losses": lambda place, what=what: compare_losses(place, *what) for name, what in learners.items()}
-    return {**losses, "lenet5.seeds": digits_by_seeds, "char_rnn.accuracy": names_accuracy}
+def losses_library(run, target: str) -> Library:
+    return Library(f"{run.name}.losses.{target}", run.name, program(run), target)
+
+
+# A run, and the libraries that it is given.
+Plan = dict[str, tuple[Callable[..., str], list]]
+
+
+def plan_on_x86() -> Plan:
+    digits, names = losses_library(DIGITS, "x86"), losses_library(NAMES, "x86")
+    seeds = Library("lenet5.seeds", DIGITS.name, DIGITS.source.read_text(), "x86")
+    return {
+        "lenet5.losses": (lambda place, library: compare_losses(place, DIGITS, DigitsLearner, library), [digits]),
+        "char_rnn.losses": (lambda place, library: compare_losses(place, NAMES, NamesLearner, library), [names]),
+        "lenet5.seeds": (digits_by_seeds, [seeds]),
+        "char_rnn.accuracy": (names_accuracy, [names]),
+    }
+
+
+def plan_on_device(target: str) -> Plan:
+    def both(run, make):
+        return (lambda place, *libraries: compare_with_x86(place, run, make, libraries),
+                [losses_library(run, "x86"), losses_library(run, target)])
+    return {f"lenet5.{target}": both(DIGITS, DigitsLearner), f"char_rnn.{target}": both(NAMES, NamesLearner)}
+
+
+def run_all(plan: Plan, place: Workplace) -> int:
+    passed = failed = 0
+    for name, (run, libraries) in plan.items():
+        try:
+            ok, remark = True, run(place, *libraries)
+        except Exception as failure:  # whatever it is, it is this run's failure
+            ok, remark = False, str(failure) if isinstance(failure, Mismatch) else traceback.format_exc()
+        passed, failed = passed + ok, failed + (not ok)
+        print(f"{'pass' if ok else 'FAIL'} {name}: {remark}", flush=True)
+    print(f"{passed} passed, {failed} failed")
+    return failed != 0
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", type=pathlib.Path, required=True)
+    parser.add_argument("--build", type=pathlib.Path, help="the build folder")
     parser.add_argument("--target", choices=["x86", *DEVICES], default="x86", help="what to train on")
-    arguments = parser.parse_args()
-    passed = failed = 0
-    with tempfile.TemporaryDirectory() as folder:
-        place = Workplace(arguments.build.resolve() / "bin/nnc", pathlib.Path(folder))
-        for name, run in runs_on(arguments.target).items():
-            try:
-                ok, remark = True, run(place)
-            except Exception as failure:  # whatever it is, it is this run's failure
-                ok, remark = False, str(failure) if isinstance(failure, Mismatch) else traceback.format_exc()
-            passed, failed = passed + ok, failed + (not ok)
-            print(f"{'pass' if ok else 'FAIL'} {name}: {remark}", flush=True)
-    print(f"{passed} passed, {failed} failed")
-    return failed != 0
+    parser.add_argument("--keep", type=pathlib.Path, metavar="FOLDER", help="compile into this folder and leave it there")
+    parser.add_argument("--compile-only", action="store_true", help="run nothing; for --keep")
+    parser.add_argument("--compiled", type=pathlib.Path, metavar="FOLDER", help="run what --keep left, without nnc")
+    options = parser.parse_args()
+    plan = plan_on_x86() if options.target == "x86" else plan_on_device(options.target)
+    if options.compiled:
+        return run_all(plan, Workplace(options.compiled, options.compiled / "libnnc_runtime.so"))
+    if not options.build:
+        parser.error("one of --build and --compiled is needed")
+    nnc = options.build.resolve() / "bin/nnc"
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = options.keep or pathlib.Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        runtime = runtime_library(nnc, None, folder)
+        if options.keep and runtime.parent != folder:
+            shutil.copy(runtime, folder)
+        for library in {library for _, libraries in plan.values() for library in libraries}:
+            library.compile(nnc, folder)
+        return 0 if options.compile_only else run_all(plan, Workplace(folder, runtime))
 
 
 if __name__ == "__main__":
