@@ -93,8 +93,8 @@ def run_gradients(build):
     return run_script([VENV / "python", TEST / "gradients" / "run.py", "--build", build])
 
 
-def run_learning(build, *options):
-    return run_script([VENV / "python", TEST / "learning" / "run.py", "--build", build, *options])
+def run_learning(build):
+    return run_script([VENV / "python", TEST / "learning" / "run.py", "--build", build])
 
 
 def run_networks(build):
@@ -110,13 +110,9 @@ def run_gradcheck(build):
 
 
 def run_opencl(build):
-    """Layers and their derivatives on OpenCL's device, which here is the processor: some of each family (all with
-    --target opencl of the two programs), and the first steps of trainings."""
-    folder = TEST / "conformance"
-    run = lambda name, every: run_script([VENV / "python", folder / name, "--build", build, "--target", "opencl", "-j", "2",
-                                          "--every", every])
-    results = (run("run.py", "6"), run("run_training.py", "16"), run_learning(build, "--target", "opencl"))
-    return tuple(map(sum, zip(*results)))
+    """Layers, derivatives and trainings on OpenCL's device, which here is the processor: some of each family; all with
+    ./dev test -target=opencl."""
+    return run_script([VENV / "python", TEST / "gpu" / "run.py", "--build", build, "--target", "opencl", "--every", "10"])
 
 
 def run_examples(build):

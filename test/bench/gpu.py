@@ -1,10 +1,9 @@
 #!/usr/bin/env python3
 """Time networks compiled for CUDA beside PyTorch on the same device: eager, and with CUDA graphs.
 
-    gpu.py --libraries DIR [--runtime FILE] [--seconds S] [--json FILE] [NAME...]
+    gpu.py --libraries DIR [--build DIR] [--runtime FILE] [--seconds S] [--json FILE] [NAME...]
 
-DIR holds the shared libraries that nnc wrote for -target=cuda, one a network of test/bench/networks and examples/.
-float32 everywhere, without TF32. What is timed is a whole call from the host: arguments are handed over and results
+--libraries holds what gpu_libraries.py compiles; with --build it is compiled there first. float32 everywhere, without TF32. What is timed is a whole call from the host: arguments are handed over and results
 are back. PyTorch's inputs are copied from pinned memory and its result is read back, as ours are.
 """
 
@@ -26,6 +25,8 @@ from torch.nn import functional as F
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "conformance"))
 
+from gpu_libraries import compile_libraries  # noqa: E402
+from harness import runtime_library  # noqa: E402
 from library import Context, Model, Network, Runtime, TrainingContext  # noqa: E402
 from peers import lenet5  # noqa: E402
 from peers_training import INPUTS, LETTERS, NAME, RATE, STEPS, TAGS, CharRnn, Tagger  # noqa: E402
@@ -209,10 +210,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", help=f"of {', '.join(SUBJECTS)}; all when none is named")
     parser.add_argument("--libraries", type=pathlib.Path, required=True)
+    parser.add_argument("--build", type=pathlib.Path, help="the build folder whose nnc compiles them")
     parser.add_argument("--runtime", type=pathlib.Path, help="libnnc_runtime.so (among the libraries)")
     parser.add_argument("--seconds", type=float, default=0.5)
     parser.add_argument("--json", type=pathlib.Path)
     options = parser.parse_args()
+    if options.build:
+        compile_libraries(options.build / "bin/nnc", options.libraries, [])
+        options.runtime = options.runtime or runtime_library(options.build / "bin/nnc", None, options.libraries)
+    if not torch.cuda.is_available():
+        raise SystemExit("PyTorch finds no device of CUDA's here; ./dev gpu-bundle makes a folder for a machine that has one")
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.benchmark = True
     runtime = Runtime(options.runtime or options.libraries / "libnnc_runtime.so")
