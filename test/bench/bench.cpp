@@ -23,9 +23,15 @@
 #include "dense_8.h"
 #include "googlenet.h"
 #include "gru.h"
+#include "gru_128.h"
+#include "gru_256.h"
+#include "gru_512.h"
 #include "lenet5.h"
 #include "lenet5_sgd.h"
 #include "lstm.h"
+#include "lstm_128.h"
+#include "lstm_256.h"
+#include "lstm_512.h"
 #include "resnet152.h"
 #include "resnet18.h"
 #include "resnet50.h"
@@ -99,12 +105,39 @@ std::vector<Subject> photographs() {
   };
 }
 
-/// Training: whole steps, sequences as long as the peers'.
-std::vector<Subject> steps() {
-  constexpr int64_t steps = 64, letters = 7;
-  auto recurrent = [](double gates) {
-    return trainingFactor * steps * (gates * denseOperations(128 + 256, 256) + denseOperations(256, 32));
+/// Steps of a sequence, its inputs, and what each step is labelled with; as long as the peers'.
+constexpr int64_t Steps = 64, Inputs = 128, Tags = 32;
+
+/// A recurrent layer with a product of inputs and one of states for each gate, and a dense one on every step.
+double recurrentOperations(double gates, double hidden) {
+  return Steps * (gates * denseOperations(Inputs + hidden, hidden) + denseOperations(hidden, Tags));
+}
+
+/// Inference: recurrent networks.
+std::vector<Subject> sequences() {
+  std::vector<Subject> subjects;
+  auto add = [&](const char *name, const nnc_network *network, int64_t batch, double gates, double hidden) {
+    subjects.push_back({name, network, batch, recurrentOperations(gates, hidden), {Steps}});
   };
+  add("lstm_128_1", &lstm_128_network, 1, 4, 128);
+  add("lstm_256_1", &lstm_256_network, 1, 4, 256);
+  add("lstm_512_1", &lstm_512_network, 1, 4, 512);
+  add("lstm_128_16", &lstm_128_network, 16, 4, 128);
+  add("lstm_256_16", &lstm_256_network, 16, 4, 256);
+  add("lstm_512_16", &lstm_512_network, 16, 4, 512);
+  add("gru_128_1", &gru_128_network, 1, 3, 128);
+  add("gru_256_1", &gru_256_network, 1, 3, 256);
+  add("gru_512_1", &gru_512_network, 1, 3, 512);
+  add("gru_128_16", &gru_128_network, 16, 3, 128);
+  add("gru_256_16", &gru_256_network, 16, 3, 256);
+  add("gru_512_16", &gru_512_network, 16, 3, 512);
+  return subjects;
+}
+
+/// Training: whole steps.
+std::vector<Subject> steps() {
+  constexpr int64_t steps = Steps, letters = 7;
+  auto recurrent = [](double gates) { return trainingFactor * recurrentOperations(gates, 256); };
   double charRnn = trainingFactor * (letters * denseOperations(58 + 128, 128) + denseOperations(128, 16));
   return {
       {"train_char_rnn", &char_rnn_network, 1, charRnn, {letters}, true},
@@ -212,6 +245,8 @@ void registerAll() {
   std::vector<Subject> subjects = layers();
   for (Subject &photograph : photographs())
     subjects.push_back(std::move(photograph));
+  for (Subject &sequence : sequences())
+    subjects.push_back(std::move(sequence));
   for (Subject &step : steps())
     subjects.push_back(std::move(step));
   for (const Subject &subject : subjects)

@@ -36,10 +36,13 @@ DENSE = ("dense_1008", "dense_64", "dense_8")
 CONV = ("conv3x3_56_64_64", "conv3x3_28_128_128", "conv3x3_14_256_256", "conv3x3_7_512_512", "conv1x1_56_64_256",
         "conv1x1_56_256_64", "conv1x1_14_256_1024")
 PHOTOGRAPHS = ("alexnet", "vgg16", "resnet18", "resnet50", "resnet152", "googlenet")
+# Recurrent inference, and how many times as fast as the best peer.
+SEQUENCES = {f"{kind}_{hidden}_{batch}": 1.5 if batch == 1 else 1.1
+             for kind in ("lstm", "gru") for hidden in (128, 256, 512) for batch in (1, 16)}
 TRAIN = {"train_char_rnn": None, "train_rnn_1": 1.2, "train_rnn_32": 1.1, "train_lstm_1": 1.2, "train_lstm_32": 1.1,
          "train_gru_1": 1.2, "train_gru_32": 1.1, "train_lenet5_64": 2.0}  # times as fast as the best peer
 TRAIN_SHARED = ("train_rnn_32", "train_lstm_32", "train_gru_32", "train_lenet5_64")  # with enough work for two threads
-NAMES = ("lenet5", *DENSE, *CONV, *PHOTOGRAPHS, *TRAIN)
+NAMES = ("lenet5", *DENSE, *CONV, *PHOTOGRAPHS, *SEQUENCES, *TRAIN)
 SHARED = tuple(name for name in DENSE + CONV if name != "dense_8")  # with enough work for two threads
 
 
@@ -65,6 +68,8 @@ BARS = (
     Bar("convolutions: share of peak, geometric mean", 0.90, "", CONV),
     Bar("convolutions: share of peak, worst", 0.80, "", CONV),
     Bar("two threads: times as fast as one, geometric mean", 1.85, "x", SHARED),
+    *(Bar(f"{name}: times as fast as the best peer", bound, "x", (name,), needs_peers=True)
+      for name, bound in SEQUENCES.items()),
     Bar("train_char_rnn: times as fast as PyTorch, eager", 20.0, "x", ("train_char_rnn",), needs_peers=True),
     Bar("train_char_rnn: times as fast as JAX", 2.0, "x", ("train_char_rnn",), needs_peers=True),
     *(Bar(f"{name}: times as fast as the best peer", bound, "x", (name,), needs_peers=True)
@@ -189,6 +194,10 @@ def figures(ours: dict[str, float], peers: dict[str, float]) -> dict[str, float]
                     if f"{name}/threads:2" in ours and f"{name}/threads:1" in ours]
         if speedups:
             found[figure] = geometric_mean(speedups)
+    for name in SEQUENCES:
+        others = [peers[f"{name}/{peer}"] for peer in PEERS if f"{name}/{peer}" in peers]
+        if others and f"{name}/threads:1/seconds" in ours:
+            found[f"{name}: times as fast as the best peer"] = min(others) / ours[f"{name}/threads:1/seconds"]
     for name in TRAIN:
         own = ours.get(f"{name}/threads:1/seconds", math.nan)
         if all(f"{name}/{peer}" in peers for peer in ("torch", "jax")) and not math.isnan(own):

@@ -28,8 +28,8 @@ sys.path.insert(0, str(HERE.parent / "conformance"))
 from gpu_libraries import compile_libraries  # noqa: E402
 from harness import runtime_library  # noqa: E402
 from library import Context, Model, Network, Runtime, TrainingContext  # noqa: E402
-from peers import lenet5  # noqa: E402
-from peers_training import INPUTS, LETTERS, NAME, RATE, STEPS, TAGS, CharRnn, Tagger  # noqa: E402
+from peers import INPUTS, STEPS, TAGS, Tagger, lenet5  # noqa: E402
+from peers_training import HIDDEN, LETTERS, NAME, RATE, CharRnn  # noqa: E402
 
 
 @dataclass
@@ -56,7 +56,7 @@ def tagger(kind: str, batch: int, trains: bool) -> Subject:
         if labels is None:
             return [ours, floats(batch, STEPS, TAGS)]
         return [ours, np.ascontiguousarray(labels.reshape(STEPS, batch).T.numpy().astype(np.int32)), floats(1)]
-    return Subject(kind, lambda: Tagger(kind), lambda: torch.randn(STEPS, batch, INPUTS),
+    return Subject(kind, lambda: Tagger(kind, HIDDEN), lambda: torch.randn(STEPS, batch, INPUTS),
                    (lambda: torch.randint(0, TAGS, (STEPS * batch,))) if trains else None, F.cross_entropy, batch, (STEPS,),
                    arguments)
 

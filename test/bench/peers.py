@@ -19,6 +19,20 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import nn
 
+STEPS, INPUTS, TAGS = 64, 128, 32  # of a sequence
+
+
+class Tagger(nn.Module):
+    """A recurrent layer, and a dense one on every step; logits [steps * batch, TAGS]."""
+
+    def __init__(self, kind: str, hidden: int):
+        super().__init__()
+        self.layer = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}[kind](INPUTS, hidden)
+        self.answer = nn.Linear(hidden, TAGS)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.answer(self.layer(x)[0]).flatten(0, 1)
+
 
 def lenet5() -> nn.Module:
     return nn.Sequential(nn.Conv2d(1, 6, 5), nn.Tanh(), nn.AvgPool2d(2), nn.Conv2d(6, 16, 5), nn.Tanh(), nn.AvgPool2d(2),
@@ -43,6 +57,10 @@ def photograph(name: str) -> tuple[nn.Module, torch.Tensor]:
     return nn.Sequential(model, nn.Softmax(1)), torch.randn(1, 3, 224, 224)
 
 
+def sequence(kind: str, hidden: int, batch: int) -> tuple[nn.Module, torch.Tensor]:
+    return nn.Sequential(Tagger(kind, hidden), nn.Softmax(1)), torch.randn(STEPS, batch, INPUTS)
+
+
 SUBJECTS: dict[str, Callable[[], tuple[nn.Module, torch.Tensor]]] = {
     "lenet5": lambda: (lenet5(), torch.randn(1, 1, 32, 32)),
     "dense_1008": lambda: dense(1008, 1008, 1008),
@@ -57,6 +75,8 @@ SUBJECTS: dict[str, Callable[[], tuple[nn.Module, torch.Tensor]]] = {
     "conv1x1_14_256_1024": lambda: conv(1, 14, 256, 1024),
     **{name: lambda name=name: photograph(name)
        for name in ("alexnet", "vgg16", "resnet18", "resnet50", "resnet152", "googlenet")},
+    **{f"{kind}_{hidden}_{batch}": lambda kind=kind, hidden=hidden, batch=batch: sequence(kind, hidden, batch)
+       for kind in ("lstm", "gru") for hidden in (128, 256, 512) for batch in (1, 16)},
 }
 
 

@@ -16,10 +16,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from peers import lenet5, parse_arguments, print_fastest
+from peers import INPUTS, STEPS, TAGS, Tagger, lenet5, parse_arguments, print_fastest
 
 RATE = 0.005
-STEPS, INPUTS, HIDDEN, TAGS = 64, 128, 256, 32
+HIDDEN = 256
 LETTERS, LANGUAGES, NAME = 58, 16, 7
 
 
@@ -37,18 +37,6 @@ class CharRnn(nn.Module):
         return F.log_softmax(self.i2o(h), 1)
 
 
-class Tagger(nn.Module):
-    """A recurrent layer, and a dense one on every step."""
-
-    def __init__(self, kind: str):
-        super().__init__()
-        self.layer = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}[kind](INPUTS, HIDDEN)
-        self.answer = nn.Linear(HIDDEN, TAGS)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.answer(self.layer(x)[0]).flatten(0, 1)
-
-
 Subject = tuple[nn.Module, torch.Tensor, torch.Tensor, Callable]
 
 
@@ -58,7 +46,7 @@ def char_rnn() -> Subject:
 
 
 def tagger(kind: str, batch: int) -> Subject:
-    return (Tagger(kind), torch.randn(STEPS, batch, INPUTS), torch.randint(0, TAGS, (STEPS * batch,)), F.cross_entropy)
+    return (Tagger(kind, HIDDEN), torch.randn(STEPS, batch, INPUTS), torch.randint(0, TAGS, (STEPS * batch,)), F.cross_entropy)
 
 
 SUBJECTS: dict[str, Callable[[], Subject]] = {
