@@ -97,17 +97,19 @@ Expr AlgorithmBuilder::at(Value value, const Indices &indices) {
       return static_cast<float>(number.getValueAsDouble());
     return static_cast<int32_t>(cast<IntegerAttr>(constant.getValue()).getInt());
   }
-  auto panel = dyn_cast_or_null<PanelAttr>(nn::getType(value).getEncoding());
-  return call(func(value), panel ? toPanels(panel, indices) : indices);
+  RankedTensorType type = nn::getType(value);
+  auto panel = dyn_cast_or_null<PanelAttr>(type.getEncoding());
+  bool isLogical = panel && indices.size() == static_cast<size_t>(type.getRank());
+  return call(func(value), isLogical ? toPanels(panel, indices) : indices);
 }
 
 Expr AlgorithmBuilder::atSuffix(Value operand, const Indices &indices) {
-  unsigned rank = nn::getType(operand).getRank();
+  size_t rank = std::min(getStoredExtents(nn::getType(operand)).size(), indices.size());
   return at(operand, Indices(indices.end() - rank, indices.end()));
 }
 
 void AlgorithmBuilder::define(Value result, const Element &element) {
-  std::vector<Var> vars = makeVars(nn::getType(result).getRank());
+  std::vector<Var> vars = makeVars(getStoredExtents(nn::getType(result)).size());
   Func defined(unique("value"));
   defined(reversed(vars)) = element(toIndices(vars));
   bind(result, defined);
@@ -294,11 +296,10 @@ void AlgorithmBuilder::buildResults() {
   OperandRange results = kernel.getYield().getOutputs();
   RankedTensorType first = nn::getType(results.front());
   Extents extents = getStoredExtents(first);
-  bool inPanels = isa_and_nonnull<PanelAttr>(first.getEncoding());
   std::vector<Var> vars = makeVars(extents.size());
   std::vector<Expr> elements;
   for (Value result : results) {
-    Expr element = inPanels ? call(func(result), toIndices(vars)) : at(result, toIndices(vars));
+    Expr element = at(result, toIndices(vars));
     elements.push_back(element.type().is_bool() ? Halide::cast<uint8_t>(element) : element);
   }
   Func out(symbol);

@@ -11,7 +11,8 @@
 
 namespace nnc {
 
-/// An index for each dimension of a value, outermost first as in its type.
+/// An index for each dimension of a value, outermost first as in its type; of a value in
+/// panels also [panel][other…][lane], as it lies.
 using Indices = std::vector<Halide::Expr>;
 
 /// The element of a value at an index.

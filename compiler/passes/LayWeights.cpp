@@ -141,15 +141,44 @@ struct LayWeightsPass : nnc::impl::LayWeightsBase<LayWeightsPass> {
     }
   }
 
-  /// A gradient lies as its weight does: the contraction that makes it writes it so,
-  /// other values are copied.
+  /// A gradient lies as its weight does: the contraction that makes it writes it so, and
+  /// the loop that adds up those of segments; other values are copied.
   static void layGradient(StoreGradientOp gradient, RankedTensorType laid) {
     Value value = gradient.getValue();
-    if (value.getDefiningOp() && isa<DenseWeightGradientOp, ConvKernelGradientOp>(value.getDefiningOp()) &&
-        value.hasOneUse())
+    if (isContraction(value))
       return value.setType(laid);
+    if (layAddedUp(value, laid))
+      return;
     OpBuilder builder(gradient);
     gradient.getValueMutable().assign(PackOp::create(builder, gradient.getLoc(), laid, value));
+  }
+
+  /// Whether a contraction makes a gradient, and nothing else reads it.
+  static bool isContraction(Value value) {
+    return isa_and_nonnull<DenseWeightGradientOp, ConvKernelGradientOp>(value.getDefiningOp()) && value.hasOneUse();
+  }
+
+  /// The last value of a state that starts as a number everywhere, and to which each step
+  /// adds what a contraction gives.
+  static bool layAddedUp(Value final, RankedTensorType laid) {
+    auto loop = final.getDefiningOp<EachOp>();
+    if (!loop || !final.hasOneUse() || !llvm::is_contained(loop.getFinals(), final))
+      return false;
+    unsigned state = cast<OpResult>(final).getResultNumber() - loop.getOutputs().size();
+    BlockArgument carried = loop.getCarried()[state];
+    auto start = loop.getStarts()[state].getDefiningOp<BroadcastOp>();
+    auto sum = loop.getYield().getNext()[state].getDefiningOp<AddOp>();
+    if (!start || getType(start.getX()).getRank() != 0 || !sum || !sum->hasOneUse() || !carried.hasOneUse())
+      return false;
+    Value added = sum.getA() == carried ? sum.getB() : sum.getA();
+    if (*carried.user_begin() != sum || !isContraction(added))
+      return false;
+    OpBuilder builder(loop);
+    loop.getStartsMutable()[state].assign(
+        BroadcastOp::create(builder, start.getLoc(), laid, start.getX(), ArrayRef<int64_t>()));
+    for (Value value : {Value(carried), added, Value(sum.getResult()), final})
+      value.setType(laid);
+    return true;
   }
 
   PanelWidth panelWidth;

@@ -18,6 +18,15 @@ func.func @no_suffix(%x: !v, %w: tensor<3xf32>) {
 
 // -----
 
+!p = tensor<24x40xf32, #nn.panel<dim = 0, width = 16>>
+func.func @other_panels(%x: !p, %y: tensor<24x40xf32>) {
+  // expected-error @+1 {{operand 1 does not lie in panels as 'tensor<24x40xf32, #nn.panel<dim = 0, width = 16>>' does}}
+  %0 = nn.add %x, %y : (!p, tensor<24x40xf32>) -> !p
+  return
+}
+
+// -----
+
 !v = tensor<?x4xf32, #nn.dims<"batch">>
 func.func @inner_size(%x: !v, %w: tensor<3x5xf32>) {
   // expected-error @+1 {{needs x[…, k] and weight[n, k], not [batch, 4] and [3, 5]}}

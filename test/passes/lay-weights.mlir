@@ -74,3 +74,33 @@ func.func @infer(%x: !x) -> (!y, tensor<24x40xf32>) {
   %1 = nn.tanh %w : (tensor<24x40xf32>) -> tensor<24x40xf32>
   return %0, %1 : !y, tensor<24x40xf32>
 }
+
+// -----
+
+!x = tensor<?x40xf32, #nn.dims<"batch">>
+!y = tensor<?x24xf32, #nn.dims<"batch">>
+!xs = tensor<?x?x40xf32, #nn.dims<"T.segments", "batch">>
+!ys = tensor<?x?x24xf32, #nn.dims<"T.segments", "batch">>
+
+// A gradient that a loop adds up lies as its weight does, from its start on.
+// CHECK: %[[ZERO:.+]] = nn.broadcast %{{.+}} : (tensor<f32>) -> tensor<24x40xf32, #nn.panel<dim = 0, width = 16>>
+// CHECK: %[[SUM:.+]] = nn.each "T.segments" sequences({{.*}}) start(%[[ZERO]])
+// CHECK: %[[G:.+]] = nn.dense_weight_gradient {{.*}} -> tensor<24x40xf32, #nn.panel<dim = 0, width = 16>>
+// CHECK-NEXT: %[[NEXT:.+]] = nn.add %{{.+}}, %[[G]] {{.*}} -> tensor<24x40xf32, #nn.panel<dim = 0, width = 16>>
+// CHECK-NEXT: nn.yield next(%[[NEXT]]
+// CHECK: nn.store_gradient @w, %[[SUM]] : tensor<24x40xf32, #nn.panel<dim = 0, width = 16>>
+nn.weight @w : tensor<24x40xf32> init <kind = glorot, fan_in = 40, fan_out = 24>
+func.func @train_gradients(%x: !x, %xs: !xs, %dys: !ys) -> !y {
+  %w = nn.read @w : tensor<24x40xf32>
+  %0 = nn.dense %x, %w : (!x, tensor<24x40xf32>) -> !y
+  %c = nn.constant 0.0 : f32 : tensor<f32>
+  %zero = nn.broadcast %c {dims = array<i64>} : (tensor<f32>) -> tensor<24x40xf32>
+  %sum = nn.each "T.segments" sequences(%xs, %dys) start(%zero) {
+  ^bb0(%s: tensor<i32>, %xt: !x, %dyt: !y, %before: tensor<24x40xf32>):
+    %g = nn.dense_weight_gradient %xt, %dyt : (!x, !y) -> tensor<24x40xf32>
+    %next = nn.add %before, %g : (tensor<24x40xf32>, tensor<24x40xf32>) -> tensor<24x40xf32>
+    nn.yield next(%next : tensor<24x40xf32>)
+  } : (!xs, !ys, tensor<24x40xf32>) -> tensor<24x40xf32>
+  nn.store_gradient @w, %sum : tensor<24x40xf32>
+  return %0 : !y
+}

@@ -13,7 +13,7 @@ using namespace nnc::nn;
 //===----------------------------------------------------------------------===//
 
 /// The shape of the operand with most dimensions, of which each other's must be
-/// the end.
+/// the end. What lies in panels is made of what lies in the same ones, and numbers.
 static FailureOr<RankedTensorType> inferElementwise(Operation *op, Type element) {
   RankedTensorType widest;
   for (Value operand : op->getOperands())
@@ -26,7 +26,12 @@ static FailureOr<RankedTensorType> inferElementwise(Operation *op, Type element)
       return op->emitOpError("operand ") << index << " has shape " << describe(getType(operand))
                                          << ", which is not the end of " << describe(widest);
   }
-  return getTensorType(element, whole);
+  RankedTensorType result = inDeclaredPanels(op, getTensorType(element, whole));
+  if (isa_and_nonnull<PanelAttr>(result.getEncoding()))
+    for (auto [index, operand] : llvm::enumerate(op->getOperands()))
+      if (RankedTensorType type = getType(operand); type.getRank() != 0 && type.getEncoding() != result.getEncoding())
+        return op->emitOpError("operand ") << index << " does not lie in panels as " << result << " does";
+  return result;
 }
 
 static FailureOr<RankedTensorType> inferSameElement(Operation *op, ValueRange values) {
