@@ -78,6 +78,20 @@ LogicalResult NNDialect::verifyOperationAttribute(Operation *op, NamedAttribute 
 }
 
 //===----------------------------------------------------------------------===//
+// Names
+//===----------------------------------------------------------------------===//
+
+Location nnc::nn::withName(Location location, StringRef name) {
+  return FusedLoc::get(ArrayRef(location), StringAttr::get(location.getContext(), name), location.getContext());
+}
+
+StringRef nnc::nn::getName(Location location) {
+  auto fused = dyn_cast<FusedLoc>(location);
+  auto name = fused ? dyn_cast_or_null<StringAttr>(fused.getMetadata()) : StringAttr();
+  return name ? name.getValue() : StringRef();
+}
+
+//===----------------------------------------------------------------------===//
 // Inferred types
 //===----------------------------------------------------------------------===//
 

@@ -34,6 +34,12 @@ llvm::FailureOr<mlir::RankedTensorType> getDeclaredType(mlir::Operation *op);
 /// The type, in the panels that the op's result declares.
 mlir::RankedTensorType inDeclaredPanels(mlir::Operation *op, mlir::RankedTensorType type);
 
+/// A location that also says what the user calls the value that an op there computes.
+mlir::Location withName(mlir::Location location, llvm::StringRef name);
+
+/// That name; empty where the user gave none.
+llvm::StringRef getName(mlir::Location location);
+
 namespace OpTrait {
 /// One element of the result from the elements at its place in the operands.
 template <typename ConcreteType> class Elementwise : public mlir::OpTrait::TraitBase<ConcreteType, Elementwise> {};

@@ -20,6 +20,7 @@
 #include "compiler/interpret/GradCheck.h"
 #include "compiler/passes/Passes.h"
 #include "dsl/Check.h"
+#include "dsl/Lengths.h"
 #include "dsl/Parse.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -53,7 +54,8 @@ private:
   ExitCode compileModule();
   ExitCode compileProgram();
   LogicalResult reportPending(const dsl::Model &model);
-  ExitCode compileNetwork(const dsl::Network &network);
+  ExitCode compileNetwork(dsl::Network &network);
+  ExitCode unfoldNetwork(dsl::Network &network);
   ExitCode checkGradients(ModuleOp module);
   ExitCode explainNetwork(const dsl::Network &network);
   llvm::Error checkLengths(const dsl::Model &model);
@@ -172,7 +174,7 @@ ExitCode Compilation::compileProgram() {
   if (options.emit > Emit::Planned && failed(reportPending(*model)))
     return ExitCode::WrongProgram;
   ExitCode worst = ExitCode::Success;
-  for (const dsl::Network &network : model->networks)
+  for (dsl::Network &network : model->networks)
     if (ExitCode code = compileNetwork(network); code != ExitCode::Success) {
       if (!options.checksGradients) // each is checked
         return code;
@@ -264,9 +266,35 @@ ExitCode Compilation::explainNetwork(const dsl::Network &network) {
   return text ? printText(std::move(*text)) : fail(ExitCode::WrongUsage, text.takeError());
 }
 
-ExitCode Compilation::compileNetwork(const dsl::Network &network) {
+/// Of few steps, where the user does not ask for more.
+ExitCode Compilation::unfoldNetwork(dsl::Network &network) {
+  std::vector<int64_t> lengths;
+  for (auto [index, dim] : llvm::enumerate(network.freeDims)) {
+    int64_t least = dsl::getLeastLength(network, static_cast<int32_t>(index));
+    auto given = options.lengths.find(dim.name);
+    lengths.push_back(given == options.lengths.end() ? std::max<int64_t>(3, least) : given->second);
+    if (dim.bound > 0 && given == options.lengths.end())
+      lengths.back() = std::min(lengths.back(), dim.bound);
+    if (lengths.back() < least || (dim.bound > 0 && lengths.back() > dim.bound))
+      return fail(ExitCode::WrongUsage,
+                  llvm::createStringError("-lengths " + dim.name + "=" + Twine(lengths.back()) + ": `" + dim.name +
+                                          "` is at " + (lengths.back() < least ? "least " : "most ") +
+                                          Twine(lengths.back() < least ? least : dim.bound)));
+  }
+  dsl::fixLengths(network, lengths);
+  OwningOpRef<ModuleOp> module = importNetwork(network, context);
+  PassManager passes(&context);
+  buildUnfoldingPipeline(passes);
+  if (failed(passes.run(*module)))
+    return ExitCode::Internal;
+  return printText(explain::printUnfolded(*module));
+}
+
+ExitCode Compilation::compileNetwork(dsl::Network &network) {
   if (options.report != Report::None)
     return explainNetwork(network);
+  if (options.emit == Emit::Unfolded)
+    return unfoldNetwork(network);
   OwningOpRef<ModuleOp> module = importNetwork(network, context);
   if (options.checksGradients) {
     interpret::addCotangents(*module);

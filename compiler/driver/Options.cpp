@@ -33,6 +33,8 @@ static cl::opt<Emit>
                            clEnumValN(Emit::Imported, "nn", "the nn dialect"),
                            clEnumValN(Emit::Typed, "nn-typed", "with every shape"),
                            clEnumValN(Emit::Split, "nn-split", "with time loops split"),
+                           clEnumValN(Emit::Unfolded, "nn-bptt",
+                                      "train blocks, unfolded in time for as many steps as -lengths says (3)"),
                            clEnumValN(Emit::Differentiated, "nn-grad", "with the gradients of losses"),
                            clEnumValN(Emit::Optimized, "nn-opt", "simplified, weights hoisted and laid out"),
                            clEnumValN(Emit::Grouped, "nn-groups", "with ops in groups"),
@@ -128,11 +130,11 @@ static std::optional<ExitCode> checkArchitectures() {
   return std::nullopt;
 }
 
-/// "T=100" as a name and a number of at least 1.
+/// "T=100" as a name and a number that a call can have.
 static std::optional<std::pair<std::string, int64_t>> readLength(StringRef text) {
   auto [name, value] = text.split('=');
   int64_t number;
-  if (name.empty() || value.getAsInteger(10, number) || number < 1)
+  if (name.empty() || value.getAsInteger(10, number) || number < 1 || number > std::numeric_limits<int32_t>::max())
     return std::nullopt;
   return std::pair(name.str(), number);
 }

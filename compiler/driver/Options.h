@@ -29,6 +29,7 @@ enum class Emit {
   Imported,
   Typed,
   Split,
+  Unfolded,
   Differentiated,
   Optimized,
   Grouped,

@@ -24,6 +24,10 @@ using Planner = llvm::function_ref<mlir::OwningOpRef<mlir::ModuleOp>(llvm::Array
 llvm::Expected<std::string> explainBptt(const dsl::Network &network, Planner plan, const targets::Target &target,
                                         const Call &call);
 
+/// A module whose train blocks were unfolded and differentiated, with names for the copies of weights, for their
+/// gradients and for what the user has a name for. Changes the module's locations.
+std::string printUnfolded(mlir::ModuleOp module);
+
 } // namespace nnc::explain
 
 #endif // NNC_COMPILER_EXPLAIN_EXPLAIN_H

@@ -148,9 +148,18 @@ void GraphImporter::importOperations(ArrayRef<dsl::Operation> operations) {
     else
       set(operation.results.front(), import(operation));
     std::swap(follows, followsEnd);
+    nameResults(operation);
     if (follows || (operation.each && operation.each->hasUntil))
       ended.insert(operation.results.begin(), operation.results.end());
   }
+}
+
+/// For those who read the module: names have no say in what is compiled.
+void GraphImporter::nameResults(const dsl::Operation &operation) {
+  for (dsl::Value result : operation.results)
+    if (const std::string &name = function.values[result].name; !name.empty())
+      if (Operation *op = get(result).getDefiningOp(); op && op->getNumResults() == 1)
+        op->setLoc(withName(op->getLoc(), name));
 }
 
 /// Whether an operation reads what follows from a loop that ends by `until`.

@@ -96,6 +96,7 @@ private:
   void setLoopResults(const dsl::Operation &operation, llvm::ArrayRef<mlir::Value> outputs,
                       llvm::ArrayRef<mlir::Value> finals);
   bool readsEnded(const dsl::Operation &operation) const;
+  void nameResults(const dsl::Operation &operation);
   /// How many steps of a loop are each example's own: tensor<?xi32, #nn.dims<"batch">>.
   mlir::Value getLimit(const dsl::Each &each);
   /// Whether each example has no step left, and the limits after this one.

@@ -31,6 +31,9 @@ enum class Station { Imported, Typed, Split, Differentiated, Optimized, Grouped,
 /// Adds the passes up to and with `last`.
 void buildPipeline(mlir::OpPassManager &manager, Station last, PanelWidth panelWidth);
 
+/// Adds the passes that unfold the loops of train blocks and differentiate them, for readers (`-emit=nn-bptt`).
+void buildUnfoldingPipeline(mlir::OpPassManager &manager);
+
 } // namespace nnc
 
 #endif // NNC_COMPILER_PASSES_PASSES_H

@@ -122,6 +122,28 @@ def UnrollTime : Pass<"nn-unroll-time", "mlir::ModuleOp"> {
   }];
 }
 
+def UnfoldTime : Pass<"nn-unfold-time", "mlir::ModuleOp"> {
+  let summary = "Write out the steps of loops, for readers";
+  let description = [{
+    Not on the way to a library: `-emit=nn-bptt`. In functions with `nn.train` the loops of a
+    fixed number of steps become copies of their bodies, one a step, each of which reads the
+    weights by itself. Of more than 8 steps two at each end are written out; those between
+    stay a loop.
+
+    ```mlir
+    %W = nn.read @W
+    nn.each "3" sequences(%x) start(%h0) { … nn.dense %h, %W … }
+    // becomes
+    %W_1 = nn.read @W
+    … nn.dense %h0, %W_1 …
+    %W_2 = nn.read @W
+    … nn.dense %h_1, %W_2 …
+    ```
+
+    Every op of such a function then has the mark `nn.unfolded`.
+  }];
+}
+
 def Simplify : Pass<"nn-simplify", "mlir::ModuleOp"> {
   let summary = "Fold, drop what no output needs, turn batch norm into a scale and a shift";
   let description = [{

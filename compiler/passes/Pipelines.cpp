@@ -43,3 +43,15 @@ void nnc::buildPipeline(OpPassManager &manager, Station last, PanelWidth panelWi
     manager.addPass(createPlanBuffers());
   }
 }
+
+void nnc::buildUnfoldingPipeline(OpPassManager &manager) {
+  manager.addPass(createInferShapes());
+  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createUnfoldTime());
+  // What no loss needs would get gradients.
+  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createLowerLosses());
+  manager.addPass(createDifferentiate());
+  manager.addPass(createPruneLoops());
+  manager.addPass(createCanonicalizerPass());
+}
