@@ -85,7 +85,8 @@ def run_training(build):
     results = [run_script([*training, "recurrence", "norm"])]
     for policy, every in (("checkpoint(sqrt)", 1), ("checkpoint(1)", 3), ("unroll(3)", 3)):
         results.append(run_script([*training, "--bptt", policy, f"--every={every}", "recurrence"]))
-    results.append(run_script([VENV / "python", folder / "run_truncation.py", "--build", build]))
+    for program in ("run_truncation.py", "run_recorded.py"):
+        results.append(run_script([VENV / "python", folder / program, "--build", build]))
     return tuple(map(sum, zip(*results)))
 
 

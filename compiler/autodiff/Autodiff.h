@@ -33,6 +33,10 @@ llvm::LogicalResult differentiateEach(Adjoints &adjoints, nn::EachOp loop);
 /// the primal computation are the new loop's.
 nn::EachOp remakeLoop(Adjoints &outer, nn::EachOp loop);
 
+/// Stores the norm of the error of each probe of a block, or gives it, divided by
+/// `divisor` where there is one. Takes the probes away.
+llvm::SmallVector<mlir::Value> takeProbes(mlir::Block &block, Adjoints &adjoints, mlir::Value divisor);
+
 /// Of a loop over segments it is one that computes each segment anew.
 llvm::LogicalResult differentiateSegments(Adjoints &adjoints, nn::EachOp loop);
 

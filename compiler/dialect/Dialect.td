@@ -32,7 +32,10 @@ def NN_Dialect : Dialect {
     of each example; the attribute, a dictionary, has the block's `name`, its
     `optimizer` with the numbers that this takes, the `betas` whose powers the
     runtime keeps, and `reduce_sum`, whether gradients are summed over a batch
-    rather than averaged.
+    rather than averaged. With `statistics` it records them (RecordStatistics).
+
+    A function with `nn.flow` is one that measures how errors flow back through the
+    states of loops (MeasureFlow); the attribute is the dictionary of its train block.
   }];
   let useDefaultAttributePrinterParser = 1;
   let hasOperationAttrVerify = 1;

@@ -256,7 +256,7 @@ ExitCode Compilation::explainNetwork(const dsl::Network &network) {
   ScopedDiagnosticHandler silence(
       &context, [](Diagnostic &diagnostic) { return success(diagnostic.getSeverity() != DiagnosticSeverity::Error); });
   auto plan = [&](ArrayRef<dsl::Bptt> policies) {
-    OwningOpRef<ModuleOp> module = importNetwork(network, context, policies);
+    OwningOpRef<ModuleOp> module = importNetwork(network, context, {policies});
     if (failed(runPasses(*module, Station::Planned)))
       return OwningOpRef<ModuleOp>();
     return module;
@@ -295,7 +295,7 @@ ExitCode Compilation::compileNetwork(dsl::Network &network) {
     return explainNetwork(network);
   if (options.emit == Emit::Unfolded)
     return unfoldNetwork(network);
-  OwningOpRef<ModuleOp> module = importNetwork(network, context);
+  OwningOpRef<ModuleOp> module = importNetwork(network, context, {{}, options.recordsGradients});
   if (options.checksGradients) {
     interpret::addCotangents(*module);
     return checkGradients(*module);

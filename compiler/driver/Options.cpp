@@ -90,6 +90,10 @@ static cl::opt<Report>
            cl::values(clEnumValN(Report::Bptt, "bptt",
                                  "memory and operations of each policy of back-propagation through time")),
            cl::cat(category));
+static cl::opt<bool> gradientStats("gradient-stats",
+                                   cl::desc("Let training record norms of errors, saturated and dead activations, and "
+                                            "where values are not finite"),
+                                   cl::cat(category));
 static cl::opt<int64_t> callBatch("batch", cl::desc("Examples of the call that is checked or explained"), cl::init(0),
                                   cl::value_desc("N"), cl::cat(category));
 static cl::list<std::string> callLengths("lengths", cl::desc("Lengths of the same"), cl::CommaSeparated,
@@ -214,6 +218,7 @@ std::optional<ExitCode> driver::parseOptions(int argc, char **argv, Options &opt
   options.verifyDiagnostics = verifyDiagnostics;
   options.checksGradients = gradCheck;
   options.report = report;
+  options.recordsGradients = gradientStats;
   options.batch = callBatch;
   for (StringRef length : callLengths)
     options.lengths.insert(*readLength(length));

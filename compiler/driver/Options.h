@@ -67,6 +67,7 @@ struct Options {
   bool writeDependencies = false;
   std::string dependencyFile; ///< empty: the library's name with .d
   bool verifyDiagnostics = false;
+  bool recordsGradients = false;          ///< the library records statistics of each training step
   bool checksGradients = false;           ///< instead of writing a library
   Report report = Report::None;           ///< likewise
   int64_t batch = 0;                      ///< of a call that is checked or explained; 0: chosen

@@ -115,6 +115,8 @@ private:
     emitCall(train.name + "_gradients", gradients, "nnc_train_gradients", index, /*accumulates=*/true);
     auto function = begin(train.name + "_update", i32, {pointer});
     end("nnc_train_update", i32, {function.getArgument(0), builder.i32(index)});
+    if (train.flow >= 0)
+      emitCall(train.name + "_flow", interface.functions[train.flow], "nnc_gradient_flow", index);
   }
 
   ModuleOp module;

@@ -54,6 +54,7 @@ private:
   void emitParameters(const Function &function);
   void emitTraining();
   void emitTrain(const Train &train, size_t index);
+  void emitFlow(const Train &train);
   void emitBottom();
 
   void emitDefine(StringRef macro, Twine value, StringRef comment) {
@@ -206,10 +207,13 @@ static std::string describeElement(const Argument &argument) {
 
 /// A line of the comment for each argument.
 void HeaderEmitter::emitArguments(const Function &function) {
+  auto isStep = [&](const Argument &argument) { // the last input
+    return function.kind == FunctionKind::Flow && argument.isClass() && argument.type.getRank() == 0;
+  };
   for (const Argument &argument : function.arguments)
     os << " * " << (argument.isOutput ? "gives " : "takes ") << argument.identifier
        << (argument.type.getRank() ? " " : "") << describeShape(argument.type, function.isStep())
-       << describeElement(argument) << '\n';
+       << (isStep(argument) ? ", the step, counted from 0, or -1" : describeElement(argument)) << '\n';
   if (!function.isStep())
     for (const FreeDim &dim : interface.freeDims)
       os << " * " << dim.lengths << " [batch]: the length of each example, at most " << dim.identifier
@@ -264,6 +268,18 @@ void HeaderEmitter::emitTrain(const Train &train, size_t index) {
   emitParameters(gradients);
   os << "\n/** Changes the weights by the gradients since the last update. Must not overlap with any other\n"
      << " * call on the model or its contexts. */\nNNC_API nnc_status " << prefix << "_update(nnc_context *context);\n";
+  if (train.flow >= 0)
+    emitFlow(train);
+}
+
+void HeaderEmitter::emitFlow(const Train &train) {
+  const Function &flow = interface.functions[train.flow];
+  os << "\n/** How the error of one step's loss, or with a step of -1 of all, flows back through states: for each "
+        "step\n"
+     << " * of a state the norm of the loss's gradient with respect to it.\n *\n";
+  emitArguments(flow);
+  os << " */\nNNC_API nnc_status " << name << "_" << train.name << "_flow(nnc_context *context";
+  emitParameters(flow);
 }
 
 std::string emit::emitHeader(const Interface &interface, StringRef source) {

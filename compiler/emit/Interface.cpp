@@ -187,6 +187,7 @@ static void describeFunctions(ModuleOp module, Interface &interface) {
       Train train{settings.getAs<StringAttr>("name").str(), settings, -1, -1};
       train.gradients = describer.add(function, FunctionKind::Gradients);
       train.update = describer.add(lookup(train.name + "_update"), FunctionKind::Update);
+      train.flow = describer.add(lookup(train.name + "_flow"), FunctionKind::Flow);
       interface.trains.push_back(std::move(train));
     }
   interface.prepare = lookup("prepare");
@@ -217,6 +218,24 @@ static int64_t append(int64_t &memory, int64_t bytes) {
   int64_t offset = memory;
   memory = llvm::alignTo(offset + bytes, memoryAlignment);
   return offset;
+}
+
+/// The numbers of a layer, which are states, by train block and layer.
+static void describeStatistics(ModuleOp module, Interface &interface) {
+  for (Train &train : interface.trains)
+    for (auto state : module.getOps<nn::StateOp>()) {
+      auto statistic = state->getAttrOfType<DictionaryAttr>("nn.statistic");
+      if (!statistic || statistic.getAs<StringAttr>("train").getValue() != train.name)
+        continue;
+      size_t index = statistic.getAs<IntegerAttr>("index").getInt();
+      if (train.statistics.size() <= index)
+        train.statistics.resize(index + 1);
+      Statistic &own = train.statistics[index];
+      own.layer = statistic.getAs<StringAttr>("layer").str();
+      own.operation = statistic.getAs<StringAttr>("operation").str();
+      own.source = getSource(state.getLoc());
+      own.states[statistic.getAs<StringAttr>("kind")] = state.getSymName().str();
+    }
 }
 
 static bool isOfTraining(nn::StateOp state) { return state->hasAttr("nn.training"); }
@@ -250,6 +269,20 @@ static void describeMemory(ModuleOp module, Interface &interface) {
   }
   for (auto state : module.getOps<nn::StateOp>())
     (isOfTraining(state) ? interface.trainingStates : interface.states).push_back(state);
+  // Numbers lie at the same place for any batch.
+  llvm::stable_sort(interface.trainingStates, [](nn::StateOp a, nn::StateOp b) {
+    return a->hasAttr("nn.statistic") && !b->hasAttr("nn.statistic");
+  });
+}
+
+std::string emit::getSource(Location location) {
+  std::string source;
+  location->walk([&](Location inner) {
+    if (auto file = dyn_cast<FileLineColLoc>(inner); file && source.empty())
+      source = (file.getFilename().getValue() + ":" + Twine(file.getLine()) + ":" + Twine(file.getColumn())).str();
+    return WalkResult::advance();
+  });
+  return source;
 }
 
 Interface emit::describeInterface(ModuleOp module, StringRef name) {
@@ -259,6 +292,7 @@ Interface emit::describeInterface(ModuleOp module, StringRef name) {
   if (auto infer = module.lookupSymbol<func::FuncOp>("infer"))
     describeFreeDims(infer, interface);
   describeFunctions(module, interface);
+  describeStatistics(module, interface);
   describeMemory(module, interface);
   return interface;
 }

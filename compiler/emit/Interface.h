@@ -10,6 +10,8 @@
 
 #include "compiler/dialect/NN.h"
 
+#include "llvm/ADT/StringMap.h"
+
 #include <string>
 #include <vector>
 
@@ -30,7 +32,7 @@ struct Argument {
   bool isClass() const { return type.getElementType().isInteger(32); }
   bool isTruth() const { return type.getElementType().isInteger(1); }
   /// Whether one example always has the same number of elements.
-  bool hasFixedSize() const { return nn::getDynamicRank(type) == 1; }
+  bool hasFixedSize() const { return nn::getDynamicRank(type) == 1 && nn::isBatched(type); }
 };
 
 /// A length that each call gives.
@@ -46,7 +48,8 @@ enum class FunctionKind {
   Infer,
   Step,      ///< runs one step on the context's state
   Gradients, ///< of a train block: inputs and labels to a loss
-  Update     ///< of a train block: changes the weights; its arguments are the runtime's
+  Update,    ///< of a train block: changes the weights; its arguments are the runtime's
+  Flow       ///< of a train block: inputs, labels and a step to its loss and norms of errors
 };
 
 /// A function of the library: `infer`, `step`, `train_gradients`.
@@ -59,12 +62,23 @@ struct Function {
   bool isStep() const { return kind == FunctionKind::Step; }
 };
 
+/// What training records of a layer.
+struct Statistic {
+  std::string layer;     ///< "conv1"; empty for equations of the network itself
+  std::string operation; ///< "conv"
+  std::string source;    ///< "lenet5.nn:8:7"
+  /// The states that hold the numbers, by their kind: not_finite, error, saturated, dead.
+  llvm::StringMap<std::string> states;
+};
+
 /// A train block.
 struct Train {
   std::string name;
   mlir::DictionaryAttr settings; ///< `nn.train` of its gradients
   int32_t gradients;             ///< index of the function
   int32_t update = -1;           ///< likewise; -1 when no weight is trained
+  int32_t flow = -1;             ///< likewise; -1 unless asked for
+  std::vector<Statistic> statistics;
 
   /// How many numbers the optimizer keeps for each weight.
   int64_t getSlotCount() const { return settings.getAs<mlir::IntegerAttr>("slots").getInt(); }
@@ -103,7 +117,7 @@ struct Interface {
   std::vector<Weight> weights;
   std::vector<Prepared> prepared;
   std::vector<nn::StateOp> states;
-  std::vector<nn::StateOp> trainingStates; ///< carried from window to window of a sequence
+  std::vector<nn::StateOp> trainingStates; ///< numbers of statistics, then what windows of a sequence carry
   int64_t weightsBytes = 0;
   int64_t trainableBytes = 0; ///< of the weights that are trained, which lie first
   int64_t preparedBytes = 0;
@@ -127,6 +141,9 @@ int64_t getFixedBytes(mlir::RankedTensorType type);
 
 /// The names of a value's dynamic dimensions as one product: "T*batch", or "1".
 std::string getUnit(mlir::RankedTensorType type);
+
+/// Where in the source an op stands: "lenet5.nn:8:7"; empty where that is unknown.
+std::string getSource(mlir::Location location);
 
 /// Reads the interface off a planned module, under this name.
 Interface describeInterface(mlir::ModuleOp module, llvm::StringRef name);

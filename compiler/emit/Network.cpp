@@ -36,7 +36,9 @@ private:
   Symbol addWeights();
   Symbol addFunctions();
   Symbol addExtents(const Argument &argument);
+  Symbol addStatistics(const Train &train);
   Symbol addTrains();
+  int32_t hasSteps(const Train &train);
   Row getFunctionRow(const Function &function);
   void addKernels();
   void addEmbedded();
@@ -142,6 +144,8 @@ static int32_t getFlags(FunctionKind kind) {
     return NNC_FUNCTION_GRADIENTS;
   case FunctionKind::Update:
     return NNC_FUNCTION_UPDATE;
+  case FunctionKind::Flow:
+    return NNC_FUNCTION_FLOW;
   }
   llvm_unreachable("every function has a kind");
 }
@@ -170,6 +174,25 @@ Symbol NetworkEmitter::addFunctions() {
   return tables.add(rows);
 }
 
+/// Rows of nnc_statistic. The numbers lie in the first of the states of training.
+Symbol NetworkEmitter::addStatistics(const Train &train) {
+  std::vector<Row> rows;
+  for (const Statistic &statistic : train.statistics) {
+    Row row{tables.addText(statistic.layer), tables.addText(statistic.operation), tables.addText(statistic.source)};
+    for (StringRef kind : {"not_finite", "error", "saturated", "dead"}) {
+      auto state = statistic.states.find(kind);
+      auto isState = [&](nn::StateOp op) {
+        return state != statistic.states.end() && op.getSymName() == state->second;
+      };
+      int64_t place = llvm::find_if(interface.trainingStates, isState) - interface.trainingStates.begin();
+      bool isThere = state != statistic.states.end();
+      row.push_back(isThere ? place * memoryAlignment : int64_t(-1));
+    }
+    rows.push_back(std::move(row));
+  }
+  return tables.add(rows);
+}
+
 /// Rows of nnc_train.
 Symbol NetworkEmitter::addTrains() {
   std::vector<Row> rows;
@@ -192,9 +215,18 @@ Symbol NetworkEmitter::addTrains() {
                     static_cast<int32_t>(batch), train.settings.getAs<IntegerAttr>("batch_size").getInt(),
                     Symbol{emitRate(context, train).getName().str()}, tables.addArray(ArrayRef(betas)),
                     static_cast<int32_t>(betas.size()), getNumber("window_step"), getNumber("window_length"),
-                    getNumber("checkpoint")});
+                    getNumber("checkpoint"), addStatistics(train), static_cast<int32_t>(train.statistics.size()),
+                    std::max<int32_t>(train.flow, 0), hasSteps(train)});
   }
   return tables.add(rows);
+}
+
+/// Whether the loss is taken over steps, so that errors of one step can be asked for.
+int32_t NetworkEmitter::hasSteps(const Train &train) {
+  if (train.flow < 0)
+    return 0;
+  auto flow = interface.functions[train.flow].op->getAttrOfType<DictionaryAttr>("nn.flow");
+  return static_cast<int32_t>(flow.getAs<BoolAttr>("has_steps").getValue());
 }
 
 /// A row of pointers for each isa that the runtime can choose, in its order;

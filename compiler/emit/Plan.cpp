@@ -12,12 +12,10 @@ using namespace nnc::emit;
 
 /// "conv1 (lenet5.nn:8:7)".
 static std::string describe(Location location) {
-  std::string path, place;
+  std::string path, place = getSource(location);
   location->walk([&](Location inner) {
     if (auto name = dyn_cast<NameLoc>(inner); name && path.empty())
       path = name.getName().str();
-    if (auto file = dyn_cast<FileLineColLoc>(inner); file && place.empty())
-      place = (file.getFilename().getValue() + ":" + Twine(file.getLine()) + ":" + Twine(file.getColumn())).str();
     return WalkResult::advance();
   });
   if (path.empty() || place.empty())

@@ -388,6 +388,12 @@ RankedTensorType GraphImporter::getStackedType(const dsl::Each &each, RankedTens
   return getTensorType(type.getElementType(), extents);
 }
 
+/// "h", "encoder.h": what a state is called where something is said of it.
+std::string GraphImporter::getStateName(const dsl::Operation &loop, dsl::Value carried) const {
+  const std::string &name = function.values[carried].name;
+  return loop.path.empty() ? name : loop.path + "." + name;
+}
+
 void GraphImporter::importEach(const dsl::Operation &operation) {
   const dsl::Each &each = *operation.each;
   Location loopLocation = location;
@@ -438,7 +444,7 @@ void GraphImporter::importEach(const dsl::Operation &operation) {
   for (auto [element, sequence] : llvm::zip_equal(each.elements, sequences))
     set(element, body->addArgument(EachOp::getElementType(nn::getType(sequence)), loopLocation));
   for (auto [carried, start] : llvm::zip(each.carried, starts))
-    set(carried, body->addArgument(start.getType(), loopLocation));
+    set(carried, body->addArgument(start.getType(), getLocation(operation.location, getStateName(operation, carried))));
   if (each.hasUntil)
     limits[&each] = body->addArgument(starts.back().getType(), loopLocation);
   auto loop = cast<EachOp>(builder.create(state));

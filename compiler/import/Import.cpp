@@ -41,8 +41,8 @@ namespace {
 /// Builds the module of one network.
 class NetworkImporter {
 public:
-  NetworkImporter(const dsl::Network &network, MLIRContext &context, ArrayRef<dsl::Bptt> policies)
-      : network(network), policies(policies), builder(&context),
+  NetworkImporter(const dsl::Network &network, MLIRContext &context, const ImportOptions &options)
+      : network(network), options(options), builder(&context),
         module(ModuleOp::create(builder.getUnknownLoc(), network.name)) {}
 
   OwningOpRef<ModuleOp> run() {
@@ -52,8 +52,11 @@ public:
     importInfer();
     if (canStep())
       importStep();
-    for (const dsl::Train &train : network.trains)
+    for (const dsl::Train &train : network.trains) {
       importTrain(train);
+      if (options.gradientStatistics)
+        importFlow(train);
+    }
     return std::move(module);
   }
 
@@ -86,13 +89,16 @@ private:
   }
 
   /// Creates a function with the network's inputs, lengths and, unless it is
-  /// `@reset`, outputs; `build` fills its body.
+  /// `@reset`, outputs; `build` fills its body. What trains goes through windows where
+  /// its block says so, unless it `isWhole`.
   func::FuncOp importFunction(StringRef name, const dsl::Function &function, bool hasOutputs,
-                              function_ref<void(GraphImporter &)> prepare, const dsl::Train *train = nullptr);
+                              function_ref<void(GraphImporter &)> prepare, const dsl::Train *train = nullptr,
+                              bool isWhole = false);
   void importInfer() {
     importFunction("infer", network.infer, /*hasOutputs=*/true, [](GraphImporter &) {});
   }
   void importTrain(const dsl::Train &train);
+  void importFlow(const dsl::Train &train);
   GraphImporter::Window importWindow(func::FuncOp function, unsigned first, const dsl::Train &train);
   DictionaryAttr describe(const dsl::Train &train);
   void importStep();
@@ -100,11 +106,11 @@ private:
   bool canStep() const;
 
   const dsl::Bptt &getPolicy(const dsl::Train &train) const {
-    return policies.empty() ? train.bptt : policies[&train - network.trains.data()];
+    return options.policies.empty() ? train.bptt : options.policies[&train - network.trains.data()];
   }
 
   const dsl::Network &network;
-  ArrayRef<dsl::Bptt> policies;
+  const ImportOptions &options;
   OpBuilder builder;
   OwningOpRef<ModuleOp> module;
 };
@@ -112,8 +118,9 @@ private:
 } // namespace
 
 func::FuncOp NetworkImporter::importFunction(StringRef name, const dsl::Function &function, bool hasOutputs,
-                                             function_ref<void(GraphImporter &)> prepare, const dsl::Train *train) {
-  bool isWindow = train && getPolicy(*train).kind == dsl::Bptt::Truncated;
+                                             function_ref<void(GraphImporter &)> prepare, const dsl::Train *train,
+                                             bool isWhole) {
+  bool isWindow = train && !isWhole && getPolicy(*train).kind == dsl::Bptt::Truncated;
   GraphImporter graph(builder, network, function);
   Location location = locate(network.location);
   auto typeOf = [&](const dsl::Port &port) -> const dsl::Type & { return function.values[port.value].type; };
@@ -300,6 +307,18 @@ void NetworkImporter::importTrain(const dsl::Train &train) {
   op->setAttr("nn.train", describe(train));
 }
 
+/// The same function once more, to measure how errors flow in it. It changes nothing, so
+/// its running statistics are those of the model.
+void NetworkImporter::importFlow(const dsl::Train &train) {
+  auto nothing = [](GraphImporter &) {};
+  func::FuncOp op = importFunction(train.name + "_flow", train.forward, /*hasOutputs=*/true, nothing, &train,
+                                   /*isWhole=*/true);
+  NamedAttrList flow;
+  flow.set("name", builder.getStringAttr(train.name));
+  flow.set("reduce_sum", builder.getBoolAttr(train.reduceSum));
+  op->setAttr("nn.flow", flow.getDictionary(builder.getContext()));
+}
+
 /// What a function is told of the window that it goes through, from its argument
 /// number `first` on.
 GraphImporter::Window NetworkImporter::importWindow(func::FuncOp function, unsigned first, const dsl::Train &train) {
@@ -345,7 +364,10 @@ DictionaryAttr NetworkImporter::describe(const dsl::Train &train) {
   bool isWindow = policy.kind == dsl::Bptt::Truncated;
   list.set("window_step", builder.getI64IntegerAttr(isWindow ? policy.k1 : 0));
   list.set("window_length", builder.getI64IntegerAttr(isWindow ? policy.k2 : 0));
-  bool keepsAll = policy.kind != dsl::Bptt::CheckpointSqrt && policy.kind != dsl::Bptt::CheckpointBytes;
+  bool keepsAll = options.gradientStatistics ||
+                  (policy.kind != dsl::Bptt::CheckpointSqrt && policy.kind != dsl::Bptt::CheckpointBytes);
+  if (options.gradientStatistics)
+    list.set("statistics", builder.getUnitAttr());
   // 0 keeps every step, -1 the states of as many as their square root; else so many bytes.
   int64_t checkpoint = keepsAll ? 0 : policy.kind == dsl::Bptt::CheckpointSqrt ? -1 : policy.bytes;
   list.set("checkpoint", builder.getI64IntegerAttr(checkpoint));
@@ -361,9 +383,9 @@ DictionaryAttr NetworkImporter::describe(const dsl::Train &train) {
   return list.getDictionary(builder.getContext());
 }
 
-OwningOpRef<ModuleOp> importNetwork(const dsl::Network &network, MLIRContext &context, ArrayRef<dsl::Bptt> policies) {
+OwningOpRef<ModuleOp> importNetwork(const dsl::Network &network, MLIRContext &context, const ImportOptions &options) {
   context.loadDialect<NNDialect, func::FuncDialect>();
-  return NetworkImporter(network, context, policies).run();
+  return NetworkImporter(network, context, options).run();
 }
 
 } // namespace nnc

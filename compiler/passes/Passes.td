@@ -76,6 +76,41 @@ def LowerLosses : Pass<"nn-lower-losses", "mlir::ModuleOp"> {
   }];
 }
 
+def RecordStatistics : Pass<"nn-record-statistics", "mlir::ModuleOp"> {
+  let summary = "Let training record what becomes of values and errors in each layer";
+  let description = [{
+    In a function whose `nn.train` has `statistics`, for each layer: how many elements of
+    its value are not finite, the share that is saturated (tanh, sigmoid), the share of
+    units that are 0 for all examples (relu), and by a probe the norm of its error. Each
+    is a number, stored in a state of the context. What lies past an example's end does
+    not count. Values in loops are stacked, so that the numbers are taken of all steps
+    at once.
+
+    ```mlir
+    %h = nn.tanh %z
+    // becomes
+    %h = nn.tanh %z
+    … nn.store @train.statistic0.not_finite, %n … nn.store @train.statistic0.saturated, %s
+    %p = nn.probe "error" in @train.statistic0.error
+    %h' = nn.add %h, %p   // what follows reads it
+    ```
+
+    Postcondition: each such state has one store, or one probe.
+  }];
+}
+
+def MeasureFlow : Pass<"nn-measure-flow", "mlir::ModuleOp"> {
+  let summary = "Let a function measure how errors flow back through the states of loops";
+  let description = [{
+    A function with `nn.flow` gives the loss of each example. It gets an argument more,
+    the number of a step, and its loss becomes what that step adds to it: where the loss
+    is a sum or mean over steps, the others are left out. A negative number asks for all.
+    Each state of a loop gets a probe. What the function would store is dropped.
+
+    Postcondition: no store; every active state of a loop at the top has a probe.
+  }];
+}
+
 def Differentiate : Pass<"nn-differentiate", "mlir::ModuleOp"> {
   let summary = "Build the gradients of losses with respect to weights";
   let description = [{
@@ -83,7 +118,8 @@ def Differentiate : Pass<"nn-differentiate", "mlir::ModuleOp"> {
     `@<name>_gradients`: it gives their mean (or sum) and sets the gradient of each
     trained weight, summed over the examples. The derivative of a loop is a loop
     backwards over what the forward loop stacks; contractions that make weights'
-    gradients are taken after it, over all steps at once.
+    gradients are taken after it, over all steps at once. A function with `nn.flow`
+    gives the norms of its probes instead.
 
     ```mlir
     func.func @train(%x, %label) -> %losses
@@ -91,8 +127,8 @@ def Differentiate : Pass<"nn-differentiate", "mlir::ModuleOp"> {
     func.func @train_gradients(%x, %label) -> tensor<f32> { … nn.store_gradient @W, %g … }
     ```
 
-    Postcondition: every trained weight has one `nn.store_gradient` in each such
-    function.
+    Postcondition: every trained weight has one `nn.store_gradient` in each function
+    with `nn.train`; no probe is left.
   }];
 }
 

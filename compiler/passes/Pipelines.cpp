@@ -21,6 +21,8 @@ void nnc::buildPipeline(OpPassManager &manager, Station last, PanelWidth panelWi
     // A bias that is added as it is has one sum for its gradient, a repeated one two.
     manager.addPass(createSimplify());
     manager.addPass(createLowerLosses());
+    manager.addPass(createRecordStatistics());
+    manager.addPass(createMeasureFlow());
     manager.addPass(createDifferentiate());
     manager.addPass(createPruneLoops());
     manager.addPass(createUnrollTime());

@@ -50,7 +50,12 @@ nnc_status nnc_train_at(const nnc_network *network, int32_t index, nnc_train_inf
   if (!out_info || index < 0 || index >= nnc_train_count(network))
     return NNC_INVALID_ARGUMENT;
   const nnc_train *train = &network->trains[index];
-  *out_info = (nnc_train_info){train->name,       train->optimizer,        train->gradients,
-                               train->reduce_sum, (nnc_batch)train->batch, train->batch_size};
+  *out_info = (nnc_train_info){train->name,
+                               train->optimizer,
+                               train->gradients,
+                               train->reduce_sum,
+                               (nnc_batch)train->batch,
+                               train->batch_size,
+                               train->flow > 0 ? train->flow : -1};
   return NNC_OK;
 }

@@ -27,7 +27,7 @@
 #define NNC_MAX_FREE_DIMS 15
 
 /** Functions of training: contexts that do not train have no room for them. */
-#define NNC_FUNCTION_TRAINS (NNC_FUNCTION_GRADIENTS | NNC_FUNCTION_UPDATE)
+#define NNC_FUNCTION_TRAINS (NNC_FUNCTION_GRADIENTS | NNC_FUNCTION_UPDATE | NNC_FUNCTION_FLOW)
 
 /** Most buffers in the workspace of one function. */
 #define NNC_MAX_OFFSETS 1023
@@ -163,8 +163,9 @@ typedef struct nnc_training {
   int64_t examples; /**< whose gradients wait for an update */
   int32_t train;    /**< the train block that they are of */
   bool is_clean;    /**< `added` was zeroed */
+  int32_t recorded; /**< the train block whose statistics `states` holds, from 1; 0 when there are none */
   /* Of truncated back-propagation. */
-  char *states;            /**< that windows hand on, as the other memories where kernels look */
+  char *states;            /**< statistics, then what windows hand on; as the other memories where kernels look */
   int32_t *window_lists;   /**< the lengths of examples, then each nnc_window_list, max_batch apart */
   char *slices;            /**< the window's steps of the arguments */
   void **window_arguments; /**< the arguments of a window */
@@ -186,6 +187,16 @@ float nnc_gradient_scale(const nnc_context *context, int32_t train);
 
 /** Adds gradients of all trained weights, which the host can read, to the context's. */
 nnc_status nnc_gradients_sum(nnc_context *context, const char *added);
+
+/** Checks all that a caller hands to a function of a train block (train.c). */
+nnc_status nnc_check_batch(nnc_context *context, const nnc_function *function, int64_t batch, const int64_t *lengths,
+                           const int32_t *const *ragged, void *const *arguments);
+
+/** Two words that differ from call to call and from seed to seed (train.c). */
+void nnc_draw_seed(nnc_training *training, int32_t out_seed[2]);
+
+/** Says that a loss is not finite, and where that began, if it is known (statistics.c). */
+nnc_status nnc_fail_numeric(nnc_context *context, int32_t train, const char *name, float loss);
 
 /*--- Truncated back-propagation (windows.c) --------------------------------*/
 

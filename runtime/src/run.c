@@ -119,7 +119,8 @@ nnc_status nnc_run(nnc_context *context, int32_t function, int64_t batch, const 
     return nnc_fail(context->message, NNC_INVALID_ARGUMENT, "%s has no function %d", network->name, (int)function);
   const nnc_function *called = &network->functions[function];
   if (called->flags & NNC_FUNCTION_TRAINS)
-    return nnc_fail(context->message, NNC_INVALID_ARGUMENT, "%s trains: nnc_train_step runs it", called->name);
+    return nnc_fail(context->message, NNC_INVALID_ARGUMENT, "%s trains: %s runs it", called->name,
+                    called->flags & NNC_FUNCTION_FLOW ? "nnc_gradient_flow" : "nnc_train_step");
   nnc_status status = nnc_context_check(context, called, batch, lengths, ragged, arguments);
   if (status != NNC_OK)
     return status;

@@ -58,9 +58,8 @@ static nnc_status nnc_check_classes(nnc_context *context, const nnc_function *fu
   return NNC_OK;
 }
 
-/** Checks all that a caller hands to a function that gives gradients. */
-static nnc_status nnc_check_batch(nnc_context *context, const nnc_function *function, int64_t batch,
-                                  const int64_t *lengths, const int32_t *const *ragged, void *const *arguments) {
+nnc_status nnc_check_batch(nnc_context *context, const nnc_function *function, int64_t batch, const int64_t *lengths,
+                           const int32_t *const *ragged, void *const *arguments) {
   nnc_status status = nnc_context_check(context, function, batch, lengths, ragged, arguments);
   for (int32_t i = 0; i < function->argument_count && status == NNC_OK; ++i) {
     const nnc_argument *argument = &function->arguments[i];
@@ -94,8 +93,7 @@ static nnc_status nnc_begin_gradients(nnc_context *context, bool adds, char **ou
   return status;
 }
 
-/** Two words that differ from call to call and from seed to seed. */
-static void nnc_draw_seed(nnc_training *training, int32_t out_seed[2]) {
+void nnc_draw_seed(nnc_training *training, int32_t out_seed[2]) {
   uint64_t call = (uint64_t)training->calls++;
   uint32_t counter[4] = {(uint32_t)call, (uint32_t)(call >> 32), 0, 0}, words[4];
   nnc_philox(counter, training->seed, words);
@@ -103,8 +101,9 @@ static void nnc_draw_seed(nnc_training *training, int32_t out_seed[2]) {
 }
 
 /** Runs the function and checks its loss. */
-static nnc_status nnc_run_gradients(nnc_context *context, int32_t index, char *gradients, const int32_t *const *ragged,
+static nnc_status nnc_run_gradients(nnc_context *context, int32_t train, char *gradients, const int32_t *const *ragged,
                                     void *const *arguments) {
+  const int32_t index = context->model->network->trains[train].gradients;
   const nnc_function *function = &context->model->network->functions[index];
   int32_t seed[2];
   nnc_draw_seed(context->training, seed);
@@ -118,8 +117,9 @@ static nnc_status nnc_run_gradients(nnc_context *context, int32_t index, char *g
   nnc_float_mode_restore(mode);
   float loss;
   memcpy(&loss, arguments[function->argument_count - 1], sizeof loss);
+  context->training->recorded = status == NNC_OK ? train + 1 : 0;
   if (status == NNC_OK && !isfinite(loss))
-    status = nnc_fail(context->message, NNC_NUMERIC, "%s: the loss is %g", function->name, (double)loss);
+    status = nnc_fail_numeric(context, train, function->name, loss);
   return status;
 }
 
@@ -148,7 +148,7 @@ static nnc_status nnc_take_gradients(nnc_context *context, int32_t train, bool a
   char *target, *added;
   nnc_status status = nnc_begin_gradients(context, adds, &target);
   if (status == NNC_OK)
-    status = nnc_run_gradients(context, network->trains[train].gradients, target, ragged, arguments);
+    status = nnc_run_gradients(context, train, target, ragged, arguments);
   if (status != NNC_OK || !adds)
     return status;
   size_t trained = (size_t)network->trainable_size;

@@ -36,6 +36,7 @@ class Target:
     """What all cases of a run are compiled for."""
 
     name = "x86"
+    options: list[str] = []  # of nnc
 
     @classmethod
     def isas(cls) -> list[str]:
@@ -46,7 +47,7 @@ class Target:
 def compile_program(nnc: pathlib.Path, text: str, source: pathlib.Path, folder: pathlib.Path) -> str:
     """Compiles a program to shared libraries in `folder`; gives what nnc complained about, or ''."""
     source.write_text(text)
-    command = [nnc, "-shared", f"-target={Target.name}", *sanitizer.compiler_options(), source, "-o", folder]
+    command = [nnc, "-shared", f"-target={Target.name}", *Target.options, *sanitizer.compiler_options(), source, "-o", folder]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=COMPILE_SECONDS,
                               env=sanitizer.environment_of_others())

@@ -10,7 +10,7 @@ import numpy as np
 
 ISAS = {"avx2": 1, "avx512": 2}
 DEVICES = ("cuda", "opencl")
-UNSUPPORTED = 7
+NOT_FOUND, UNSUPPORTED = 3, 7
 
 TASK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int)
 PARALLEL_FOR = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, TASK, ctypes.c_void_p, ctypes.c_int)
@@ -82,7 +82,7 @@ class Model:
     """A network with weights."""
 
     def __init__(self, network: Network, isa: str, parallel_for: Callable | None = None, seed: int = 0):
-        self.runtime, self.handle = network.runtime, ctypes.c_void_p()
+        self.network, self.runtime, self.handle = network, network.runtime, ctypes.c_void_p()
         # The callback must live as long as the model.
         self.options = ModelOptions(isa=ISAS.get(isa, 0), seed=seed, parallel_for=PARALLEL_FOR(parallel_for or 0))
         status = self.runtime.c.nnc_model_create(ctypes.c_void_p(network.address), ctypes.byref(self.options),
@@ -167,6 +167,40 @@ class TrainingContext(Context):
                                                   ctypes.c_void_p(values.ctypes.data), ctypes.c_int64(values.size))
         self.check(status, f"nnc_gradient_read {name}")
         return values
+
+
+class LayerStatistics(ctypes.Structure):
+    """nnc_layer_statistics."""
+
+    _fields_ = [("layer", ctypes.c_char_p), ("operation", ctypes.c_char_p), ("source", ctypes.c_char_p),
+                ("not_finite", ctypes.c_int64), ("error", ctypes.c_float), ("saturated", ctypes.c_float),
+                ("dead", ctypes.c_float)]
+
+
+class StatisticsContext(TrainingContext):
+    """Room to train a network that records statistics."""
+
+    def layers(self) -> list[LayerStatistics]:
+        count = self.runtime.c.nnc_statistics_count(ctypes.c_void_p(self.model.network.address), ctypes.c_int32(0))
+        layers = [LayerStatistics() for _ in range(count)]
+        for index, layer in enumerate(layers):
+            self.check(self.runtime.c.nnc_statistics_at(self.handle, ctypes.c_int32(0), ctypes.c_int32(index),
+                                                        ctypes.byref(layer)), "nnc_statistics_at")
+        return layers
+
+    def first_not_finite(self) -> LayerStatistics | None:
+        layer = LayerStatistics()
+        status = self.runtime.c.nnc_first_not_finite(self.handle, ctypes.c_int32(0), ctypes.byref(layer))
+        if status == NOT_FOUND:
+            return None
+        self.check(status, "nnc_first_not_finite")
+        return layer
+
+    def flow(self, batch: int, lengths: list[int], ragged: list[np.ndarray | None], arguments: list[np.ndarray]) -> None:
+        """nnc_gradient_flow; outputs are written in place."""
+        status = self.runtime.c.nnc_gradient_flow(self.handle, ctypes.c_int32(0),
+                                                  *_call_arguments(batch, lengths, ragged, arguments))
+        self.check(status, "nnc_gradient_flow")
 
 
 def _call_arguments(batch: int, lengths: list[int], ragged: list[np.ndarray | None], arguments: list[np.ndarray]):

@@ -15,6 +15,7 @@ import torch
 import cases
 import gradients
 import optimizers
+import recorded
 import truncation
 from case import Call
 from make_expected import cut
@@ -75,16 +76,28 @@ def make_truncation() -> None:
     print(f"truncation: {len(truncation.TRUNCATIONS)} cases, {len(values)} tensors")
 
 
+def make_recorded() -> None:
+    values = {}
+    for case in recorded.RECORDED:
+        exact, single = (recorded.record(torch, case, dtype) for dtype in (torch.float64, torch.float32))
+        values |= {f"{case.name}/{name}": gradients.summarize(f"{case.name}/{name}", exact[name], single[name])
+                   for name in exact}
+    gradients.save("recorded", values)
+    print(f"recorded: {len(recorded.RECORDED)} cases, {len(values)} tensors")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("families", nargs="*", help="files of cases/, optimizers or truncation (all)")
+    parser.add_argument("families", nargs="*", help="files of cases/, optimizers, truncation or recorded (all)")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     if not arguments.families or "optimizers" in arguments.families:
         make_optimizers()
     if not arguments.families or "truncation" in arguments.families:
         make_truncation()
-    families = [name for name in arguments.families if name not in ("optimizers", "truncation")]
+    if not arguments.families or "recorded" in arguments.families:
+        make_recorded()
+    families = [name for name in arguments.families if name not in ("optimizers", "truncation", "recorded")]
     if arguments.families and not families:
         return
     for family, members in cases.load_training(families).items():

@@ -20,7 +20,7 @@
 // The functions, with their flags, and the train block: gradients are function 1,
 // the update is 2; two slots, a mean, mini-batches of 32.
 // TABLES-DAG: i32 3, i32 2, ptr @train_train_gradients_plan, i64 0, ptr @train_train_gradients_run }, {{.+}}, i32 4, i32 4, ptr @train_train_update_plan, i64 1, ptr @train_train_update_run }
-// TABLES-DAG: i32 1, i32 2, i32 2, i32 0, i32 1, i64 32, ptr @train_train_rate, ptr @table{{[0-9]+}}, i32 2, i64 0, i64 0, i64 0 }
+// TABLES-DAG: i32 1, i32 2, i32 2, i32 0, i32 1, i64 32, ptr @train_train_rate, ptr @table{{[0-9]+}}, i32 2, i64 0, i64 0, i64 0, ptr null, i32 0, i32 0, i32 0 }
 // TABLES-DAG: [{ double } { double 9.000000e-01 }, { double } { double {{.+}} }]
 // TABLES-DAG: @train_network = constant {{.*}}i32 3, i32 1, ptr @table{{[0-9]+}}, i64 192, i64 128, i64 0
 module @train {

@@ -30,7 +30,11 @@ def NN_PreparedOp : NN_Op<"prepared", [Symbol]> {
 
 def NN_StateOp : NN_Op<"state", [Symbol]> {
   let summary = "declares a state that a context carries from call to call";
-  let description = [{ Set to its start value by the function `reset`, read and stored by `step`. }];
+  let description = [{
+    Set to its start value by the function `reset`, read and stored by `step`. One with
+    `nn.training` is of contexts that train; with `nn.statistic`, a dictionary, it says
+    something of a layer in the last training step (RecordStatistics).
+  }];
   let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<AnyRankedTensor>:$type);
   let assemblyFormat = "$sym_name `:` $type attr-dict";
 }
@@ -41,6 +45,20 @@ def NN_ReadOp : NN_Op<"read", [Pure, DeclareOpInterfaceMethods<SymbolUserOpInter
   let arguments = (ins FlatSymbolRefAttr:$symbol);
   let results = (outs NN_Any:$result);
   let assemblyFormat = "$symbol attr-dict `:` type($result)";
+}
+
+def NN_ProbeOp : NN_Op<"probe", [Pure]> {
+  let summary = "zeros that are added to a value, whose error is measured";
+  let description = [{
+    What a sum passes back to one of its terms is the cotangent of the sum: the
+    cotangent of a probe is that of the value that it is added to, in every step where
+    it is a sequence of a loop. Differentiate stores its norm in the state `symbol`, or
+    without one gives it as a further result of the function, called `name`: the norm
+    in each step of the outermost dimension. It leaves no probe.
+  }];
+  let arguments = (ins StrAttr:$name, OptionalAttr<FlatSymbolRefAttr>:$symbol);
+  let results = (outs NN_Float:$result);
+  let assemblyFormat = "$name (`in` $symbol^)? attr-dict `:` type($result)";
 }
 
 def NN_StoreGradientOp : NN_Op<"store_gradient", [DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {

@@ -16,7 +16,7 @@
 extern "C" {
 #endif
 
-#define NNC_NETWORK_VERSION 4
+#define NNC_NETWORK_VERSION 5
 
 /** One dimension of how a weight lies in memory: along it, index i of the
  * declared dimension `dim` contributes (i / divisor) % extent. */
@@ -136,9 +136,17 @@ typedef struct nnc_function {
 #define NNC_FUNCTION_STEP 1      /* runs one step on the context's state; every free length is 1 */
 #define NNC_FUNCTION_GRADIENTS 2 /* sets frame->gradients to the sums over the batch; its one output is the loss */
 #define NNC_FUNCTION_UPDATE 4    /* moves frame->weights and frame->slots by frame->gradients */
+#define NNC_FUNCTION_FLOW 8      /* of inputs, labels and the number of a step the loss and norms of errors */
 
 /** Most betas of an optimizer. */
 #define NNC_MAX_BETAS 2
+
+/** What gradients record of a layer: numbers in the context's states of training, float,
+ * so many bytes from their start; -1 where there is none. */
+typedef struct nnc_statistic {
+  const char *layer, *operation, *source;
+  int64_t not_finite, error, saturated, dead;
+} nnc_statistic;
 
 /** A train block of the source. */
 typedef struct nnc_train {
@@ -162,6 +170,11 @@ typedef struct nnc_train {
   /** Where the way back computes segments of a sequence anew: -1, as many steps each as
    * the square root of all; else the bytes that the workspace is to take. 0 elsewhere. */
   int64_t checkpoint;
+  /* Of a network that was compiled with -gradient-stats. */
+  nnc_statistic const *statistics; /* in the order in which values are computed */
+  int32_t statistic_count;
+  int32_t flow;           /* index of the function; 0 when there is none */
+  int32_t flow_has_steps; /* whether it tells the losses of steps apart */
 } nnc_train;
 
 /** What stands in frame->ragged behind the lengths where a function goes through a

@@ -246,6 +246,50 @@ NNC_API nnc_status nnc_training_save(nnc_context *context, const char *path);
  * interrupted. All or nothing, as nnc_model_load; gradients that waited are gone. */
 NNC_API nnc_status nnc_training_load(nnc_context *context, const char *path);
 
+/*--- What becomes of values and errors in training ---------------------------*/
+/* Of networks that nnc was asked for with -gradient-stats; of others NNC_UNSUPPORTED. */
+
+/** A layer: what one place of the source computes. The error of its value is the gradient
+ * of the loss, the batch's mean or sum as the train block says, with respect to it. Steps
+ * past an example's end do not count. */
+typedef struct nnc_layer_statistics {
+  const char *layer;     /**< "encoder.dense1"; "" for an equation of the network itself */
+  const char *operation; /**< what it computes: "dense", "tanh"; "input" of an input, which comes first */
+  const char *source;    /**< where it stands: "lenet5.nn:8:7"; "" of what has no place of its own */
+  int64_t not_finite;    /**< how many elements of the value are infinite or no number */
+  float error;           /**< Euclidean norm of the error, over all examples and steps */
+  float saturated;       /**< share of elements: of tanh |y| > 0.99, of sigmoid y < 0.01 or y > 0.99 */
+  float dead;            /**< of relu: share of units, along the last dimension, that are 0 everywhere */
+  /* The last three are -1 where there is no such number: no weight is before it, or it is another function. */
+} nnc_layer_statistics;
+
+/** How many layers a train block has, in the order in which they are computed; 0 without the option. */
+NNC_API int32_t nnc_statistics_count(const nnc_network *network, int32_t train);
+
+/** A layer in the last call on the context that computed gradients, which must be of this
+ * train block, else NNC_INVALID_ARGUMENT. After NNC_NUMERIC it is what that call found.
+ * Where back-propagation is truncated it is the last window of the call. */
+NNC_API nnc_status nnc_statistics_at(nnc_context *context, int32_t train, int32_t index,
+                                     nnc_layer_statistics *out_layer);
+
+/** The first layer whose value is not finite everywhere, or, where all are, the first on
+ * the way back whose error has no finite norm; NNC_NOT_FOUND when there is none. */
+NNC_API nnc_status nnc_first_not_finite(nnc_context *context, int32_t train, nnc_layer_statistics *out_layer);
+
+/** How errors flow back through the states of loops. The parameters are those of
+ * nnc_train_step, the arguments those of the function nnc_train_info.flow: inputs, labels,
+ * a step (int32_t, one), then outputs: the loss, and for each state of a loop as many
+ * floats as the loop has steps. With a step of -1, number t of them is the Euclidean norm
+ * of the gradient of the loss with respect to the state after step t, over all examples;
+ * with a step s >= 0, the same of what step s adds to the loss, so that the calls with
+ * all s give a matrix by loss step and state step. It is 0 past an example's end. Each
+ * call goes through the network and back once. Sequences are gone through as a whole, also
+ * where training truncates; nothing of the model or of training is changed. A step that
+ * is not in range, or not -1 where the loss is no sum or mean over steps, is
+ * NNC_INVALID_ARGUMENT. */
+NNC_API nnc_status nnc_gradient_flow(nnc_context *context, int32_t train, int64_t batch, const int64_t *lengths,
+                                     const int32_t *const *ragged, void *const *arguments);
+
 /*--- What a network is, for programs that run any ---------------------------*/
 
 /** One dimension of an argument. */
@@ -287,6 +331,7 @@ typedef struct nnc_train_info {
   int32_t reduce_sum;
   nnc_batch batch;
   int64_t batch_size; /**< of NNC_BATCH_MINI */
+  int32_t flow;       /**< the function whose arguments nnc_gradient_flow takes; -1 without -gradient-stats */
 } nnc_train_info;
 
 typedef struct nnc_free_dim_info {
