@@ -137,6 +137,8 @@ private:
       os << separator << start.name;
       if (start.hasShape)
         printShape(start.shape);
+      if (start.classes)
+        os << " : class[", print(*start.classes), os << ']';
       os << " = ";
       print(*start.value);
       separator = ", ";

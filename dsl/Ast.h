@@ -82,12 +82,13 @@ struct Place {
   Location location;
 };
 
-/// `from name[shape] = value`.
+/// `from name[shape] : class[classes] = value`.
 struct StartDecl {
   std::string name;
   Location location;
   bool hasShape = false;
   std::vector<ExprPtr> shape;
+  ExprPtr classes; ///< null where it is not written
   ExprPtr value;
 };
 

@@ -228,9 +228,12 @@ Statement AstBuilder::buildEach(NNParser::EachContext *tree) {
   statement.index = tree->ID()->getText();
   statement.value = buildExpr(tree->expr(0));
   for (auto *start : tree->start()) {
-    StartDecl built{start->ID()->getText(), locate(start->ID()->getSymbol()), start->shape() != nullptr, {}, nullptr};
+    StartDecl built{
+        start->ID()->getText(), locate(start->ID()->getSymbol()), start->shape() != nullptr, {}, nullptr, nullptr};
     if (start->shape())
       built.shape = buildShape(start->shape());
+    if (start->type())
+      built.classes = buildExpr(start->type()->expr());
     built.value = buildExpr(start->expr());
     statement.starts.push_back(std::move(built));
   }

@@ -109,29 +109,34 @@ static void addPending(const Train &train, Network &network) {
       visitBody(operation.each->body);
 }
 
-/// Calls `found` with each loop that ends by `until`, and how many loops are around it.
-static void findEnding(const std::vector<Operation> &operations, int depth,
-                       const std::function<void(const Operation &, int depth)> &found) {
-  for (const Operation &operation : operations) {
+/// Loops, each within the one before.
+using Loops = std::vector<Operation *>;
+
+/// Calls `found` with each loop that ends by `until`, behind those around it.
+static void findEnding(std::vector<Operation> &operations, Loops &around,
+                       const std::function<void(const Loops &)> &found) {
+  for (Operation &operation : operations) {
     if (!operation.each)
       continue;
+    around.push_back(&operation);
     if (operation.each->hasUntil)
-      found(operation, depth);
-    findEnding(operation.each->body, depth + 1, found);
+      found(around);
+    findEnding(operation.each->body, around, found);
+    around.pop_back();
   }
 }
 
 /// Of inference: what ends by `until` and the compiler has no code for yet.
 static void addPendingEnds(Network &network) {
   std::map<int32_t, Location> lengths;
-  findEnding(network.infer.operations, 0, [&](const Operation &loop, int depth) {
-    const Dim &trip = loop.each->trip;
-    const Location &location = network.infer.values[loop.each->until].location;
+  Loops around;
+  findEnding(network.infer.operations, around, [&](const Loops &loops) {
+    const Each &each = *loops.back()->each;
+    const Dim &trip = each.trip;
+    const Location &location = network.infer.values[each.until].location;
     auto add = [&](const std::string &message, std::vector<Note> notes = {}) {
       network.pending.push_back({Diagnostic::Severity::Error, location, message, std::move(notes)});
     };
-    if (depth > 0)
-      return add("`until` in a loop within a loop is checked, but not compiled yet");
     if (trip.isFixed())
       return;
     if (trip.offset != 0 || trip.stride != 1)
@@ -183,21 +188,47 @@ static void addPendingSearches(Network &network) {
   visit(network.infer.operations, nullptr, 0);
 }
 
+/// The sequences that a loop makes of these values of its body.
+static std::vector<Value> stacksOf(const Operation &loop, const std::vector<Value> &steps) {
+  std::vector<Value> stacks;
+  for (size_t i = 0; i < loop.each->outputs.size(); ++i)
+    if (std::find(steps.begin(), steps.end(), loop.each->outputs[i]) != steps.end())
+      stacks.push_back(loop.results[i]);
+  return stacks;
+}
+
+/// Makes a value of a loop's body a sequence outside.
+static Value stack(Function &function, Operation &loop, Value step) {
+  ValueInfo stacked = function.values[step];
+  stacked.type.shape.insert(stacked.type.shape.begin(), loop.each->trip);
+  function.values.push_back(stacked);
+  Value value = static_cast<Value>(function.values.size() - 1);
+  loop.results.insert(loop.results.begin() + loop.each->outputs.size(), value);
+  loop.each->outputs.push_back(step);
+  return value;
+}
+
 /// A loop that ends by `until` tells how many steps each example took, in an output
-/// named after the first of the network's outputs that it stacks.
+/// named after the first of the network's outputs that it stacks. Within a loop it
+/// tells so for each of that one's steps.
 static void addLengthOutputs(Network &network) {
   Function &infer = network.infer;
-  findEnding(infer.operations, 0, [&](const Operation &loop, int depth) {
-    if (depth > 0)
-      return; // pending
-    std::string name = infer.values[loop.each->index].name;
+  Loops around;
+  findEnding(infer.operations, around, [&](const Loops &loops) {
+    const Operation &ending = *loops.back();
+    Value count = ending.results.back();
+    std::vector<Value> stacks(ending.results.begin(), ending.results.begin() + ending.each->outputs.size());
+    for (auto loop = std::next(loops.rbegin()); loop != loops.rend(); ++loop) {
+      stacks = stacksOf(**loop, stacks);
+      count = stack(infer, **loop, count);
+    }
     auto isStacked = [&](const Port &port) {
-      auto end = loop.results.begin() + loop.each->outputs.size();
-      return std::find(loop.results.begin(), end, port.value) != end;
+      return std::find(stacks.begin(), stacks.end(), port.value) != stacks.end();
     };
+    std::string name = infer.values[ending.each->index].name;
     if (auto port = std::find_if(infer.outputs.begin(), infer.outputs.end(), isStacked); port != infer.outputs.end())
       name = port->name;
-    infer.outputs.push_back({name + ".lengths", loop.results.back()});
+    infer.outputs.push_back({name + ".lengths", count});
   });
 }
 

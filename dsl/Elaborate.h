@@ -201,6 +201,7 @@ private:
   std::optional<Type> stateType(const StartDecl &start, const Item &value, Scope &scope);
   std::optional<Value> makeStart(const StartDecl &start, const Item &value, const Type &type, Scope &scope);
   Value elementOf(LoopState &loop, Value sequence, const Location &location);
+  Value stepOf(Value sequence, Scope &body, const Location &location);
   Item evaluateStep(const Expr &expr, const std::string &name, LoopState &loop, Scope &loopScope, int64_t lag,
                     Scope &scope);
   Item reduceOver(const Expr &expr, const std::string &name, Scope &scope);

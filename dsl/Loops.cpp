@@ -46,13 +46,20 @@ static void findLags(const std::vector<Statement> &body, const std::string &inde
   }
 }
 
-/// What a state is: the shape written at it, its start value's type, or that of
-/// the result or output of its name; else a number.
+/// What a state is: the shape and the classes written at it, its start value's type,
+/// or that of the result or output of its name; else a number.
 std::optional<Type> Elaborator::stateType(const StartDecl &start, const Item &value, Scope &scope) {
-  if (start.hasShape) {
-    PortDecl port;
-    port.name = start.name;
+  if (start.hasShape || start.classes) {
     Type type;
+    if (!start.hasShape && value.is(Item::Kind::Tensor))
+      type.shape = typeOf(value.value).shape;
+    if (start.classes) {
+      std::optional<int64_t> classes = evaluateCount(*start.classes, scope, "the number of classes", 1);
+      if (!classes)
+        return std::nullopt;
+      type.element = Element::Class;
+      type.classes = *classes;
+    }
     for (const ExprPtr &expr : start.shape) {
       std::optional<Dim> dim = evaluateDim(*expr, scope, /*introducesDims=*/false);
       if (!dim)
@@ -179,6 +186,16 @@ Value Elaborator::elementOf(LoopState &loop, Value sequence, const Location &loc
   loop.each.elements.push_back(element);
   loop.elements[sequence] = element;
   return element;
+}
+
+/// The step of a sequence, which is a sequence for each step of loops around where it begins with their lengths.
+Value Elaborator::stepOf(Value sequence, Scope &body, const Location &location) {
+  Scope *around = body.parent;
+  while (around && !around->loop)
+    around = around->parent;
+  if (around && typeOf(sequence).shape.size() > 1 && typeOf(sequence).shape.front() != body.loop->each.trip)
+    sequence = stepOf(sequence, *around, location);
+  return elementOf(*body.loop, sequence, location);
 }
 
 /// `name[t]` or `name[t - lag]` in the body of the loop over t.
@@ -313,7 +330,7 @@ void Elaborator::runEach(const Statement &statement, Scope &scope) {
     runDefinition(step, body);
     for (const Place &place : step.places)
       if (auto replaced = given.find(place.name); replaced != given.end() && replaced->second.is(Item::Kind::Tensor))
-        body.names.at(place.name).item = tensor(elementOf(loop, replaced->second.value, place.location));
+        body.names.at(place.name).item = tensor(stepOf(replaced->second.value, body, place.location));
   }
   finishStates(statement, loop, body);
   // In training the labels say how long an example is.

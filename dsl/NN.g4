@@ -24,7 +24,7 @@ statement   : 'input'  port (',' port)*               # inputs
             ;
 weight      : ID shape? ('=' expr)? ;
 each        : 'each' ID 'in' expr ('from' start (',' start)*)? ('until' expr)? '{' step* '}' ;
-start       : ID shape? '=' expr ;
+start       : ID shape? (':' type)? '=' expr ;
 step        : each | place (',' place)* '=' expr ;      // loops nest
 place       : ID ('[' ID ']')? ;                      // `h` or `h[t]`
 setting     : ID '=' expr | 'given' ID '=' expr ;

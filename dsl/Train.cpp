@@ -204,6 +204,18 @@ private:
 
 } // namespace
 
+/// Whether a loop, or one within it, defines the name at each step.
+static bool isStepOfLoops(const std::string &name, const std::vector<Statement> &body) {
+  return std::any_of(body.begin(), body.end(), [&](const Statement &loop) {
+    auto isStep = [&](const Statement &statement) {
+      return std::any_of(statement.places.begin(), statement.places.end(),
+                         [&](const Place &place) { return place.name == name && place.index == loop.index; });
+    };
+    return loop.kind == Statement::Kind::Each &&
+           (std::any_of(loop.body.begin(), loop.body.end(), isStep) || isStepOfLoops(name, loop.body));
+  });
+}
+
 void Elaborator::elaborateTraining(const TrainDecl &train, Train &result) {
   isTraining = true;
   SettingReader(program, train, result).run();
@@ -216,8 +228,7 @@ void Elaborator::elaborateTraining(const TrainDecl &train, Train &result) {
     if (setting.given) {
       Item item = evaluate(*setting.value, scope);
       given[setting.name] = item;
-      auto replaced = scope.names.find(setting.name);
-      if (replaced == scope.names.end())
+      if (scope.names.count(setting.name) == 0 && !isStepOfLoops(setting.name, declaration.body))
         error(setting.location, "`" + setting.name + "` is not defined in network `" + train.network + "`");
     } else if (setting.name == "loss") {
       if (loss)

@@ -455,6 +455,7 @@ void GraphImporter::importEach(const dsl::Operation &operation) {
     ++depth;
     loops.push_back(&each);
     Value outerStep = std::exchange(step, get(each.index));
+    auto outerEnds = ends;
     importOperations(each.body);
     step = outerStep;
     loops.pop_back();
@@ -477,6 +478,8 @@ void GraphImporter::importEach(const dsl::Operation &operation) {
       std::tie(until, next.back()) = importUntil(each);
     }
     YieldOp::create(builder, loopLocation, next, outputs, until);
+    // How often a loop within this one went is known in its body alone.
+    ends = std::move(outerEnds);
   }
 
   unsigned visible = each.outputs.size();
@@ -510,7 +513,8 @@ void GraphImporter::setLoopResults(const dsl::Operation &operation, ArrayRef<Val
   const dsl::Each &each = *operation.each;
   for (auto [result, output] : llvm::zip(operation.results, outputs)) {
     Value sequence = output;
-    if (each.trip.isFixed() && each.hasUntil)
+    // Where what reads the sequence does not know how many steps are an example's own, the others are 0.
+    if (each.hasUntil && (each.trip.isFixed() || depth > 0))
       sequence = build("nn.mask", {sequence, finals.back()},
                        {builder.getNamedAttr("axis", builder.getI64IntegerAttr(0)),
                         builder.getNamedAttr("fill", builder.getF64FloatAttr(0))});

@@ -54,6 +54,15 @@ static void scheduleRow(Stage &stage, Halide::Func out, Var row, int vector) {
   sums.update().vectorize(partial, vector);
 }
 
+/// Rows, from loop `first` on, in parallel. Of several free dimensions the outermost
+/// alone: were they fused, Halide would not see that what waits on the stack is of one row.
+static void parallelizeRows(const Stage &out, size_t first) {
+  auto isFree = [](const Loop &loop) { return loop.extent == 0; };
+  if (out.loops.size() <= first || std::count_if(out.loops.begin() + first, out.loops.end(), isFree) < 2)
+    return parallelizeOuter(out, first);
+  Halide::Func(out.func).parallel(out.loops.back().var);
+}
+
 /// Every reduction is over the last dimension of a row, of which the result has
 /// one more dimension.
 static bool isAlongRows(const Group &group) {
@@ -81,10 +90,7 @@ static void scheduleAlongRows(Group &group, const Isa &isa) {
     if (stage.loops[0].extent >= isa.vector)
       stage.func.vectorize(stage.loops[0].var, isa.vector, TailStrategy::GuardWithIf);
   }
-  if (loops.size() > 2)
-    parallelizeOuter(group.out, 2);
-  else
-    out.parallel(row);
+  parallelizeRows(group.out, loops.size() > 2 ? 2 : 1);
 }
 
 /// A number from all elements of one long vector. Its parts are as long for any
@@ -117,7 +123,7 @@ static void scheduleAlong(Group &group, const Isa &isa) {
     return scheduleLong(sum);
   Halide::Func out = group.out.func;
   if (!loops.empty())
-    parallelizeOuter(group.out, loops.size() > 1 ? 1 : 0);
+    parallelizeRows(group.out, loops.size() > 1 ? 1 : 0);
   scheduleRow(sum, out, loops.empty() ? Var::outermost() : loops[0].var, isa.vector);
 }
 

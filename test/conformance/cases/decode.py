@@ -144,6 +144,41 @@ FAMILY.add("at_most_nine", SPEAK.replace("in L", "in 9"), CODE, fixed, SPEAKER, 
            ports=f"word[9] : class[{WORDS}]", integers=("word", "word.lengths"), calls=(Call(1), Call(3), Call(64)))
 
 
+# --- A sequence in each step of another ----------------------------------------------------------------------------
+
+TELLER = {"E": SPEAKER["E"], "W": SPEAKER["W"], "Z": SPEAKER["S"]}
+TELL = (f"weight E[{WIDTH}, {WORDS}], W[{WIDTH}, {WIDTH}], Z[{WORDS}, {WIDTH}]\n"
+        "each s in S{memory} {{\n"
+        f"  each t in L from h[{WIDTH}] = {{start}}, word : class[{WORDS}] = 0 until word[t] == 1 {{{{\n"
+        "    h[t] = tanh(W * h[t-1] + E * one_hot(word[t-1]))\n"
+        "    p[t] = softmax(Z * h[t])\n"
+        "    word[t] = argmax(p[t])\n  }}\n"
+        "  {more}\n}}\n")
+PLOT = {"plot": Tensor(("S", WIDTH), scale=2)}
+TOLD = f"told[S, L <= 60] : class[{WORDS}]"
+
+
+def tell(remembers: bool):
+    def reference(t, x, w):
+        steps, before = [], w["W"].new_zeros(x["plot"].shape[0], WIDTH)
+        for plot in x["plot"].unbind(1):
+            code = t.tanh(plot + before) if remembers else plot
+            (word, p, _, lengths), (before, _) = speak(t, {"code": code, "L": x["L"]}, w | {"S": w["Z"]})
+            steps.append((word, p.sum(1) / lengths.clamp(min=1)[:, None], before, lengths))
+        return tuple(t.stack(part, 1) for part in zip(*steps))
+    return reference
+
+
+TOLD_OUTPUTS = dict(outputs=("told", "mean_p", "ends", "told.lengths"), ports=f"{TOLD}, mean_p, ends", dimensions=("L",),
+                    integers=("told", "told.lengths"), calls=S_AND_L)
+FAMILY.add("words_of_each_step", TELL.format(memory="", start="plot[s]", more="told[s] = word\n  "
+                                             "mean_p[s] = mean(t in L, p[t])\n  ends[s] = h[L]"),
+           PLOT, tell(remembers=False), TELLER, **TOLD_OUTPUTS)
+FAMILY.add("words_of_steps_that_remember",
+           TELL.format(memory=f" from ends[{WIDTH}] = 0", start="tanh(plot[s] + ends[s-1])",
+                       more="told[s] = word\n  mean_p[s] = mean(t in L, p[t])\n  ends[s] = h[L]"),
+           PLOT, tell(remembers=True), TELLER, **TOLD_OUTPUTS)
+
 # --- Sequences that end before their input does --------------------------------------------------------------------
 
 def sum_until_full(t, x, w):

@@ -228,3 +228,22 @@ for name, end in (("translation", ""), ("translation_to_its_end", "until target[
                 **gru_weights("gru_cell1", 4, 8), **dense_weights(8, 5)}, outputs=("target[L] : class[5]",),
                labels={"label": Tensor(("L",), classes=5)}, loss="mean(t in L, cross_entropy(p[t], label[t]))",
                settings=("given target = label", "optimizer = sgd(rate = 0)"), calls=TWO_LENGTHS)
+
+
+def stories(t, x, w):
+    """A decoder for each step, which reads the word before in that step's own label."""
+    losses = []
+    for plot, label in zip(x["plot"].unbind(1), x["label"].unbind(1)):
+        before = t.cat([t.zeros_like(label[:, :1]), label[:, :-1]], 1)
+        h = gru(t, w["embed1.table"][before], w, "gru_cell1", t.tanh(plot @ w["A"].T))[0]
+        losses.append(tagged(t, dense(h, w), {"label": label}))
+    return t.stack(losses, 1).mean(1)
+
+
+FAMILY.add("stories", "weight A[8, 6]\neach s in S {\n  each t in L from h = tanh(A * plot[s]), word : class[5] = 0 "
+           "until word[t] == 1 {\n    h[t] = gru_cell(8)(embed(4)(word[t-1]), h[t-1])\n    p[t] = softmax(dense(5)(h[t]))\n"
+           "    word[t] = predict(p[t])\n  }\n  told[s] = word\n  chance[s] = p\n}", {"plot": ("S", 6)}, stories,
+           {"A": weight(8, 6), "embed1.table": weight(5, 4), **gru_weights("gru_cell1", 4, 8), **dense_weights(8, 5)},
+           outputs=("told[S, L] : class[5]",), labels={"label": Tensor(("S", "L"), classes=5)},
+           loss="mean(s in S, mean(t in L, cross_entropy(chance[s, t], label[s, t])))",
+           settings=("given word = label", "optimizer = sgd(rate = 0)"), calls=TWO_LENGTHS)
