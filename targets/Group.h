@@ -42,6 +42,7 @@ enum class Role {
   OuterProduct, ///< the same; sums over all rows or pixels, which the result does not have
   Reduction,    ///< update: a sum, maximum, … of its operand
   Padded,       ///< a copy of an input with its border, read by a window
+  Transform,    ///< pure; of Winograd's convolution, a linear map of tiles along one dimension
   Value         ///< pure; worth storing because several points read it
 };
 

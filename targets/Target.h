@@ -27,6 +27,12 @@ struct KernelShape {
   int64_t reduction = 0;    ///< products summed for each element
 };
 
+/// A convolution of an image with a kernel of 3 by 3, in steps of 1.
+struct ConvShape {
+  int64_t height, width;   ///< of the result
+  int64_t inputs, outputs; ///< channels
+};
+
 /// A machine that nnc writes code for.
 class Target {
 public:
@@ -38,6 +44,9 @@ public:
   /// Width of the panels in which a contraction's weight with `columns`
   /// outputs is stored: [columns / width][reduction][width], padded with zeros.
   virtual int64_t panelWidth(Family family, int64_t columns) const = 0;
+
+  /// Whether a convolution of one image is faster by Winograd's algorithm, F(4x4, 3x3).
+  virtual bool prefersWinograd(const ConvShape &) const { return false; }
 
   /// Least rows of each variant, ascending, the first 1: a call with r rows
   /// runs the last variant whose minimum is at most r. {1} when one serves all.

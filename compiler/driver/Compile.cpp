@@ -229,9 +229,15 @@ static Station getStation(Emit emit) {
 
 LogicalResult Compilation::runPasses(ModuleOp module, Station last) {
   PassManager passes(&context);
-  buildPipeline(passes, last, [&](nn::Family family, int64_t columns) {
+  Choices choices;
+  choices.panelWidth = [&](nn::Family family, int64_t columns) {
     return target.panelWidth(static_cast<targets::Family>(family), columns);
-  });
+  };
+  if (options.usesWinograd)
+    choices.prefersWinograd = [&](const ConvSize &size) {
+      return target.prefersWinograd({size.height, size.width, size.inputs, size.outputs});
+    };
+  buildPipeline(passes, last, choices);
   return passes.run(module);
 }
 

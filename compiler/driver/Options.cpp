@@ -64,6 +64,9 @@ static cl::opt<bool> listWeights("list-weights",
                                  cl::cat(category));
 static cl::opt<bool> noTrain("no-train", cl::desc("Leave train blocks out: a library for inference alone"),
                              cl::cat(category));
+static cl::opt<bool> noWinograd("no-winograd",
+                                cl::desc("Convolve directly everywhere: nearer to the exact result, and slower"),
+                                cl::cat(category));
 static cl::opt<bool> shared("shared", cl::desc("Write a shared library too"), cl::cat(category));
 static cl::opt<std::string> embedWeights("embed-weights", cl::desc("Carry these weights in the library"),
                                          cl::value_desc("file.safetensors"), cl::cat(category));
@@ -207,6 +210,7 @@ std::optional<ExitCode> driver::parseOptions(int argc, char **argv, Options &opt
     options.parameters.emplace_back(setting.split('=').first, setting.split('=').second);
   options.listsWeights = listWeights;
   options.leavesTrainingOut = noTrain;
+  options.usesWinograd = !noWinograd && !gradCheck; // gradients of what was written
   options.shared = shared;
   options.embeddedWeights = embedWeights;
   options.stdFolder = stdPath;

@@ -59,6 +59,7 @@ struct Options {
   std::vector<std::pair<std::string, std::string>> parameters; ///< of networks: name and value, as written
   bool listsWeights = false;                                   ///< print the weights, instead of compiling
   bool leavesTrainingOut = false;                              ///< as if the source had no train blocks
+  bool usesWinograd = true;                                    ///< where the target prefers it
   bool shared = false;                                         ///< write a shared library too
   std::string embeddedWeights;                                 ///< a safetensors file to start from
   std::string stdFolder;                                       ///< of the standard library; empty: the compiler's own

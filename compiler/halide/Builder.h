@@ -120,6 +120,7 @@ bool buildDense(AlgorithmBuilder &builder, mlir::Operation &op);
 bool buildDenseGradient(AlgorithmBuilder &builder, mlir::Operation &op);
 bool buildConv(AlgorithmBuilder &builder, mlir::Operation &op);
 bool buildConvGradient(AlgorithmBuilder &builder, mlir::Operation &op);
+bool buildWinograd(AlgorithmBuilder &builder, mlir::Operation &op);
 bool buildPool(AlgorithmBuilder &builder, mlir::Operation &op);
 bool buildNorm(AlgorithmBuilder &builder, mlir::Operation &op);
 bool buildReduce(AlgorithmBuilder &builder, mlir::Operation &op);

@@ -55,6 +55,8 @@ struct LayWeightsPass : nnc::impl::LayWeightsBase<LayWeightsPass> {
     std::optional<PanelUse> panels;
     for (ReadOp read : reads)
       for (OpOperand &use : read->getUses()) {
+        if (isa<WinogradWeightsOp>(use.getOwner()))
+          continue; // reads it once, as it lies
         std::optional<PanelUse> wanted = getPanelUse(use);
         if (!wanted || (panels && panels != wanted))
           return;

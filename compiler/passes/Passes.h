@@ -19,6 +19,24 @@ namespace nnc {
 /// this family reads; 0 for row-major.
 using PanelWidth = std::function<int64_t(nn::Family family, int64_t columns)>;
 
+/// A convolution of an image with a kernel of 3 by 3, in steps of 1.
+struct ConvSize {
+  int64_t height, width;   ///< of the result
+  int64_t inputs, outputs; ///< channels
+};
+
+/// Whether Winograd's algorithm is faster.
+using PrefersWinograd = std::function<bool(const ConvSize &size)>;
+
+/// What a target chooses.
+struct Choices {
+  PanelWidth panelWidth;
+  PrefersWinograd prefersWinograd; ///< none: never
+};
+
+/// ChooseWinograd with a target's choices.
+std::unique_ptr<mlir::Pass> createChooseWinograd(const Choices &choices);
+
 /// LayWeights with a target's choice.
 std::unique_ptr<mlir::Pass> createLayWeights(PanelWidth panelWidth);
 
@@ -29,7 +47,7 @@ std::unique_ptr<mlir::Pass> createLayWeights(PanelWidth panelWidth);
 enum class Station { Imported, Typed, Split, Differentiated, Optimized, Grouped, Planned };
 
 /// Adds the passes up to and with `last`.
-void buildPipeline(mlir::OpPassManager &manager, Station last, PanelWidth panelWidth);
+void buildPipeline(mlir::OpPassManager &manager, Station last, const Choices &choices);
 
 /// Adds the passes that unfold the loops of train blocks and differentiate them, for readers (`-emit=nn-bptt`).
 void buildUnfoldingPipeline(mlir::OpPassManager &manager);

@@ -191,6 +191,26 @@ def Simplify : Pass<"nn-simplify", "mlir::ModuleOp"> {
   }];
 }
 
+def ChooseWinograd : Pass<"nn-choose-winograd", "mlir::ModuleOp"> {
+  let summary = "Convolve by tiles where that is faster";
+  let description = [{
+    A convolution of an image with a weight of 3 by 3, in steps of 1, becomes one by
+    Winograd's algorithm where the target says that it is faster. Its weights depend on
+    the kernel alone, so that HoistWeights computes them once. Train blocks, whose
+    weights change in every step, keep theirs. `width` and `least` (channels on both
+    sides) stand in for the target's choices when the pass runs alone.
+
+    ```mlir
+    %1 = nn.conv %x, %k {…}
+    // becomes
+    %u = nn.winograd_weights %k
+    %1 = nn.winograd_conv %x, %u {padding = …}
+    ```
+  }];
+  let options = [Option<"width", "width", "int64_t", "16", "Width of a panel">,
+                 Option<"least", "least", "int64_t", "1", "Least channels">];
+}
+
 def LayWeights : Pass<"nn-lay-weights", "mlir::ModuleOp"> {
   let summary = "Choose how each weight lies in memory";
   let description = [{

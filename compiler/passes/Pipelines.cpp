@@ -6,7 +6,7 @@
 
 using namespace mlir;
 
-void nnc::buildPipeline(OpPassManager &manager, Station last, PanelWidth panelWidth) {
+void nnc::buildPipeline(OpPassManager &manager, Station last, const Choices &choices) {
   if (last >= Station::Typed)
     manager.addPass(createInferShapes());
 
@@ -31,8 +31,10 @@ void nnc::buildPipeline(OpPassManager &manager, Station last, PanelWidth panelWi
   if (last >= Station::Optimized) {
     manager.addPass(createSimplify());
     manager.addPass(createCSEPass());
+    if (choices.prefersWinograd)
+      manager.addPass(createChooseWinograd(choices));
     manager.addPass(createHoistWeights());
-    manager.addPass(createLayWeights(panelWidth));
+    manager.addPass(createLayWeights(choices.panelWidth));
     // The vector of all weights is as long as their layouts make it.
     manager.addPass(createApplyOptimizer());
   }

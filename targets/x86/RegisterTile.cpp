@@ -68,6 +68,16 @@ RegisterTile chooseTile(int64_t panelWidth, int64_t extent, const Isa &isa) {
   return best;
 }
 
+TileShare chooseShare(int64_t panelWidth, int64_t points, const Isa &isa) {
+  int vector = std::min<int>(static_cast<int>(panelWidth), isa.vector);
+  TileShare best;
+  for (int share : shares(panelWidth, vector))
+    if (points <= maxPoints(share, isa))
+      if (double value = efficiency(share, static_cast<int>(points), points); value > best.efficiency)
+        best = {share * vector, value};
+  return best;
+}
+
 /// Elements of a weight with which so little is computed that it is not worth many variants.
 static constexpr int64_t smallWeight = 64 << 10;
 

@@ -20,6 +20,15 @@ struct RegisterTile {
 /// the last tile should compute little twice.
 RegisterTile chooseTile(int64_t panelWidth, int64_t extent, const Isa &isa);
 
+/// The share of a panel that a tile of so many points has in registers.
+struct TileShare {
+  int64_t lanes = 0;     ///< none where the points alone are too many
+  double efficiency = 0; ///< of the multiply-adds that could start, the share that does
+};
+
+/// The share with which a tile of exactly `points` points is fastest.
+TileShare chooseShare(int64_t panelWidth, int64_t points, const Isa &isa);
+
 /// Least rows of each variant of a product of rows with a weight.
 std::vector<int64_t> chooseRowMinima(int64_t weightElements);
 

@@ -33,6 +33,8 @@ public:
     return padded(48) < padded(32) ? 48 : 32;
   }
 
+  bool prefersWinograd(const ConvShape &conv) const override { return x86::prefersWinograd(conv); }
+
   /// Rows below a tile take the variant of the next smaller tile.
   std::vector<int64_t> variants(const KernelShape &shape) const override {
     if (shape.family != Family::Dense || !shape.dynamicRows)

@@ -14,6 +14,11 @@ namespace x86 {
 void scheduleDense(Group &group, const Isa &isa, int64_t minRows);
 void scheduleDenseGradient(Group &group, const Isa &isa);
 void scheduleConv(Group &group, const Isa &isa);
+/// Whether a convolution is well faster by tiles; the file has the model of what it costs.
+bool prefersWinograd(const ConvShape &conv);
+
+/// Convolution by tiles, and its weights. False for other groups.
+bool scheduleWinograd(Group &group, const Isa &isa);
 void scheduleConvGradient(Group &group, const Isa &isa);
 void schedulePool(Group &group, const Isa &isa);
 void scheduleElementwise(Group &group, const Isa &isa);

@@ -70,3 +70,30 @@ FailureOr<RankedTensorType> ConvKernelGradientOp::inferType() {
 int64_t ConvKernelGradientOp::getReductionSize() {
   return ShapedType::getNumElements(getFixedShape(nn::getType(getDy())).drop_back());
 }
+
+FailureOr<RankedTensorType> WinogradWeightsOp::inferType() {
+  RankedTensorType kernel = nn::getType(getKernel());
+  ArrayRef<int64_t> shape = kernel.getShape();
+  if (kernel.getRank() != 4 || !kernel.hasStaticShape() || shape[0] != 3 || shape[1] != 3)
+    return emitOpError("needs a kernel [3, 3, ci, co], not ") << describe(kernel);
+  return inDeclaredPanels(*this, RankedTensorType::get({36, shape[2], shape[3]}, kernel.getElementType()));
+}
+
+FailureOr<RankedTensorType> WinogradConvOp::inferType() {
+  RankedTensorType x = nn::getType(getX()), weights = nn::getType(getWeights());
+  ArrayRef<int64_t> shape = weights.getShape();
+  if (weights.getRank() != 3 || !weights.hasStaticShape() || shape[0] != 36)
+    return emitOpError("needs weights [36, ci, co], not ") << describe(weights);
+  if (getFixedShape(x).size() != 3 || getFixedShape(x).back() != shape[1])
+    return emitOpError("needs an image [height, width, ")
+           << shape[1] << "] of a fixed size for weights " << describe(weights) << ", not " << describe(x);
+  Window window{{3, 3}, {1, 1}, {}, getPadding(), {}};
+  FailureOr<Extents> extents = inferWindow(*this, x, window);
+  if (failed(extents))
+    return failure();
+  extents->back() = shape[2];
+  return getTensorType(x.getElementType(), *extents);
+}
+
+/// Of the convolution that it stands for.
+int64_t WinogradConvOp::getReductionSize() { return 9 * nn::getType(getWeights()).getDimSize(1); }

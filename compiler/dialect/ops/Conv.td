@@ -45,4 +45,27 @@ def NN_ConvKernelGradientOp : NN_ComputeOp<"conv_kernel_gradient", "Conv", [NN_S
   let extraClassDeclaration = familyDeclaration # "int64_t getReductionSize();";
 }
 
+def NN_WinogradWeightsOp : NN_ComputeOp<"winograd_weights", "Conv"> {
+  let summary = "a kernel of 3 by 3 as Winograd's convolution multiplies with it";
+  let description = [{
+    `kernel[3, 3, ci, co]` gives `[36, ci, co]`: G k G^T for every pair of channels, of
+    which number 6 i + j is in row i and column j. The result type may declare
+    `#nn.panel`s of `co`. With `flip` the kernel is turned around first.
+  }];
+  let arguments = (ins NN_Float:$kernel, DefaultValuedAttr<BoolAttr, "false">:$flip);
+  let results = (outs NN_Float:$result);
+}
+
+def NN_WinogradConvOp : NN_ComputeOp<"winograd_conv", "Conv"> {
+  let summary = "convolution of an image with 3 by 3 by Winograd's algorithm F(4x4, 3x3)";
+  let description = [{
+    `x[height, width, ci]` and `weights[36, ci, co]`, which `winograd_weights` makes, give
+    `[…, co]`: what the convolution with the kernel, with steps of 1, gives to rounding,
+    for 36 products where it has 144. `padding` holds two numbers a dimension.
+  }];
+  let arguments = (ins NN_Float:$x, NN_Float:$weights, DenseI64ArrayAttr:$padding);
+  let results = (outs NN_Float:$result);
+  let extraClassDeclaration = familyDeclaration # "int64_t getReductionSize();";
+}
+
 #endif // NN_CONV_TD

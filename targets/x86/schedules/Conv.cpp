@@ -179,6 +179,8 @@ static void placeImage(Group &group, const Plan &plan, Var task, const Isa &isa)
 }
 
 void scheduleConv(Group &group, const Isa &isa) {
+  if (scheduleWinograd(group, isa))
+    return;
   std::optional<Plan> plan = makePlan(group, isa);
   if (!plan)
     return scheduleDefault(group, isa);
