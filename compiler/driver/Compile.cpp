@@ -27,6 +27,7 @@
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
+#include "mlir/Transforms/Passes.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -267,6 +268,14 @@ ExitCode Compilation::explainNetwork(const dsl::Network &network) {
       return OwningOpRef<ModuleOp>();
     return module;
   };
+  if (options.report == Report::Gradients) {
+    std::vector<dsl::Bptt> policies(network.trains.size());
+    OwningOpRef<ModuleOp> module = importNetwork(network, context, policies);
+    PassManager passes(&context);
+    buildPipeline(passes, Station::Typed, {});
+    passes.addPass(createCanonicalizerPass());
+    return succeeded(passes.run(*module)) ? printText(explain::explainGradients(*module, network)) : ExitCode::Internal;
+  }
   explain::Call call{options.batch, options.lengths};
   auto text = explain::explainBptt(network, plan, target, call);
   return text ? printText(std::move(*text)) : fail(ExitCode::WrongUsage, text.takeError());

@@ -91,7 +91,8 @@ static cl::opt<bool> gradCheck("gradcheck",
 static cl::opt<Report>
     report("explain", cl::desc("Explain the program, instead of writing the library:"), cl::init(Report::None),
            cl::values(clEnumValN(Report::Bptt, "bptt",
-                                 "memory and operations of each policy of back-propagation through time")),
+                                 "memory and operations of each policy of back-propagation through time"),
+                      clEnumValN(Report::Gradients, "gradients", "the ways from losses back to weights")),
            cl::cat(category));
 static cl::opt<bool> gradientStats("gradient-stats",
                                    cl::desc("Let training record norms of errors, saturated and dead activations, and "

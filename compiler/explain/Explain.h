@@ -24,6 +24,9 @@ using Planner = llvm::function_ref<mlir::OwningOpRef<mlir::ModuleOp>(llvm::Array
 llvm::Expected<std::string> explainBptt(const dsl::Network &network, Planner plan, const targets::Target &target,
                                         const Call &call);
 
+/// `gradients`: the ways from each loss to each weight, of the module as it was imported, without windows.
+std::string explainGradients(mlir::ModuleOp module, const dsl::Network &network);
+
 /// A module whose train blocks were unfolded and differentiated, with names for the copies of weights, for their
 /// gradients and for what the user has a name for. Changes the module's locations.
 std::string printUnfolded(mlir::ModuleOp module);

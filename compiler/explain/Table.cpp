@@ -29,6 +29,22 @@ void Table::print(raw_ostream &os) const {
   }
 }
 
+void Table::printWithout(StringRef nothing, raw_ostream &os) const {
+  Table rest("");
+  rest.rows.resize(rows.size());
+  for (size_t column = 0; column < alignment.size(); ++column) {
+    auto isNothing = [&](const std::vector<std::string> &row) {
+      return column >= row.size() || row[column].empty() || row[column] == nothing;
+    };
+    if (all_of(drop_begin(rows), isNothing))
+      continue;
+    rest.alignment += alignment[column];
+    for (auto [from, to] : zip_equal(rows, rest.rows))
+      to.push_back(column < from.size() ? from[column] : "");
+  }
+  rest.print(os);
+}
+
 std::string explain::formatNumber(double number, int decimals) {
   std::string text;
   raw_string_ostream(text) << format("%.*f", decimals, number);

@@ -3,6 +3,7 @@
 #ifndef NNC_COMPILER_EXPLAIN_TABLE_H
 #define NNC_COMPILER_EXPLAIN_TABLE_H
 
+#include "llvm/ADT/StringRef.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <string>
@@ -17,6 +18,8 @@ public:
   explicit Table(std::string alignment) : alignment(std::move(alignment)) {}
   void add(std::vector<std::string> row) { rows.push_back(std::move(row)); }
   void print(llvm::raw_ostream &os) const;
+  /// Without columns in which there is nothing but this, or nothing.
+  void printWithout(llvm::StringRef nothing, llvm::raw_ostream &os) const;
 
 private:
   std::string alignment;
