@@ -401,7 +401,8 @@ llvm::Expected<std::string> Compilation::generateEntries(ModuleOp module, const 
       return file.takeError();
     embedded = std::move(*file);
   }
-  OwningOpRef<ModuleOp> entries = emit::emitNetwork(module, interface, table, embedded, options.sanitize);
+  OwningOpRef<ModuleOp> entries =
+      emit::emitNetwork(module, interface, table, embedded, options.sanitize, options.profiles);
   return emit::generateCode(*entries, options.optimization, options.sanitize, form);
 }
 

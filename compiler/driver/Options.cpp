@@ -98,6 +98,8 @@ static cl::opt<bool> gradientStats("gradient-stats",
                                    cl::desc("Let training record norms of errors, saturated and dead activations, and "
                                             "where values are not finite"),
                                    cl::cat(category));
+static cl::opt<bool> profile("profile", cl::desc("Let the library measure how long each group of operations takes"),
+                             cl::cat(category));
 static cl::opt<int64_t> callBatch("batch", cl::desc("Examples of the call that is checked or explained"), cl::init(0),
                                   cl::value_desc("N"), cl::cat(category));
 static cl::list<std::string> callLengths("lengths", cl::desc("Lengths of the same"), cl::CommaSeparated,
@@ -181,6 +183,10 @@ static std::optional<ExitCode> checkOptions() {
   if ((emitStation != Emit::Library || report != Report::None) && (shared || writeDependencies))
     return complain("-shared and -MD need the library, which " + Twine(report == Report::None ? "-emit" : "-explain") +
                     " does not write");
+  if (gradientStats && noTrain)
+    return complain("-gradient-stats and -no-train exclude each other");
+  if (profile && target != "x86")
+    return complain("-profile measures what the processor runs; on a device groups are not measured one by one");
   if (emitStation == Emit::Device && target == "x86")
     return complain("-emit=device is of a target that has a device: " +
                     join(ArrayRef(targets::targetNames()).drop_front(), ", "));
@@ -224,6 +230,7 @@ std::optional<ExitCode> driver::parseOptions(int argc, char **argv, Options &opt
   options.checksGradients = gradCheck;
   options.report = report;
   options.recordsGradients = gradientStats;
+  options.profiles = profile;
   options.batch = callBatch;
   for (StringRef length : callLengths)
     options.lengths.insert(*readLength(length));

@@ -68,6 +68,7 @@ struct Options {
   bool writeDependencies = false;
   std::string dependencyFile; ///< empty: the library's name with .d
   bool verifyDiagnostics = false;
+  bool profiles = false;                  ///< the library measures each kernel
   bool recordsGradients = false;          ///< the library records statistics of each training step
   bool checksGradients = false;           ///< instead of writing a library
   Report report = Report::None;           ///< likewise

@@ -43,6 +43,8 @@ private:
   mlir::Value makeShape(mlir::RankedTensorType type, mlir::ArrayAttr extents);
   mlir::Value chooseKernel(nn::LaunchOp launch, mlir::Value rows);
   mlir::Value getWorkAt(nn::LaunchOp launch, nn::KernelOp kernel);
+  mlir::Value getTrafficAt(nn::LaunchOp launch);
+  void callProfiler(llvm::StringRef name, llvm::ArrayRef<mlir::Value> more);
 
   // Poison.cpp
   void hideMemory(nn::LaunchOp launch, llvm::ArrayRef<mlir::Value> pointers);

@@ -7,6 +7,7 @@
 #include "compiler/emit/KernelTable.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/SetVector.h"
 
 namespace nnc::emit {
 
@@ -28,7 +29,9 @@ struct EntryContext {
   mlir::ModuleOp source; ///< planned
   mlir::ModuleOp module; ///< LLVM dialect
   bool sanitize;         ///< show AddressSanitizer what each kernel may touch
+  bool profile;          ///< let the runtime measure each kernel
   ErrorTexts errors;
+  llvm::SetVector<mlir::Operation *> launches; ///< that are measured
 };
 
 /// The symbol of the table of kernels, which has a row for each isa.

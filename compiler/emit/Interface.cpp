@@ -184,7 +184,7 @@ static void describeFunctions(ModuleOp module, Interface &interface) {
   describer.add(lookup("step"), FunctionKind::Step);
   for (auto function : module.getOps<func::FuncOp>())
     if (auto settings = function->getAttrOfType<DictionaryAttr>("nn.train")) {
-      Train train{settings.getAs<StringAttr>("name").str(), settings, -1, -1};
+      Train train{settings.getAs<StringAttr>("name").str(), settings, -1, -1, -1, {}};
       train.gradients = describer.add(function, FunctionKind::Gradients);
       train.update = describer.add(lookup(train.name + "_update"), FunctionKind::Update);
       train.flow = describer.add(lookup(train.name + "_flow"), FunctionKind::Flow);
@@ -283,6 +283,16 @@ std::string emit::getSource(Location location) {
     return WalkResult::advance();
   });
   return source;
+}
+
+std::string emit::getLayer(Location location) {
+  std::string layer;
+  location->walk([&](Location inner) {
+    if (auto name = dyn_cast<NameLoc>(inner); name && layer.empty())
+      layer = name.getName().str();
+    return WalkResult::advance();
+  });
+  return layer;
 }
 
 Interface emit::describeInterface(ModuleOp module, StringRef name) {

@@ -145,6 +145,9 @@ std::string getUnit(mlir::RankedTensorType type);
 /// Where in the source an op stands: "lenet5.nn:8:7"; empty where that is unknown.
 std::string getSource(mlir::Location location);
 
+/// The layer that an op belongs to: "conv1"; empty where that is unknown.
+std::string getLayer(mlir::Location location);
+
 /// Reads the interface off a planned module, under this name.
 Interface describeInterface(mlir::ModuleOp module, llvm::StringRef name);
 

@@ -100,6 +100,26 @@ Value BodyEmitter::getWorkAt(nn::LaunchOp launch, nn::KernelOp kernel) {
   return sum ? sum : builder.i64(0);
 }
 
+/// The bytes of a call's operands and results.
+Value BodyEmitter::getTrafficAt(nn::LaunchOp launch) {
+  Value sum;
+  for (auto &[unit, bytes] : getTraffic(launch)) {
+    Value factor = lengths->getProduct(unit);
+    Value term = inEntry([&] { return builder.scale(factor, bytes); });
+    sum = sum ? inEntry([&] { return builder.add(sum, term); }) : term;
+  }
+  return sum;
+}
+
+/// A call of the runtime's around a kernel; it is told the tasks first.
+void BodyEmitter::callProfiler(StringRef name, ArrayRef<Value> more) {
+  SmallVector<Value> operands{getField(FrameField::Tasks)};
+  llvm::append_range(operands, more);
+  auto function =
+      builder.getFunction(context.module, name, builder.voidType(), llvm::to_vector(ValueRange(operands).getTypes()));
+  LLVM::CallOp::create(builder, function, operands);
+}
+
 void BodyEmitter::emitLaunch(nn::LaunchOp launch, const Loop *loop) {
   SmallVector<Value> pointers;
   for (Value input : launch.getInputs())
@@ -137,7 +157,14 @@ void BodyEmitter::emitLaunch(nn::LaunchOp launch, const Loop *loop) {
   auto type = LLVM::LLVMFunctionType::get(builder.getI32Type(), types);
   if (context.sanitize)
     hideMemory(launch, pointers);
+  if (context.profile)
+    callProfiler("nnc_profile_begin", {});
   Value status = LLVM::CallOp::create(builder, type, operands).getResult();
+  if (context.profile) {
+    context.launches.insert(launch);
+    auto index = llvm::find(context.launches, launch.getOperation()) - context.launches.begin();
+    callProfiler("nnc_profile_end", {builder.i32(static_cast<int32_t>(index)), getTrafficAt(launch)});
+  }
   if (context.sanitize)
     showMemory();
   Value failed = builder.compare(LLVM::ICmpPredicate::ne, status, builder.i32(0));

@@ -36,6 +36,7 @@ private:
   Symbol addWeights();
   Symbol addFunctions();
   Symbol addExtents(const Argument &argument);
+  Symbol addGroups();
   Symbol addStatistics(const Train &train);
   Symbol addTrains();
   int32_t hasSteps(const Train &train);
@@ -174,6 +175,29 @@ Symbol NetworkEmitter::addFunctions() {
   return tables.add(rows);
 }
 
+/// What a kernel computes, in order: "dense add tanh".
+static std::string describeOperations(nn::KernelOp kernel) {
+  std::string text;
+  kernel.getBody().walk([&](nn::ComputeOp op) {
+    if (!isa<nn::CountOp, nn::ExtentOp>(op))
+      text += (text.empty() ? "" : " ") + op->getName().stripDialect().str();
+  });
+  return text.empty() ? "fill" : text;
+}
+
+/// Rows of nnc_group, once all functions are written.
+Symbol NetworkEmitter::addGroups() {
+  std::vector<Row> rows;
+  for (Operation *op : context.launches) {
+    auto launch = cast<nn::LaunchOp>(op);
+    auto kernel = context.source.lookupSymbol<nn::KernelOp>(launch.getKernelAttr().getAttr());
+    rows.push_back({tables.addText(op->getParentOfType<func::FuncOp>().getName()), tables.addText(launch.getKernel()),
+                    tables.addText(describeOperations(kernel)), tables.addText(getLayer(launch.getLoc())),
+                    tables.addText(getSource(launch.getLoc()))});
+  }
+  return tables.add(rows);
+}
+
 /// Rows of nnc_statistic. The numbers lie in the first of the states of training.
 Symbol NetworkEmitter::addStatistics(const Train &train) {
   std::vector<Row> rows;
@@ -309,14 +333,15 @@ void NetworkEmitter::addNetwork() {
   add(interface.weightsBytes, interface.trainableBytes, interface.preparedBytes);
   add(prepare, prepareWorkspace, stateSize, reset, trainingStateSize);
   add(embeddedBytes, embedded.size, addTexts(context.errors.getTexts()));
+  add(addGroups(), count(context.launches), int32_t(0));
   tables.add({network}, interface.name + "_network", LLVM::Linkage::External);
 }
 
 OwningOpRef<ModuleOp> emit::emitNetwork(ModuleOp planned, const Interface &interface, const KernelTable &kernels,
-                                        const EmbeddedFile &embedded, bool sanitize) {
+                                        const EmbeddedFile &embedded, bool sanitize, bool profile) {
   planned.getContext()->loadDialect<LLVM::LLVMDialect>();
   OwningOpRef<ModuleOp> module = ModuleOp::create(planned.getLoc(), interface.name);
-  EntryContext context{interface, kernels, planned, *module, sanitize, {}};
+  EntryContext context{interface, kernels, planned, *module, sanitize, profile, {}, {}};
   NetworkEmitter(context, embedded).emit();
   emitApi(*module, interface);
   return module;

@@ -20,9 +20,10 @@ struct EmbeddedFile {
 /// state and prepare functions of a planned module, the constant nnc_network
 /// that describes them, and the functions of the C header. A sanitized library
 /// shows AddressSanitizer what each kernel may touch; calls on contexts of one
-/// model must then not overlap.
+/// model must then not overlap. A profiled one measures each kernel.
 mlir::OwningOpRef<mlir::ModuleOp> emitNetwork(mlir::ModuleOp planned, const Interface &interface,
-                                              const KernelTable &kernels, const EmbeddedFile &embedded, bool sanitize);
+                                              const KernelTable &kernels, const EmbeddedFile &embedded, bool sanitize,
+                                              bool profile = false);
 
 } // namespace nnc::emit
 

@@ -12,12 +12,7 @@ using namespace nnc::emit;
 
 /// "conv1 (lenet5.nn:8:7)".
 static std::string describe(Location location) {
-  std::string path, place = getSource(location);
-  location->walk([&](Location inner) {
-    if (auto name = dyn_cast<NameLoc>(inner); name && path.empty())
-      path = name.getName().str();
-    return WalkResult::advance();
-  });
+  std::string path = getLayer(location), place = getSource(location);
   if (path.empty() || place.empty())
     return path + place;
   return path + " (" + place + ")";

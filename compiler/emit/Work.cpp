@@ -51,6 +51,18 @@ Work emit::getWork(nn::LaunchOp launch, nn::KernelOp kernel) {
   return work;
 }
 
+Work emit::getTraffic(nn::LaunchOp launch) {
+  Work bytes;
+  llvm::SmallPtrSet<void *, 8> seen;
+  auto add = [&](Value value) {
+    if (seen.insert(value.getAsOpaquePointer()).second)
+      bytes[getUnit(nn::getType(value))] += getFixedBytes(nn::getType(value));
+  };
+  llvm::for_each(launch.getInputs(), add);
+  llvm::for_each(launch.getResults(), add);
+  return bytes;
+}
+
 Work emit::getWork(func::FuncOp function) {
   Work work;
   function.walk([&](nn::LaunchOp launch) {

@@ -24,6 +24,10 @@ std::string getCallerProduct(llvm::StringRef product, mlir::ArrayAttr extents);
 /// The work of one call of a kernel, in the caller's lengths.
 Work getWork(nn::LaunchOp launch, nn::KernelOp kernel);
 
+/// The bytes of all operands and results of a call of a kernel, each counted once: by
+/// product of the caller's lengths.
+Work getTraffic(nn::LaunchOp launch);
+
 /// The work of all kernels of a planned function, those in loops as often as
 /// they run.
 Work getWork(mlir::func::FuncOp function);

@@ -1,6 +1,7 @@
 /*===- context.c - Making room for calls -------------------------------------===*/
 
 #include "offload.h"
+#include "profile.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 /** Where the parts of a context lie. */
 typedef struct nnc_context_layout {
   size_t offset_lists, offsets, max_dims, dims, full_lists, full, ragged, state;
+  size_t profile, totals, events;           /**< of a network that is measured */
   size_t training, steps, gradients, slots; /**< of one that trains */
   size_t states, window_lists, slices, window_arguments;
   size_t workspace, added; /**< what lies before these is zeroed */
@@ -92,6 +94,10 @@ static nnc_context_layout nnc_lay_out_context(const nnc_network *network, bool t
   parts.full_lists = nnc_layout_add(&layout, lengths, sizeof(int32_t *));
   parts.full = nnc_layout_add(&layout, lengths * max_batch, sizeof(int32_t));
   parts.ragged = nnc_layout_add(&layout, lengths, sizeof(int32_t *));
+  bool measures = network->group_count > 0;
+  parts.profile = nnc_layout_add(&layout, measures, sizeof(nnc_profile));
+  parts.totals = nnc_layout_add(&layout, network->group_count, sizeof(nnc_group_total));
+  parts.events = nnc_layout_add(&layout, measures ? NNC_PROFILE_EVENTS : 0, sizeof(nnc_event));
   parts.state = nnc_layout_add(kernels, network->state_size ? network->state_size(&max_batch) : 0, 1);
   int64_t memory = trains ? network->weights_size : 0, slots = trains ? nnc_slot_count(network) : 0;
   parts.training = nnc_layout_add(&layout, trains, sizeof(nnc_training));
@@ -137,6 +143,12 @@ static void nnc_bind_parts(nnc_context *context, const nnc_context_layout *parts
   context->ragged = (const int32_t **)(memory + parts->ragged);
   context->state = kernels + parts->state;
   context->workspace = kernels + parts->workspace;
+  if (context->model->network->group_count > 0) {
+    context->profile = (nnc_profile *)(memory + parts->profile);
+    context->profile->totals = (nnc_group_total *)(memory + parts->totals);
+    context->profile->events = (nnc_event *)(memory + parts->events);
+    context->tasks.profile = context->profile;
+  }
   if (!trains)
     return;
   context->training = (nnc_training *)(memory + parts->training);
@@ -188,7 +200,7 @@ static nnc_status nnc_place_context(nnc_model *model, const nnc_context_options 
   context->model = model;
   context->owns_memory = !options->memory;
   context->needs_reset = true;
-  context->tasks = (nnc_tasks){0, model->parallel_for, model->parallel_user, NULL};
+  context->tasks = (nnc_tasks){0, model->parallel_for, model->parallel_user, NULL, NULL};
   *out_context = context;
   return NNC_OK;
 }

@@ -3,7 +3,7 @@
  * Where kernels run on the host:
  *
  * Memory of a model:   nnc_model | weights | prepared | scratch
- * Memory of a context: nnc_context | offsets | dims | ragged arrays | state | workspace
+ * Memory of a context: nnc_context | offsets | dims | ragged arrays | profile | state | workspace
  * of one that trains:  nnc_context | … | nnc_training | steps | gradients | slots | windows | workspace | sum
  *
  * Each is one block, so that it can be the caller's, and nothing is allocated
@@ -253,6 +253,7 @@ struct nnc_context {
   char *state;            /**< where kernels look, as the workspace */
   char *workspace;
   struct nnc_offload *offload; /**< where kernels run on a device */
+  struct nnc_profile *profile; /**< of a network that was compiled with -profile */
   nnc_tasks tasks;
   bool owns_memory;
   bool needs_reset; /**< the state was never set */

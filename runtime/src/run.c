@@ -1,6 +1,7 @@
 /*===- run.c - Calls ---------------------------------------------------------===*/
 
 #include "offload.h"
+#include "profile.h"
 
 /*--- Arguments -------------------------------------------------------------*/
 
@@ -107,7 +108,10 @@ nnc_status nnc_context_call(nnc_context *context, int32_t index, nnc_frame *fram
   nnc_segments_choose(network, function, context->dims, context->offsets[index]);
   if (context->offload)
     return nnc_offload_call(context, index, frame, arguments);
-  return nnc_context_run(context, function->name, function->run, frame);
+  int64_t begin = context->profile ? nnc_now() : 0;
+  nnc_status status = nnc_context_run(context, function->name, function->run, frame);
+  nnc_profile_function(context, index, begin);
+  return status;
 }
 
 nnc_status nnc_run(nnc_context *context, int32_t function, int64_t batch, const int64_t *lengths,

@@ -77,7 +77,8 @@ typedef struct nnc_tasks {
   int64_t work;                  /* estimated floating-point operations of the kernel */
   nnc_parallel_for parallel_for; /* the caller's; null for the shared pool */
   void *parallel_user;
-  struct nnc_queue *queue; /* of a network that runs on a device */
+  struct nnc_queue *queue;     /* of a network that runs on a device */
+  struct nnc_profile *profile; /* of a network that was compiled with -profile */
 } nnc_tasks;
 
 /** A parallel loop of a kernel: task(user_context, i, closure) for i in
@@ -86,6 +87,11 @@ typedef struct nnc_tasks {
  * tasks->work is too little to share. Flush-to-zero is set in every task. */
 NNC_API int nnc_kernel_parallel_for(void *user_context, int (*task)(void *user_context, int index, uint8_t *closure),
                                     int min, int size, uint8_t *closure);
+
+/** What generated code calls before and after each kernel, where it was asked to be
+ * measured: which of the network's groups it was, and how many bytes its operands and results are. */
+NNC_API void nnc_profile_begin(nnc_tasks *tasks);
+NNC_API void nnc_profile_end(nnc_tasks *tasks, int32_t group, int64_t bytes);
 
 /*--- Networks that run on a device. The frame's memories, arguments, ragged lengths and
  * seed are addresses on it. ---*/
@@ -189,6 +195,11 @@ typedef enum nnc_window_list {
   NNC_WINDOW_LISTS = 6
 } nnc_window_list;
 
+/** A place where a function calls a kernel. */
+typedef struct nnc_group {
+  const char *function, *kernel, *operations, *layer, *source;
+} nnc_group;
+
 struct nnc_network {
   int32_t version;  /* NNC_NETWORK_VERSION */
   int32_t isa_mask; /* bit nnc_isa is set for each set of kernels it carries */
@@ -220,6 +231,9 @@ struct nnc_network {
   const void *embedded; /* safetensors bytes to start from, or null */
   int64_t embedded_size;
   char const *const *errors;
+  nnc_group const *groups; /* of a network that was compiled with -profile */
+  int32_t group_count;
+  int32_t padding_end;
 };
 
 #ifdef __cplusplus

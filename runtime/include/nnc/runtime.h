@@ -290,6 +290,39 @@ NNC_API nnc_status nnc_first_not_finite(nnc_context *context, int32_t train, nnc
 NNC_API nnc_status nnc_gradient_flow(nnc_context *context, int32_t train, int64_t batch, const int64_t *lengths,
                                      const int32_t *const *ragged, void *const *arguments);
 
+/*--- How long kernels take --------------------------------------------------*/
+/* Of networks that nnc was asked for with -profile; of others NNC_UNSUPPORTED. */
+
+/** A group of operations that are computed together, at one place of a function: all its
+ * calls on a context since it was made, or the profile was cleared. */
+typedef struct nnc_group_profile {
+  const char *function;   /**< "infer" */
+  const char *kernel;     /**< "dense0"; equal groups share one */
+  const char *operations; /**< "dense add tanh" */
+  const char *layer;      /**< of the first operation: "encoder.dense1"; "" where it has none */
+  const char *source;     /**< of the same: "lenet5.nn:8:7" */
+  int64_t calls;
+  double seconds; /**< in all calls, those of threads at once counted once */
+  double flops;   /**< floating-point operations: two for a multiplication with an addition */
+  double bytes;   /**< of all operands and results, each counted once a call */
+} nnc_group_profile;
+
+/** How many groups a network has; 0 without the option. */
+NNC_API int32_t nnc_profile_count(const nnc_network *network);
+NNC_API nnc_status nnc_profile_at(nnc_context *context, int32_t index, nnc_group_profile *out_group);
+
+/** Forgets what was measured. */
+NNC_API nnc_status nnc_profile_clear(nnc_context *context);
+
+/** Writes the last calls, up to 65536 of kernels and functions, as a trace that chrome://tracing
+ * and Perfetto show. */
+NNC_API nnc_status nnc_profile_write_trace(nnc_context *context, const char *path);
+
+/** Writes a table, a line a group that was called, the slowest first: time, operations and
+ * bytes a second, and their shares of what this machine was measured to do just now with as
+ * many threads. */
+NNC_API nnc_status nnc_profile_write_table(nnc_context *context, const char *path);
+
 /*--- What a network is, for programs that run any ---------------------------*/
 
 /** One dimension of an argument. */
