@@ -270,7 +270,7 @@ ExitCode Compilation::explainNetwork(const dsl::Network &network) {
   };
   if (options.report == Report::Gradients) {
     std::vector<dsl::Bptt> policies(network.trains.size());
-    OwningOpRef<ModuleOp> module = importNetwork(network, context, policies);
+    OwningOpRef<ModuleOp> module = importNetwork(network, context, {policies});
     PassManager passes(&context);
     buildPipeline(passes, Station::Typed, {});
     passes.addPass(createCanonicalizerPass());

@@ -14,6 +14,8 @@
 
 #include "compiler/halide/Window.h"
 
+#include <cmath>
+
 using namespace mlir;
 using namespace nnc::nn;
 using Halide::Expr;
@@ -48,8 +50,8 @@ static Expr transformImage(const Expr &index, Get d) {
   };
   auto [innerPlus, innerMinus] = pair(inner, outer);
   auto [outerPlus, outerMinus] = pair(outer, inner);
-  return Halide::mux(index, {d(0) - 2.5f * d(2) + d(4), innerPlus, innerMinus, outerPlus, outerMinus,
-                             d(1) - 2.5f * d(3) + d(5)});
+  return Halide::mux(
+      index, {d(0) - 2.5f * d(2) + d(4), innerPlus, innerMinus, outerPlus, outerMinus, d(1) - 2.5f * d(3) + d(5)});
 }
 
 /// Element `index` of A^T m: one dimension of a tile of the result.
@@ -75,8 +77,7 @@ static void buildWeights(AlgorithmBuilder &builder, WinogradWeightsOp op) {
   };
   auto panel = dyn_cast_or_null<PanelAttr>(type.getEncoding());
   if (!panel) {
-    builder.define(op.getResult(),
-                   [&](const Indices &indices) { return element(indices[0], indices[1], indices[2]); });
+    builder.define(op.getResult(), [&](const Indices &indices) { return element(indices[0], indices[1], indices[2]); });
     return;
   }
   // [panel][number][ci][lane]
@@ -129,19 +130,17 @@ static void buildProducts(AlgorithmBuilder &builder, WinogradConvOp op) {
       [&](const Indices &indices) { // tile row, tile column, row in the tile, point, channel
         const Expr *last = &indices[rows];
         return transformImage(last[3], [&](int column) {
-          return image.element(
-              replaceLast(indices, 5, {last[0] * tile + last[2], last[1] * tile + column, last[4]}));
+          return image.element(replaceLast(indices, 5, {last[0] * tile + last[2], last[1] * tile + column, last[4]}));
         });
       });
-  Func transformed = builder.stage("image", Role::Transform,
-                                   makeExtents(false, {points, points, tiles[0], tiles[1], inputs}),
-                                   [&](const Indices &indices) { // point y, point x, tile row, tile column, channel
-                                     const Expr *last = &indices[rows];
-                                     return transformImage(last[0], [&](int row) {
-                                       return AlgorithmBuilder::call(
-                                           half, replaceLast(indices, 5, {last[2], last[3], row, last[1], last[4]}));
-                                     });
-                                   });
+  Func transformed = builder.stage(
+      "image", Role::Transform, makeExtents(false, {points, points, tiles[0], tiles[1], inputs}),
+      [&](const Indices &indices) { // point y, point x, tile row, tile column, channel
+        const Expr *last = &indices[rows];
+        return transformImage(last[0], [&](int row) {
+          return AlgorithmBuilder::call(half, replaceLast(indices, 5, {last[2], last[3], row, last[1], last[4]}));
+        });
+      });
   Halide::RDom r = builder.domain("k", {Expr(static_cast<int32_t>(inputs))});
   Func sums = builder.accumulateProducts(
       "products", Role::Contraction, makeExtents(true, {points, points, tiles[0], tiles[1], width}), r,
@@ -168,7 +167,8 @@ static void buildProducts(AlgorithmBuilder &builder, WinogradConvOp op) {
     return transformSums(indices[y] % tile, [&](int point) {
       Indices place{indices.back() / width};
       place.insert(place.end(), indices.begin(), indices.begin() + rows);
-      place.insert(place.end(), {indices[y] / tile, indices[x] / tile, point, indices[x] % tile, indices.back() % width});
+      place.insert(place.end(),
+                   {indices[y] / tile, indices[x] / tile, point, indices[x] % tile, indices.back() % width});
       return AlgorithmBuilder::call(columns, place);
     });
   });

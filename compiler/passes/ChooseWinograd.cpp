@@ -59,8 +59,8 @@ struct ChooseWinogradPass : nnc::impl::ChooseWinogradBase<ChooseWinogradPass> {
     auto type = RankedTensorType::get({36, size.inputs, size.outputs}, builder.getF32Type(),
                                       PanelAttr::get(&getContext(), /*dim=*/2, panel));
     Value weights = WinogradWeightsOp::create(builder, conv.getLoc(), type, conv.getKernel(), conv.getFlip());
-    Value result = WinogradConvOp::create(builder, conv.getLoc(), conv.getType(), conv.getX(), weights,
-                                          conv.getPaddingAttr());
+    Value result =
+        WinogradConvOp::create(builder, conv.getLoc(), conv.getType(), conv.getX(), weights, conv.getPaddingAttr());
     conv.replaceAllUsesWith(result);
     conv.erase();
   }

@@ -34,8 +34,8 @@ bool prefersWinograd(const ConvShape &conv) {
   auto pairs = static_cast<double>(conv.inputs * conv.outputs);
   auto channels = static_cast<double>(conv.inputs + conv.outputs);
   double direct = pixels * 9 * pairs / multiplyAddsInCycle + 9 * 4 * pairs / bytesInCycle;
-  double byTiles = tiles * 36 * pairs / multiplyAddsInCycle + tiles * transformCycles * channels +
-                   36 * 4 * pairs / bytesInCycle;
+  double byTiles =
+      tiles * 36 * pairs / multiplyAddsInCycle + tiles * transformCycles * channels + 36 * 4 * pairs / bytesInCycle;
   return byTiles < direct * margin;
 }
 

@@ -75,6 +75,14 @@ add("same_2x3", (7, 8), 3, 5, (2, 3), padding="same")
 add("one_sided", (8, 9), 3, 5, 3, padding=((1, 0), (2, 2)))
 add("one_sided_after", (8, 9), 3, 5, (2, 3), padding=((0, 1), (0, 2)))
 add("padding_beyond_kernel", (3, 3), 2, 4, 2, padding=((4, 0), (0, 5)))
+# By tiles, on x86: channels that no vector divides, edges that no tile divides.
+add("tiles_p0", (18, 23), 32, 48, 3)
+add("tiles_p1", (14, 14), 48, 40, 3, padding=1)
+add("tiles_p2", (13, 11), 37, 45, 3, padding=2)
+add("tiles_same_wide", (5, 60), 33, 64, 3, padding="same")
+add("tiles_one_sided", (17, 12), 32, 32, 3, padding=((2, 0), (0, 1)))
+add("tiles_flip", (12, 12), 32, 33, 3, flip=True, padding=1)
+add("tiles_many_channels", (12, 12), 320, 144, 3, (Call(1),), padding=1)
 # Groups.
 add("groups2", (9, 9), 8, 12, 3, groups=2)
 add("groups4_p1", (9, 9), 16, 16, 3, groups=4, padding=1)
@@ -125,6 +133,9 @@ FAMILY.add("conv1d_time_stack", "y = x |> conv(8, kernel = 3, padding = same) |>
 FAMILY.add("conv2d_relu_residual", "y = relu(x + (x |> conv(12, kernel = 3, padding = same)))", {"x": (9, 9, 12)},
            lambda t, x, w: t.relu(x["x"] + conv(t, x["x"], w["conv1.kernel"], w["conv1.bias"], padding="same")),
            {"conv1.kernel": weight(3, 3, 12, 12), "conv1.bias": weight(12)}, calls=FEW)
+FAMILY.add("conv2d_tiles_residual", "y = relu(x + (x |> conv(32, kernel = 3, padding = same)))", {"x": (15, 18, 32)},
+           lambda t, x, w: t.relu(x["x"] + conv(t, x["x"], w["conv1.kernel"], w["conv1.bias"], padding="same")),
+           {"conv1.kernel": weight(3, 3, 32, 32), "conv1.bias": weight(32)}, calls=FEW)
 FAMILY.add("conv2d_two_consumers", "c = x |> conv(6, kernel = 3)\ny = tanh(c)\nz = c |> conv(4, kernel = 3)",
            {"x": (9, 9, 3)},
            lambda t, x, w: (lambda c: (t.tanh(c), conv(t, c, w["conv2.kernel"], w["conv2.bias"])))(
