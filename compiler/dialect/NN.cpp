@@ -91,6 +91,10 @@ StringRef nnc::nn::getName(Location location) {
   return name ? name.getValue() : StringRef();
 }
 
+Location nnc::nn::withoutName(Location location) {
+  return getName(location).empty() ? location : cast<FusedLoc>(location).getLocations().front();
+}
+
 //===----------------------------------------------------------------------===//
 // Inferred types
 //===----------------------------------------------------------------------===//

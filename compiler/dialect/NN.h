@@ -40,6 +40,9 @@ mlir::Location withName(mlir::Location location, llvm::StringRef name);
 /// That name; empty where the user gave none.
 llvm::StringRef getName(mlir::Location location);
 
+/// The location without that name.
+mlir::Location withoutName(mlir::Location location);
+
 namespace OpTrait {
 /// One element of the result from the elements at its place in the operands.
 template <typename ConcreteType> class Elementwise : public mlir::OpTrait::TraitBase<ConcreteType, Elementwise> {};

@@ -146,7 +146,7 @@ static Operation *getMain(ArrayRef<Operation *> ops) {
 /// Weights are called after their layer, "encoder.dense1.kernel"; what reads them is
 /// that layer, where it is one of the path or in it.
 static std::string getLayerName(ArrayRef<Operation *> ops) {
-  StringRef name = getPath(ops.front()->getLoc());
+  StringRef name = getPath(withoutName(ops.front()->getLoc()));
   for (Operation *op : ops)
     for (Value operand : op->getOperands())
       if (auto read = operand.getDefiningOp<ReadOp>()) {
@@ -180,11 +180,12 @@ void StatisticsRecorder::findLayers() {
     llvm::MapVector<Location, Place> places; // path and place in the source
     llvm::MapVector<std::pair<StringRef, unsigned>, Operation *> lastOfLine;
     for (Operation &op : *block) {
-      StringRef path = getPath(op.getLoc());
-      FileLineColLoc at = getPlace(op.getLoc());
+      Location location = withoutName(op.getLoc());
+      StringRef path = getPath(location);
+      FileLineColLoc at = getPlace(location);
       if (!at || !isa<ComputeOp>(op))
         continue;
-      Place &place = places[op.getLoc()];
+      Place &place = places[location];
       place.all.push_back(&op);
       if (isComputed(&op)) {
         place.computed.push_back(&op);
@@ -202,7 +203,7 @@ void StatisticsRecorder::findLayers() {
   llvm::stable_sort(found, llvm::less_first());
   for (auto &[order, place] : found) {
     Operation *last = place.computed.back();
-    layers.push_back({last->getResult(0), last->getLoc(), getLayerName(place.all),
+    layers.push_back({last->getResult(0), withoutName(last->getLoc()), getLayerName(place.all),
                       getMain(place.computed)->getName().stripDialect().str()});
   }
 }
