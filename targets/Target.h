@@ -33,6 +33,17 @@ struct ConvShape {
   int64_t inputs, outputs; ///< channels
 };
 
+/// What one machine of a target can do at most, for the roofline (Williams et al. 2009): typical numbers, not those of
+/// the machine at hand.
+struct Machine {
+  std::string name;
+  double operations;       ///< a cycle; a multiplication with an addition counts as two
+  double nearBytes;        ///< a cycle, of what a kernel reads and writes while it fits `nearSize`
+  double farBytes;         ///< a cycle, of what does not
+  double nearSize;         ///< bytes
+  double launchCycles = 0; ///< that each kernel takes whatever it does
+};
+
 /// A machine that nnc writes code for.
 class Target {
 public:
@@ -40,6 +51,9 @@ public:
   virtual std::string name() const = 0;
   virtual Device device() const { return Device::Host; }
   virtual std::vector<Isa> isas() const = 0;
+
+  /// What kernels for the last of these can reach.
+  virtual Machine machine() const = 0;
 
   /// Width of the panels in which a contraction's weight with `columns`
   /// outputs is stored: [columns / width][reduction][width], padded with zeros.

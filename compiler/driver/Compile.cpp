@@ -277,7 +277,15 @@ ExitCode Compilation::explainNetwork(const dsl::Network &network) {
     return succeeded(passes.run(*module)) ? printText(explain::explainGradients(*module, network)) : ExitCode::Internal;
   }
   explain::Call call{options.batch, options.lengths};
-  auto text = explain::explainBptt(network, plan, target, call);
+  auto explainGroups = [&]() -> llvm::Expected<std::string> {
+    OwningOpRef<ModuleOp> planned = plan({});
+    return planned && succeeded(checkLoops(*planned))
+               ? explain::explainGroups(*planned, target, call, getKernelOptions())
+               : std::string();
+  };
+  auto text = options.report == Report::Groups ? explainGroups() : explain::explainBptt(network, plan, target, call);
+  if (text && text->empty())
+    return ExitCode::Internal;
   return text ? printText(std::move(*text)) : fail(ExitCode::WrongUsage, text.takeError());
 }
 

@@ -90,7 +90,10 @@ static cl::opt<bool> gradCheck("gradcheck",
                                cl::cat(category));
 static cl::opt<Report>
     report("explain", cl::desc("Explain the program, instead of writing the library:"), cl::init(Report::None),
-           cl::values(clEnumValN(Report::Bptt, "bptt",
+           cl::ValueOptional,
+           cl::values(clEnumValN(Report::Groups, "groups", "what is computed together, and how fast it can be"),
+                      clEnumValN(Report::Groups, "", "the same"),
+                      clEnumValN(Report::Bptt, "bptt",
                                  "memory and operations of each policy of back-propagation through time"),
                       clEnumValN(Report::Gradients, "gradients", "the ways from losses back to weights")),
            cl::cat(category));

@@ -8,6 +8,7 @@
 #include "compiler/emit/DeviceCode.h"
 
 #include "llvm/ADT/SmallString.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FileUtilities.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -54,8 +55,8 @@ private:
 
 } // namespace
 
-/// Runs one of NVIDIA's programs; its complaint is the error's.
-static Error run(StringRef name, ArrayRef<std::string> arguments, TemporaryFiles &files) {
+/// Runs one of NVIDIA's programs and gives what it says; its complaint is the error's.
+static Expected<std::string> run(StringRef name, ArrayRef<std::string> arguments, TemporaryFiles &files) {
   auto program = sys::findProgramByName(name);
   if (!program)
     return createStringError(program.getError(), name + " is not found");
@@ -65,9 +66,10 @@ static Error run(StringRef name, ArrayRef<std::string> arguments, TemporaryFiles
   SmallVector<StringRef> words{name};
   words.append(arguments.begin(), arguments.end());
   std::optional<StringRef> redirects[] = {StringRef(), StringRef(*complaint), StringRef(*complaint)};
-  if (sys::ExecuteAndWait(*program, words, std::nullopt, redirects) == 0)
-    return Error::success();
+  int status = sys::ExecuteAndWait(*program, words, std::nullopt, redirects);
   auto text = MemoryBuffer::getFile(*complaint);
+  if (status == 0)
+    return text ? (*text)->getBuffer().str() : "";
   return createStringError(name + " failed: " + (text ? (*text)->getBuffer().trim() : StringRef("no message")));
 }
 
@@ -96,17 +98,50 @@ static Expected<std::string> assemble(StringRef ptx, const std::vector<std::stri
     auto cubin = files.make("cubin");
     if (!cubin)
       return cubin.takeError();
-    if (Error error = run("ptxas", {"-arch=" + architecture, "-o", *cubin, *source}, files))
+    if (Error error = run("ptxas", {"-arch=" + architecture, "-o", *cubin, *source}, files).takeError())
       return error;
     images.push_back("--image3=kind=elf,sm=" + architecture.substr(3) + ",file=" + *cubin);
   }
   images.push_back("--image3=kind=ptx,sm=80,file=" + *source);
-  if (Error error = run("fatbinary", images, files))
+  if (Error error = run("fatbinary", images, files).takeError())
     return error;
   auto bytes = MemoryBuffer::getFile(*binary, /*IsText=*/false, /*RequiresNullTerminator=*/false);
   if (!bytes)
     return createFileError(*binary, bytes.getError());
   return (*bytes)->getBuffer().str();
+}
+
+/// The number before a word: of "Used 40 registers" that before " registers".
+static int64_t getNumberBefore(StringRef line, StringRef word) {
+  StringRef before = line.take_front(line.find(word));
+  int64_t number = 0;
+  if (before.size() < line.size())
+    before.rsplit(' ').second.getAsInteger(10, number);
+  return number;
+}
+
+Expected<std::vector<DeviceResources>> nnc::emit::getDeviceResources(StringRef ptx, const std::string &architecture) {
+  TemporaryFiles files;
+  auto source = files.make("ptx"), cubin = files.make("cubin");
+  if (!source || !cubin)
+    return joinErrors(source.takeError(), cubin.takeError());
+  if (Error error = write(*source, ptx))
+    return error;
+  auto text = run("ptxas", {"-v", "-arch=" + architecture, "-o", *cubin, *source}, files);
+  if (!text)
+    return text.takeError();
+  std::vector<DeviceResources> functions;
+  for (StringRef line : split(*text, '\n')) {
+    if (line.contains("Compiling entry function"))
+      functions.push_back({line.split('\'').second.split('\'').first.str()});
+    if (functions.empty())
+      continue;
+    functions.back().registers += getNumberBefore(line, " registers");
+    functions.back().shared += getNumberBefore(line, " bytes smem");
+    functions.back().spills += getNumberBefore(line, " bytes spill stores");
+    functions.back().spills += getNumberBefore(line, " bytes spill loads");
+  }
+  return functions;
 }
 
 Expected<Halide::Module> nnc::emit::assembleDeviceCode(const Halide::Module &module,

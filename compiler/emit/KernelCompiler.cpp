@@ -7,6 +7,7 @@
 #include "compiler/emit/KernelCompiler.h"
 
 #include "compiler/emit/DeviceCode.h"
+#include "compiler/emit/Schedule.h"
 #include "compiler/halide/Algorithm.h"
 
 #include "llvm/ADT/StringExtras.h"
@@ -108,6 +109,8 @@ llvm::Expected<std::string> emit::compileKernel(nn::KernelOp kernel, const targe
     if (form == KernelForm::Algorithm)
       return printAlgorithm(group, symbol);
     target.schedule(group, isa, minRows);
+    if (form == KernelForm::Schedule)
+      return printSchedule(group, symbol, isa);
     return write(group, symbol, isa, form);
   } catch (const Halide::Error &error) {
     return llvm::createStringError(llvm::StringRef(error.what()).trim());

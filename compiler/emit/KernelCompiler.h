@@ -13,6 +13,7 @@ namespace nnc::emit {
 /// How a kernel is written.
 enum class KernelForm {
   Algorithm, ///< what it computes, without a schedule
+  Schedule,  ///< its loops in a line for each stage, and what is launched on a device
   Loops,     ///< its loops as they were scheduled
   Assembly,
   Device, ///< its code for the device: PTX, or OpenCL C

@@ -217,3 +217,16 @@ FailureOr<std::string> emit::printKernels(ModuleOp planned, StringRef network, c
     return failure();
   return llvm::join(*texts, "\n");
 }
+
+FailureOr<std::vector<std::string>> emit::describeKernels(ModuleOp planned, StringRef network, const KernelTable &table,
+                                                          const targets::Target &target, KernelForm form,
+                                                          const KernelOptions &options) {
+  std::vector<targets::Isa> isas = getIsas(target, options);
+  std::vector<Job> jobs = listJobs(planned, network, table, ArrayRef(isas).take_back(), target.name());
+  std::vector<const Job *> wanted;
+  for (Job &job : jobs) {
+    job.name = job.symbol;
+    wanted.push_back(&job);
+  }
+  return compile(wanted, target, form, options.processes);
+}

@@ -42,6 +42,11 @@ mlir::FailureOr<std::vector<CompiledKernel>> compileKernels(mlir::ModuleOp plann
 mlir::FailureOr<std::string> printKernels(mlir::ModuleOp planned, llvm::StringRef network, const KernelTable &table,
                                           const targets::Target &target, KernelForm form, const KernelOptions &options);
 
+/// A text for each slot of the table, of the last isa.
+mlir::FailureOr<std::vector<std::string>> describeKernels(mlir::ModuleOp planned, llvm::StringRef network,
+                                                          const KernelTable &table, const targets::Target &target,
+                                                          KernelForm form, const KernelOptions &options);
+
 } // namespace nnc::emit
 
 #endif // NNC_COMPILER_EMIT_KERNELS_H

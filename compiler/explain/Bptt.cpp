@@ -156,8 +156,9 @@ static std::string describe(const dsl::Location &location) {
              : "the default";
 }
 
-static llvm::Error explainTrain(const dsl::Network &network, size_t number, Planner plan, const targets::Target &target,
-                                const Call &call, llvm::raw_ostream &os) {
+/// Gives false where the network could not be planned.
+static llvm::Expected<bool> explainTrain(const dsl::Network &network, size_t number, Planner plan,
+                                         const targets::Target &target, const Call &call, llvm::raw_ostream &os) {
   const dsl::Train &train = network.trains[number];
   std::vector<dsl::Bptt> chosen;
   for (const dsl::Train &block : network.trains)
@@ -172,7 +173,7 @@ static llvm::Error explainTrain(const dsl::Network &network, size_t number, Plan
     chosen[number] = bptt;
     OwningOpRef<ModuleOp> planned = plan(chosen);
     if (!planned)
-      return llvm::createStringError("");
+      return false;
     if (!dims) {
       emit::Interface interface = emit::describeInterface(*planned, "network");
       int64_t batch = train.batch == dsl::Train::Batch::Mini ? train.batchSize : 1;
@@ -196,7 +197,7 @@ static llvm::Error explainTrain(const dsl::Network &network, size_t number, Plan
      << '\n';
   table.print(os);
   os << "  * as the program says (" << describe(train.bptt.location) << ")\n";
-  return llvm::Error::success();
+  return true;
 }
 
 llvm::Expected<std::string> explain::explainBptt(const dsl::Network &network, Planner plan,
@@ -205,8 +206,12 @@ llvm::Expected<std::string> explain::explainBptt(const dsl::Network &network, Pl
   llvm::raw_string_ostream os(text);
   if (network.trains.empty())
     os << "network " << network.name << " has no train block\n";
-  for (size_t number = 0; number < network.trains.size(); ++number)
-    if (llvm::Error error = explainTrain(network, number, plan, target, call, os))
-      return error;
+  for (size_t number = 0; number < network.trains.size(); ++number) {
+    auto isPlanned = explainTrain(network, number, plan, target, call, os);
+    if (!isPlanned)
+      return isPlanned.takeError();
+    if (!*isPlanned)
+      return "";
+  }
   return text;
 }

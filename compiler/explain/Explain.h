@@ -1,13 +1,15 @@
 //===- Explain.h - What the compiler says of a program --------------------===//
 //
-// One function a report (`nnc -explain=`), one file each. A report is a text for people; it fails where the call that
-// it is asked for cannot be.
+// One function a report (`nnc -explain=`), one file each. A report is a text for people. It fails where the call that
+// it is asked for cannot be, and is empty where the network could not be planned or a kernel compiled, which has been
+// said.
 //
 //===----------------------------------------------------------------------===//
 
 #ifndef NNC_COMPILER_EXPLAIN_EXPLAIN_H
 #define NNC_COMPILER_EXPLAIN_EXPLAIN_H
 
+#include "compiler/emit/Kernels.h"
 #include "compiler/explain/Call.h"
 #include "dsl/Model.h"
 #include "targets/Target.h"
@@ -23,6 +25,11 @@ using Planner = llvm::function_ref<mlir::OwningOpRef<mlir::ModuleOp>(llvm::Array
 /// `bptt`: what each policy of back-propagation through time costs, in memory and in operations.
 llvm::Expected<std::string> explainBptt(const dsl::Network &network, Planner plan, const targets::Target &target,
                                         const Call &call);
+
+/// `groups`: of each kernel that a planned module's functions launch what is computed together, why it ends there, its
+/// schedule, its work, and the share of the machine's peak that a roofline lets expect.
+llvm::Expected<std::string> explainGroups(mlir::ModuleOp planned, const targets::Target &target, const Call &call,
+                                          const emit::KernelOptions &options);
 
 /// `gradients`: the ways from each loss to each weight, of the module as it was imported, without windows.
 std::string explainGradients(mlir::ModuleOp module, const dsl::Network &network);

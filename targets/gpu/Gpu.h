@@ -11,6 +11,7 @@ namespace nnc::targets {
 /// this folder.
 class Gpu : public Target {
 public:
+  Machine machine() const override;
   int64_t panelWidth(Family family, int64_t columns) const override;
   std::vector<int64_t> variants(const KernelShape &shape) const override;
   void schedule(Group &group, const Isa &isa, int64_t minRows) const override;
