@@ -16,6 +16,7 @@ import sys
 import numpy as np
 
 import gradients
+import sanitizer
 from harness import Mismatch, Target, argument_parser, on_each_isa, run_families
 from library import Failure, Model, Network, Runtime, StatisticsContext
 from recorded import RECORDED, Recorded
@@ -46,7 +47,7 @@ def layers_of(context: StatisticsContext) -> dict[str, object]:
     return layers
 
 
-def record(case: Recorded, network: Network, isa: str) -> dict[str, np.ndarray]:
+def record(case: Recorded, network: Network, isa: str, forbidden: bool) -> dict[str, np.ndarray]:
     """See recorded.record."""
     model = Model(network, isa)
     for name, values in case.weight_values().items():
@@ -55,7 +56,10 @@ def record(case: Recorded, network: Network, isa: str) -> dict[str, np.ndarray]:
                                 [MAX_STEPS] if case.has_time else [])
     results, loss = {}, np.zeros(1, np.float32)
     for number, call in enumerate(case.calls):
-        context.gradients(*arguments_of(case, number, call, [loss]))
+        arguments = arguments_of(case, number, call, [loss])
+        if forbidden:
+            sanitizer.forbid_last(arguments[3][0])
+        context.gradients(*arguments)
         for key, layer in layers_of(context).items():
             results |= {f"{number}/{kind} {key}": np.array(value, np.float32) for kind, value in
                         (("error", layer.error), ("saturated", layer.saturated), ("dead", layer.dead))}
@@ -104,9 +108,9 @@ def check_steps(case: Recorded, context: StatisticsContext) -> None:
         raise Mismatch(f"a loss_step of {step} was taken")
 
 
-def run_isa(case: Recorded, runtime: Runtime, network: Network, isa: str) -> str:
+def run_isa(case: Recorded, runtime: Runtime, network: Network, isa: str, forbidden: bool) -> str:
     runtime.set_threads(1)
-    got = record(case, network, isa)
+    got = record(case, network, isa, forbidden)
     worst = 0.0
     for name, wanted in gradients.load("recorded").items():
         if not name.startswith(f"{case.name}/"):
@@ -122,7 +126,7 @@ def run_isa(case: Recorded, runtime: Runtime, network: Network, isa: str) -> str
             raise Mismatch(f"{key} is {got[key]}, not {wanted.numbers}")
         worst = max(worst, distance)
     runtime.set_threads(2)
-    for key, values in record(case, network, isa).items():
+    for key, values in record(case, network, isa, forbidden).items():
         if values.tobytes() != got[key].tobytes():
             raise Mismatch(f"other bits of {key} with two threads")
     return f"{worst:.0e}"
@@ -131,7 +135,7 @@ def run_isa(case: Recorded, runtime: Runtime, network: Network, isa: str) -> str
 def run_case(case: Recorded, runtime_path: pathlib.Path, folder: pathlib.Path, isas: list[str], forbidden: bool) -> str:
     runtime = Runtime(runtime_path)
     network = Network(runtime, folder / f"lib{case.name}.so", case.name)
-    return on_each_isa(isas, lambda isa: run_isa(case, runtime, network, isa))
+    return on_each_isa(isas, lambda isa: run_isa(case, runtime, network, isa, forbidden))
 
 
 if __name__ == "__main__":
