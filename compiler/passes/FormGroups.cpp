@@ -6,7 +6,7 @@
 // wait for each other. Contractions of one operand by weights of one shape join
 // each other. Sums take the element-wise cluster that only they read, copies in
 // panels the slice that they are of, and clusters of element-wise ops that meet in
-// one become one. Then each cluster becomes a group.
+// one become one, as do norms of rows. Then each cluster becomes a group.
 //
 // Whether one cluster waits for another is asked for every op. Each cluster has a
 // level above those of all that it waits for, so that the search for one leaves
@@ -33,6 +33,9 @@ using namespace nnc::nn;
 
 /// Most contractions that share a group: their accumulators share the registers.
 static constexpr unsigned maxContractions = 4;
+
+/// Most norms that do: their rows share the stack.
+static constexpr unsigned maxNorms = 4;
 
 static bool isElementwise(Operation *op) { return op->hasTrait<nn::OpTrait::Elementwise>(); }
 
@@ -272,8 +275,21 @@ static bool canShareSums(const Cluster &a, const Cluster &b) {
          getWeightType(a) && getWeightType(a) == getWeightType(b);
 }
 
-/// Element-wise clusters whose results an op of `cluster` brings together are
-/// computed with it, unless its anchor sums over them or something between them
+/// Norms of rows that meet, and what is computed element by element beside one: the
+/// gates of a cell that normalizes each.
+static bool canShareRows(const Cluster &a, const Cluster &b) {
+  unsigned norms = 0;
+  auto isOfRows = [&](const Cluster &cluster) {
+    return llvm::all_of(cluster.ops, [&](Operation *op) {
+      norms += isa<LayerNormOp>(op);
+      return isa<LayerNormOp>(op) || isElementwise(op);
+    });
+  };
+  return isOfRows(a) && isOfRows(b) && norms > 0 && norms <= maxNorms;
+}
+
+/// Element-wise clusters whose results an op of `cluster` brings together, and those
+/// that can share with it, are computed with it, unless its anchor sums over them or something between them
 /// has to wait.
 void BlockGrouper::takeMet(Operation *op, Cluster &cluster) {
   auto waitsByOthers = [&](Cluster &waiting, Cluster &for_) {
@@ -284,14 +300,17 @@ void BlockGrouper::takeMet(Operation *op, Cluster &cluster) {
   for (Value operand : op->getOperands()) {
     Cluster *met = getHome(operand);
     if (!met || met == &cluster || met->shape != cluster.shape ||
-        (met->family != Family::Elementwise && !canShareSums(*met, cluster)))
+        (met->family != Family::Elementwise && !canShareSums(*met, cluster) && !canShareRows(*met, cluster)))
       continue;
     bool isSummed = cluster.family != Family::Elementwise && llvm::any_of(cluster.ops, [&](Operation *member) {
                       return !isElementwise(member) &&
                              llvm::any_of(member->getOperands(), [&](Value value) { return getHome(value) == met; });
                     });
-    if (!isSummed && !waitsByOthers(cluster, *met) && !waitsByOthers(*met, cluster))
-      merge(*met, cluster);
+    if (isSummed || waitsByOthers(cluster, *met) || waitsByOthers(*met, cluster))
+      continue;
+    if (cluster.family == Family::Elementwise)
+      cluster.family = met->family;
+    merge(*met, cluster);
   }
 }
 

@@ -61,6 +61,19 @@ static int begin(Captioner *captioner) {
   return 1;
 }
 
+/** Captions of no word, and of more than the longest, are refused. */
+static int refusesLengths(nnc_context *context, void *const *arguments) {
+  const int64_t wrong[] = {0, CAPTION_MAX_L + 1};
+  for (int i = 0; i < 2; ++i) {
+    nnc_status status = nnc_run(context, 0, 1, &wrong[i], NULL, arguments);
+    if (status != NNC_INVALID_ARGUMENT) {
+      fprintf(stderr, "captions of up to %lld words: %s\n", (long long)wrong[i], nnc_status_message(status));
+      return 0;
+    }
+  }
+  return 1;
+}
+
 /** Captions all pictures; `network` is either of the two, which take and give the same. */
 static int captionAll(const nnc_network *network, const char *weights, Captioner *captioner, Captions *out) {
   const int64_t longest = CAPTION_MAX_L;
@@ -75,6 +88,7 @@ static int captionAll(const nnc_network *network, const char *weights, Captioner
     void *arguments[] = {captioner->pictures, out->words, out->lengths};
     ok = succeeded(nnc_run(context, 0, Count, &longest, NULL, arguments), "captioning", nnc_context_error(context));
     printf("%s: %.0f us a picture\n", nnc_network_name(network), 1e6 * (now() - start) / Count);
+    ok = ok && refusesLengths(context, arguments);
   }
   nnc_context_destroy(context);
   nnc_model_destroy(model);

@@ -103,3 +103,35 @@ func.func @inputs(%w: !w) -> !t {
   %1 = nn.pack %0 : (tensor<24x30xf32>) -> !t
   return %1 : !t
 }
+
+// -----
+
+!v = tensor<?x4xf32, #nn.dims<"batch">>
+!w = tensor<4xf32>
+
+// Norms of rows that meet are computed together: the gates of a cell that
+// normalizes each. One that reads their result waits.
+// CHECK-LABEL: @norms_meet
+// CHECK: %[[C:.+]] = nn.group norm(
+// CHECK-NOT: nn.group
+// CHECK: nn.layer_norm
+// CHECK-NOT: nn.group
+// CHECK: nn.layer_norm
+// CHECK-NOT: nn.group
+// CHECK: nn.mul
+// CHECK: nn.group norm(%[[C]]
+// CHECK: nn.layer_norm
+// CHECK: nn.tanh
+// CHECK-NOT: nn.group
+func.func @norms_meet(%a: !v, %b: !v, %s: !w, %t: !w) -> !v {
+  %0 = nn.layer_norm %a, %s, %t {epsilon = 1.0e-5 : f64} : (!v, !w, !w) -> !v
+  %p = nn.mul %b, %s : (!v, !w) -> !v
+  %q = nn.add %0, %p : (!v, !v) -> !v
+  %1 = nn.sigmoid %q : (!v) -> !v
+  %2 = nn.layer_norm %b, %t, %s {epsilon = 1.0e-5 : f64} : (!v, !w, !w) -> !v
+  %3 = nn.tanh %2 : (!v) -> !v
+  %4 = nn.mul %1, %3 : (!v, !v) -> !v
+  %5 = nn.layer_norm %4, %s, %s {epsilon = 1.0e-5 : f64} : (!v, !w, !w) -> !v
+  %6 = nn.tanh %5 : (!v) -> !v
+  return %6 : !v
+}
