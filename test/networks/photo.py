@@ -60,25 +60,27 @@ def write_weights(program: Program, variant: Variant, expected: Expected) -> pat
     return path
 
 
-def complaint_of(program: Program, variant: Variant) -> str:
-    """What is wrong with what the program says of both photographs; '' where nothing is."""
+def look(program: Program, variant: Variant) -> tuple[str, str]:
+    """What is wrong with what the program says of both photographs, '' where nothing is; how far its logits are off."""
     expected = networks.load_expected(variant)
     weights = write_weights(program, variant, expected)
     given, answered = program.folder / "input", program.folder / "logits"
     done = program.run(variant.network, "-weights", weights, "-input", given, "-logits", answered, *FILES)
     weights.unlink()
     if done.returncode or done.stderr:
-        return f"gave {done.returncode}: {done.stderr}"
+        return f"gave {done.returncode}: {done.stderr}", ""
     if f"{variant.network} with weights of {weights}, from seed {expected.seed}" not in done.stdout:
-        return f"does not say whose weights it has: {done.stdout.splitlines()[0]}"
+        return f"does not say whose weights it has: {done.stdout.splitlines()[0]}", ""
     if given.read_bytes() != networks.photographs(variant.size).tobytes():
-        return "the network is given other pixels than torchvision's"
+        return "the network is given other pixels than torchvision's", ""
     logits = np.fromfile(answered, "<f4").reshape(2, variant.classes).astype(np.float64)
     distance = np.abs(logits - expected.logits).max() / np.abs(expected.logits).max()
-    if not distance <= SHARE * expected.float32 + BAR:
-        return f"logits are {distance:.1e} off ({SHARE * expected.float32 + BAR:.1e} is allowed)"
+    bar = SHARE * expected.float32 + BAR
+    if not distance <= bar:
+        return f"logits are {distance:.1e} off ({bar:.1e} is allowed)", ""
     best = [[NAMES[c] for c in row[:5]] for row in np.argsort(-expected.logits, axis=1, kind="stable")]
-    return "" if names_of(done.stdout) == best else f"it says {names_of(done.stdout)}, not {best}"
+    complaint = "" if names_of(done.stdout) == best else f"it says {names_of(done.stdout)}, not {best}"
+    return complaint, f"{distance:.0e} (float32's logits {expected.float32:.0e})"
 
 
 def refusals(program: Program):
@@ -107,18 +109,19 @@ def refusals(program: Program):
 
 
 def checks(program: Program, text: str):
-    """A name and what is wrong for each check; '' where nothing is."""
+    """A name, what is wrong, '' where nothing is, and a remark for each check."""
     for name, variant in NETWORKS.items():
         if text in name:
-            yield name, complaint_of(program, variant)
+            yield name, *look(program, variant)
     done = program.run("lenet5", DIGIT)
     if text in "lenet5":
-        yield "lenet5", "" if not done.returncode and names_of(done.stdout)[0][0] == "7" else done.stdout + done.stderr
+        is_right = not done.returncode and names_of(done.stdout)[0][0] == "7"
+        yield "lenet5", "" if is_right else done.stdout + done.stderr, "reads a seven"
     for name, arguments, says in refusals(program):
         if text in name:
             done = program.run(*arguments)
             ok = done.returncode == 1 and says in done.stderr
-            yield name, "" if ok else f"gave {done.returncode}: {done.stderr.strip()}"
+            yield name, "" if ok else f"gave {done.returncode}: {done.stderr.strip()}", done.stderr.strip().split("\n")[0]
 
 
 def main() -> int:
@@ -128,8 +131,8 @@ def main() -> int:
     arguments = parser.parse_args()
     passed = failed = 0
     with tempfile.TemporaryDirectory(prefix="nnc-photo-") as folder:
-        for name, complaint in checks(Program(arguments.build.resolve(), pathlib.Path(folder)), arguments.k):
-            print(f"FAIL {name}: {complaint}" if complaint else f"pass {name}", flush=True)
+        for name, complaint, remark in checks(Program(arguments.build.resolve(), pathlib.Path(folder)), arguments.k):
+            print(f"FAIL {name}: {complaint}" if complaint else f"pass {name}: {remark}", flush=True)
             passed, failed = passed + (not complaint), failed + bool(complaint)
     print(f"{passed} passed, {failed} failed")
     return failed != 0
