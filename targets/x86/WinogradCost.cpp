@@ -23,11 +23,12 @@ namespace nnc::targets::x86 {
 
 static constexpr double multiplyAddsInCycle = 16 * 0.93, transformCycles = 40, bytesInCycle = 5.5, margin = 0.85;
 
-/// With fewer channels on a side, lanes are idle.
-static constexpr int64_t leastChannels = 16;
+/// With fewer channels on a side, lanes are idle. With more, not even four tiles of the transformed
+/// image fit half of L2.
+static constexpr int64_t leastChannels = 16, mostInputs = 1024;
 
 bool prefersWinograd(const ConvShape &conv) {
-  if (conv.inputs < leastChannels || conv.outputs < leastChannels)
+  if (conv.inputs < leastChannels || conv.outputs < leastChannels || conv.inputs > mostInputs)
     return false;
   auto pixels = static_cast<double>(conv.height * conv.width);
   auto tiles = static_cast<double>((conv.height + 3) / 4 * ((conv.width + 3) / 4));
