@@ -352,3 +352,27 @@ func.func @betas() attributes {nn.train = {name = "train", optimizer = "adam", b
 func.func @count() attributes {nn.train = {name = "train", optimizer = "adam", betas = [], reduce_sum = false}} {
   return
 }
+
+// -----
+
+func.func @winograd_kernel(%k: tensor<5x3x4x6xf32>) {
+  // expected-error @+1 {{needs a kernel [3, 3, ci, co], not [5, 3, 4, 6]}}
+  %0 = nn.winograd_weights %k : (tensor<5x3x4x6xf32>) -> tensor<36x4x6xf32>
+  return
+}
+
+// -----
+
+func.func @winograd_weights(%x: tensor<?x5x5x4xf32, #nn.dims<"batch">>, %u: tensor<16x4x6xf32>) {
+  // expected-error @+1 {{needs weights [36, ci, co], not [16, 4, 6]}}
+  %0 = nn.winograd_conv %x, %u {padding = array<i64: 1, 1, 1, 1>} : (tensor<?x5x5x4xf32, #nn.dims<"batch">>, tensor<16x4x6xf32>) -> tensor<*xf32>
+  return
+}
+
+// -----
+
+func.func @winograd_image(%x: tensor<?x5x5x3xf32, #nn.dims<"batch">>, %u: tensor<36x4x6xf32>) {
+  // expected-error @+1 {{needs an image [height, width, 4] of a fixed size for weights [36, 4, 6], not [batch, 5, 5, 3]}}
+  %0 = nn.winograd_conv %x, %u {padding = array<i64: 1, 1, 1, 1>} : (tensor<?x5x5x3xf32, #nn.dims<"batch">>, tensor<36x4x6xf32>) -> tensor<*xf32>
+  return
+}

@@ -41,6 +41,15 @@ func.func @windows(%x: !i, %k: tensor<3x3x4x6xf32>, %s: !s, %t: tensor<5x4x6xf32
   return
 }
 
+// CHECK-LABEL: @tiles
+func.func @tiles(%x: !i, %k: tensor<3x3x4x6xf32>) {
+  // CHECK: nn.winograd_weights {{.*}}-> tensor<36x4x6xf32, #nn.panel<dim = 2, width = 16>>
+  %0 = nn.winograd_weights %k {flip = true} : (tensor<3x3x4x6xf32>) -> tensor<36x4x6xf32, #nn.panel<dim = 2, width = 16>>
+  // CHECK: nn.winograd_conv {{.*}}padding = array<i64: 1, 1, 0, 0>
+  %1 = nn.winograd_conv %x, %0 {padding = array<i64: 1, 1, 0, 0>} : (!i, tensor<36x4x6xf32, #nn.panel<dim = 2, width = 16>>) -> tensor<*xf32>
+  return
+}
+
 // What an image's cotangent cannot tell, its size, the result's type declares.
 // CHECK-LABEL: @window_gradients
 func.func @window_gradients(%x: !i, %y: tensor<?x5x5x6xf32, #nn.dims<"batch">>, %k: tensor<3x3x4x6xf32>, %p: tensor<?x5x5x4xf32, #nn.dims<"batch">>) {
