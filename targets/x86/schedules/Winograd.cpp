@@ -16,8 +16,8 @@
 // Reached, of the multiply-add peak of one core that direct sums would need (Zen 4, 118
 // GFLOP/s; `./dev bench conv3x3_56_64_64 conv3x3_28_128_128 conv3x3_14_256_256`, NNC_ISA), where
 // 36 products for 144 allow 4, and 3.1 on 14 by 14 pixels: AVX-512 3.1, 3.0, 2.7; AVX2 2.5, 2.6,
-// 2.1. Direct sums reach 0.92 to 0.95. Of the first, two thirds are products, the others
-// transforms; the last one reads 9 MB of weights.
+// 2.1. Direct sums reach 0.92 to 0.95. Products at the peak would take 0.78 of the first one's
+// time, transforms take the rest; the last one reads 9 MB of weights.
 //
 //===----------------------------------------------------------------------===//
 
