@@ -64,7 +64,7 @@ struct Function {
 
 /// What training records of a layer.
 struct Statistic {
-  std::string layer;     ///< "conv1"; empty for equations of the network itself
+  std::string layer;     ///< "conv1", "lstm1.c"; empty where there is no name
   std::string operation; ///< "conv"
   std::string source;    ///< "lenet5.nn:8:7"
   /// The states that hold the numbers, by their kind: not_finite, error, saturated, dead.

@@ -33,7 +33,7 @@ namespace {
 struct Layer {
   Value value;
   Location location;
-  std::string name;      ///< "conv1"; empty for equations of the network itself
+  std::string name;      ///< "conv1", "lstm1.c", "h"; empty where there is none
   std::string operation; ///< "conv"
 };
 
@@ -144,9 +144,9 @@ static Operation *getMain(ArrayRef<Operation *> ops) {
 }
 
 /// Weights are called after their layer, "encoder.dense1.kernel"; what reads them is
-/// that layer, where it is one of the path or in it.
+/// that layer, where it is one of the path or in it. Else the value may have a name there.
 static std::string getLayerName(ArrayRef<Operation *> ops) {
-  StringRef name = getPath(withoutName(ops.front()->getLoc()));
+  StringRef path = getPath(withoutName(ops.front()->getLoc())), name = path;
   for (Operation *op : ops)
     for (Value operand : op->getOperands())
       if (auto read = operand.getDefiningOp<ReadOp>()) {
@@ -154,7 +154,10 @@ static std::string getLayerName(ArrayRef<Operation *> ops) {
         if (owner.size() < read.getSymbol().size() && owner.size() > name.size() && owner.starts_with(name))
           name = owner;
       }
-  return name.str();
+  StringRef own = nn::getName(ops.back()->getLoc());
+  if (name.size() > path.size() || own.empty())
+    return name.str();
+  return path.empty() ? own.str() : (path + "." + own).str();
 }
 
 /// Inputs come first: what is not finite there is no layer's fault.

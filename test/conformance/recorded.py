@@ -1,7 +1,7 @@
 """What training records with -gradient-stats: small networks, and the same norms and shares from PyTorch's hooks.
 
 A network runs in PyTorch example by example. It notes values by the layer, the operation and which of several it is,
-"rnn1/tanh/0", and states, "state h"; all keep their gradients. A value of a loop is noted in each of its steps.
+"rnn1.h/tanh/0", and states, "state h"; all keep their gradients. A value of a loop is noted in each of its steps.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def classify(t, w, h, note):
 def rnn_states(t, w, example, length, note):
     h, states = t.zeros(HIDDEN, dtype=w["rnn1.W"].dtype), []
     for time in range(length):
-        h = note("rnn1/tanh/0", t.tanh(w["rnn1.W"] @ example["x"][time] + w["rnn1.R"] @ h + w["rnn1.b"]))
+        h = note("rnn1.h/tanh/0", t.tanh(w["rnn1.W"] @ example["x"][time] + w["rnn1.R"] @ h + w["rnn1.b"]))
         h = note("state h", 1 * h)
         states.append(h)
     return states
@@ -95,10 +95,10 @@ def run_lstm(t, w, example, length, note):
     losses = []
     for time in range(length):
         gate = lambda name: w[f"lstm1.W{name}"] @ example["x"][time] + w[f"lstm1.R{name}"] @ h + w[f"lstm1.b{name}"]
-        i, f, o = (note(f"lstm1/sigmoid/{k}", t.sigmoid(gate(name))) for k, name in enumerate("ifo"))
-        g = note("lstm1/tanh/0", t.tanh(gate("g")))
+        i, f, o = (note(f"lstm1.{name}/sigmoid/0", t.sigmoid(gate(name))) for name in "ifo")
+        g = note("lstm1.g/tanh/0", t.tanh(gate("g")))
         c = note("state c", f * c + i * g)
-        h = note("state h", o * note("lstm1/tanh/1", t.tanh(c)))
+        h = note("state h", o * note("lstm1/tanh/0", t.tanh(c)))
         losses.append(cross_entropy(t, classify(t, w, h, note), example["label"][time]))
     return losses, 0
 

@@ -253,7 +253,7 @@ NNC_API nnc_status nnc_training_load(nnc_context *context, const char *path);
  * of the loss, the batch's mean or sum as the train block says, with respect to it. Steps
  * past an example's end do not count. */
 typedef struct nnc_layer_statistics {
-  const char *layer;     /**< "encoder.dense1"; "" for an equation of the network itself */
+  const char *layer;     /**< "encoder.dense1", "lstm1.c", "h": layers, then the value's name; "" where it has none */
   const char *operation; /**< what it computes: "dense", "tanh"; "input" of an input, which comes first */
   const char *source;    /**< where it stands: "lenet5.nn:8:7"; "" of what has no place of its own */
   int64_t not_finite;    /**< how many elements of the value are infinite or no number */
