@@ -16,6 +16,12 @@ namespace nnc::trainer {
 /// [batch][free…][fixed…].
 using Outputs = std::vector<std::vector<char>>;
 
+/// A layer in the last step (nnc_layer_statistics); numbers are negative where there are none.
+struct LayerState {
+  std::string layer, operation, source;
+  double error = -1, saturated = -1, dead = -1;
+};
+
 class Learner {
 public:
   virtual ~Learner() = default;
@@ -49,6 +55,12 @@ public:
   virtual llvm::Error save(llvm::StringRef path) = 0;
   virtual llvm::Error load(llvm::StringRef path) = 0;
   virtual llvm::Error saveWeights(llvm::StringRef path) = 0;
+
+  /// What the last step found in each layer; none where that is not recorded.
+  virtual std::vector<LayerState> getLayers() { return {}; }
+
+  /// Writes how long kernels took, where that is measured.
+  virtual llvm::Error saveProfile(llvm::StringRef table, llvm::StringRef trace) { return llvm::Error::success(); }
 };
 
 } // namespace nnc::trainer

@@ -136,6 +136,8 @@ int64_t Library::getParameterCount() const {
   return count;
 }
 
+bool Library::recordsLayers() const { return nnc_statistics_count(network, train) > 0; }
+
 //===----------------------------------------------------------------------===//
 // The learner
 //===----------------------------------------------------------------------===//
@@ -173,6 +175,9 @@ public:
     nnc_status status = nnc_model_save(model.get(), path.str().c_str());
     return status == NNC_OK ? Error::success() : makeError(status, nnc_model_error(model.get()));
   }
+
+  std::vector<LayerState> getLayers() override;
+  Error saveProfile(StringRef table, StringRef trace) override;
 
 private:
   Error check(nnc_status status) const {
@@ -232,6 +237,24 @@ Expected<float> LibraryLearner::addGradients(Batch &batch, bool accumulate) {
                                     batch.getRagged().data(), getArguments(batch).data())))
     return error;
   return loss;
+}
+
+std::vector<LayerState> LibraryLearner::getLayers() {
+  std::vector<LayerState> layers;
+  nnc_layer_statistics layer;
+  for (int32_t i = 0; i < nnc_statistics_count(network, train); ++i)
+    if (nnc_statistics_at(context.get(), train, i, &layer) == NNC_OK)
+      layers.push_back({layer.layer, layer.operation, layer.source, static_cast<double>(layer.error),
+                        static_cast<double>(layer.saturated), static_cast<double>(layer.dead)});
+  return layers;
+}
+
+Error LibraryLearner::saveProfile(StringRef table, StringRef trace) {
+  if (nnc_profile_count(network) == 0)
+    return Error::success();
+  if (Error error = check(nnc_profile_write_table(context.get(), table.str().c_str())))
+    return error;
+  return check(nnc_profile_write_trace(context.get(), trace.str().c_str()));
 }
 
 Error LibraryLearner::infer(Batch &batch, Outputs &outputs) {

@@ -32,6 +32,9 @@ public:
   /// Trainable weights.
   int64_t getParameterCount() const;
 
+  /// Whether steps record what becomes of each layer: nnc -gradient-stats.
+  bool recordsLayers() const;
+
   /// A model with a context for calls of up to `batch` examples of up to these
   /// lengths. `weights` is a file to start from; empty: random ones by `seed`.
   llvm::Expected<std::unique_ptr<Learner>> makeLearner(int64_t batch, llvm::ArrayRef<int64_t> lengths, uint64_t seed,

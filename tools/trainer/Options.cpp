@@ -45,6 +45,11 @@ static cl::opt<int> threads("j", cl::desc("Threads (one a processor)"), cl::Pref
 static cl::opt<double> checkpointSeconds("checkpoint-every", cl::desc("Seconds between checkpoints in an epoch (60)"),
                                          cl::init(60), cl::value_desc("seconds"), cl::cat(category));
 
+static cl::opt<bool> layers("layers",
+                            cl::desc("Say after each epoch what the last step found in each layer (nnc "
+                                     "-gradient-stats)"),
+                            cl::cat(category));
+
 static std::optional<ExitCode> complain(const Twine &message) {
   errs() << "nnc-train: " << message << "\n";
   return ExitCode::WrongUsage;
@@ -92,5 +97,6 @@ std::optional<ExitCode> nnc::trainer::parseOptions(int argc, char **argv, Option
   options.settings.seed = seed;
   options.settings.checkpointSeconds = checkpointSeconds;
   options.settings.output = output;
+  options.settings.showsLayers = layers;
   return std::nullopt;
 }

@@ -17,7 +17,8 @@ using namespace nnc::trainer;
 
 static constexpr StringLiteral CheckpointFile = "checkpoint.safetensors", HistoryFile = "history.jsonl",
                                PlotFile = "history.svg", BestFile = "best.safetensors",
-                               WeightsFile = "weights.safetensors";
+                               WeightsFile = "weights.safetensors", TableFile = "profile.txt",
+                               TraceFile = "profile.json";
 
 int64_t nnc::trainer::getBatch(const Settings &settings, const Signature &signature, int64_t examples) {
   int64_t batch = settings.batch != 0                    ? settings.batch
@@ -278,6 +279,39 @@ static std::string formatEpoch(const json::Object &event) {
   return line;
 }
 
+/// "  dense1 dense (net.nn:4:7): error 0.013, saturated 2 %".
+static std::string formatLayer(const LayerState &layer) {
+  std::string line;
+  raw_string_ostream os(line);
+  os << "  " << layer.layer << (layer.layer.empty() ? "" : " ") << layer.operation << " (" << layer.source << ")";
+  const char *lead = ": ";
+  auto add = [&](double value, const char *text) {
+    if (value < 0) // there is none; what is no number is said
+      return;
+    os << lead << format(text, value);
+    lead = ", ";
+  };
+  add(layer.error, "error %.3g");
+  add(100 * layer.saturated, "saturated %.1f %%");
+  add(100 * layer.dead, "dead %.1f %%");
+  return line;
+}
+
+/// Says and writes down what the last step found in each layer.
+void Trainer::logLayers() {
+  json::Array list;
+  for (const LayerState &layer : learner.getLayers()) {
+    json::Object own{{"layer", layer.layer}, {"operation", layer.operation}, {"source", layer.source}};
+    for (auto [name, value] : {std::pair("error", layer.error), {"saturated", layer.saturated}, {"dead", layer.dead}})
+      if (value >= 0 && std::isfinite(value))
+        own[name] = value;
+    list.push_back(std::move(own));
+    progress.print(formatLayer(layer));
+  }
+  if (!list.empty())
+    record(json::Object{{"event", "layers"}, {"epoch", learner.getEpoch() + 1}, {"layers", std::move(list)}});
+}
+
 /// Looks at the held-out set, writes down the epoch and goes to the next.
 Error Trainer::endEpoch() {
   double loss = position.lossSum / static_cast<double>(train.getSize()), criterion = loss;
@@ -300,6 +334,8 @@ Error Trainer::endEpoch() {
   event["criterion"] = criterion;
   progress.print(formatEpoch(event));
   record(std::move(event));
+  if (settings.showsLayers)
+    logLayers();
   if (convergence.add(criterion, settings.improvement))
     if (Error error = saveWeights(BestFile))
       warn(std::move(error));
@@ -332,6 +368,8 @@ Expected<Outcome> Trainer::run() {
   }
   if (Error error = saveWeights(WeightsFile))
     return error;
+  if (Error error = learner.saveProfile(getPath(TableFile), getPath(TraceFile)))
+    warn(std::move(error));
   if (!isSaved)
     return createStringError("the last checkpoint could not be written");
   return hasConverged() ? Outcome::Converged : Outcome::Finished;

@@ -7,6 +7,7 @@
 //   history.svg              the same as a picture
 //   best.safetensors         the weights of the best epoch
 //   weights.safetensors      the weights at the end
+//   profile.txt, .json       how long kernels took, where the library measures it
 //
 // A run that is resumed gives the same bits as one that was never stopped: the
 // order of examples depends on seed and epoch alone, and a checkpoint is matched
@@ -37,6 +38,7 @@ struct Settings {
   uint64_t seed = 0;             ///< of the order of examples
   int64_t lossLines = 20;        ///< "loss" events of an epoch
   double checkpointSeconds = 60; ///< between checkpoints within an epoch
+  bool showsLayers = false;      ///< print after each epoch what its last step found in each layer
   std::string output;            ///< the output that is compared with the labels; empty: the first that fits
 };
 
@@ -89,6 +91,7 @@ private:
   llvm::Error endEpoch();
   llvm::Expected<double> takeStep(llvm::ArrayRef<int64_t> examples);
   void logLoss();
+  void logLayers();
   void show(double started);
   void saveCheckpoint();
   void savePlot();

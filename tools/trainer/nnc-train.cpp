@@ -59,6 +59,9 @@ static ExitCode train(Library &library, const DataSet &set, const DataSet *heldO
   if (heldOut && !findPairing(library.getSignature(), settings.output))
     return complain(createStringError("no output can be compared with the labels; leave -held-out away"),
                     ExitCode::InputOutput);
+  if (settings.showsLayers && !library.recordsLayers())
+    return complain(createStringError("-layers needs a library that was made with nnc -gradient-stats"),
+                    ExitCode::InputOutput);
   std::vector<int64_t> longest = set.getLongest();
   if (heldOut)
     for (auto [own, other] : zip(longest, heldOut->getLongest()))

@@ -111,8 +111,11 @@ public:
     return Error::success();
   }
 
+  std::vector<LayerState> getLayers() override { return layers; }
+
   Signature signature;
   State state;
+  std::vector<LayerState> layers;
   float gradients[2] = {0, 0}, count = 0;
   std::vector<float> seen; ///< inputs, in the order that they came
   int64_t largest = 0;     ///< most examples of a call
@@ -315,6 +318,23 @@ TEST_F(TrainerTest, StopsWhenItHasConverged) {
   settings.resume = true;
   EXPECT_EQ(trainWell(resumed, settings), Outcome::Converged);
   EXPECT_EQ(resumed.getEpoch(), line.getEpoch()) << "it has not gone on";
+}
+
+TEST_F(TrainerTest, SaysWhatBecomesOfLayers) {
+  Line line;
+  line.layers = {{"dense1", "dense", "net.nn:4:7", 0.5, -1, -1}, {"", "tanh", "net.nn:4:19", NAN, 0.25, -1}};
+  Settings settings = makeSettings();
+  settings.epochs = 1;
+  ASSERT_TRUE(bool(train(line, settings)));
+  EXPECT_EQ(printed.find("dense1"), std::string::npos) << printed;
+  settings.folder = folder / "with";
+  settings.showsLayers = true;
+  Line other = line;
+  ASSERT_TRUE(bool(train(other, settings)));
+  EXPECT_NE(printed.find("  dense1 dense (net.nn:4:7): error 0.5\n"), std::string::npos) << printed;
+  EXPECT_NE(printed.find("  tanh (net.nn:4:19): error nan, saturated 25.0 %\n"), std::string::npos) << printed;
+  std::string history = readText(folder / "with/history.jsonl");
+  EXPECT_NE(history.find(R"({"epoch":1,"event":"layers","layers":[)"), std::string::npos) << history;
 }
 
 TEST(Convergence, CountsEpochsWithoutImprovement) {
