@@ -56,9 +56,11 @@ static int makeRoom(const char *path, long width, long height, Picture *out) {
 }
 
 static int decodeJpeg(tjhandle decoder, const char *path, const Bytes *file, Picture *out) {
-  int width, height, sampling, colours;
+  int width = 0, height = 0, sampling = 0, colours = 0;
   if (tjDecompressHeader3(decoder, file->data, file->size, &width, &height, &sampling, &colours) != 0)
     return complain(path, tjGetErrorStr2(decoder));
+  if (width == 0) /* tables alone are a JPEG file, too */
+    return complain(path, "has no picture");
   if (colours == TJCS_CMYK || colours == TJCS_YCCK)
     return complain(path, "its colours are those of a printer (CMYK); red, green and blue are wanted");
   if (!makeRoom(path, width, height, out))

@@ -14,9 +14,11 @@ from __future__ import annotations
 
 import argparse
 import pathlib
+import struct
 import subprocess
 import sys
 import tempfile
+import zlib
 
 import numpy as np
 
@@ -37,7 +39,8 @@ class Program:
         self.build, self.folder = build, folder
 
     def run(self, *arguments) -> subprocess.CompletedProcess:
-        return subprocess.run([self.build / "bin/photo-demo", *arguments], capture_output=True, text=True, timeout=SECONDS)
+        command = [self.build / "bin/photo-demo", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)
 
 
 def names_of(text: str) -> list[list[str]]:
@@ -83,19 +86,27 @@ def look(program: Program, variant: Variant) -> tuple[str, str]:
     return complaint, f"{distance:.0e} (float32's logits {expected.float32:.0e})"
 
 
+def resized(png: bytes, width: int, height: int) -> bytes:
+    """The file with another size in its header."""
+    header = png[12:16] + struct.pack(">II", width, height) + png[24:29]
+    return png[:12] + header + struct.pack(">I", zlib.crc32(header)) + png[33:]
+
+
 def refusals(program: Program):
     """What must be refused: a name, the arguments, and what must be said."""
     photo, folder = FILES[0], program.folder
-    jpeg, png, weights = photo.read_bytes(), DIGIT.read_bytes(), (ROOT / "examples/lenet5/lenet5.safetensors").read_bytes()
-    files = {"nothing": b"", "text": b"a picture of a cat\n", "half.jpg": jpeg[:len(jpeg) // 2], "half.png": png[:len(png) // 2],
-             "head.jpg": jpeg[:2], "no.jpg": jpeg[:2] + bytes(range(256)) * 40, "changed.png": png[:60] + b"\0" * 30 + png[90:],
-             # The header of a picture of 2^31 - 1 by 2^31 - 1 pixels.
-             "huge.png": png[:16] + b"\x7f\xff\xff\xff" * 2 + png[24:], "half.safetensors": weights[:len(weights) // 2],
+    jpeg, png = photo.read_bytes(), DIGIT.read_bytes()
+    weights = (ROOT / "examples/lenet5/lenet5.safetensors").read_bytes()
+    files = {"nothing": b"", "text": b"a picture of a cat\n", "half.jpg": jpeg[:len(jpeg) // 2],
+             "half.png": png[:len(png) // 2], "head.jpg": jpeg[:2], "no.jpg": jpeg[:2] + bytes(range(256)) * 40,
+             "changed.png": png[:60] + b"\0" * 30 + png[90:],
+             "huge.png": resized(png, 10_000, 10_000), "half.safetensors": weights[:len(weights) // 2],
              "names": b"cat\ndog\n"}
     for name, content in files.items():
         (folder / name).write_bytes(content)
     for name, says in (("nothing", "is no JPEG or PNG"), ("text", "is no JPEG or PNG"), ("half.jpg", "Premature end"),
-                       ("half.png", ""), ("head.jpg", ""), ("no.jpg", ""), ("changed.png", ""), ("huge.png", ""),
+                       ("half.png", "read beyond"), ("head.jpg", "has no picture"), ("no.jpg", "has no picture"),
+                       ("changed.png", ""), ("huge.png", "10000 by 10000 pixels"),
                        ("missing.jpg", "No such file"), (".", "Is a directory")):
         yield f"refuses {name} as a picture", ("lenet5", folder / name), f"{folder / name}: {says}"
     yield "refuses half a file of weights", ("lenet5", "-weights", folder / "half.safetensors", DIGIT), "half.safetensors"
@@ -121,7 +132,8 @@ def checks(program: Program, text: str):
         if text in name:
             done = program.run(*arguments)
             ok = done.returncode == 1 and says in done.stderr
-            yield name, "" if ok else f"gave {done.returncode}: {done.stderr.strip()}", done.stderr.strip().split("\n")[0]
+            said = done.stderr.strip()
+            yield name, "" if ok else f"gave {done.returncode}: {said}", said.partition("\n")[0]
 
 
 def main() -> int:
