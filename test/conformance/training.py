@@ -38,7 +38,7 @@ class Training(Case):
     def program(self) -> str:
         labels = ", ".join(port_text(name, tensor) for name, tensor in self.labels.items())
         lines = "".join(f"  {line}\n" for line in (f"loss = {self.loss}", *self.settings))
-        return f"{super().program}train {self.name}({labels}) {{\n{lines}}}\n"
+        return f"{super().program}train {self.name}{f'({labels})' if labels else ''} {{\n{lines}}}\n"
 
     @property
     def trained(self) -> list[str]:
