@@ -59,6 +59,7 @@ CALLS = {
     "compiler/driver/Options.cpp": {"complain": 0},
     "compiler/driver/Compile.cpp": {"createStringError": 0},
     "compiler/driver/Frontend.cpp": {"createStringError": 0},
+    "compiler/driver/Reports.cpp": {"createStringError": 0},
     "compiler/explain/*.cpp": {"createStringError": 0},
     "compiler/emit/Embed.cpp": {"complain": 1},
     "compiler/emit/Library.cpp": {"createStringError": -1},

@@ -9,25 +9,23 @@
 
 #include "compiler/driver/Frontend.h"
 #include "compiler/driver/Output.h"
+#include "compiler/driver/Reports.h"
 #include "compiler/emit/Codegen.h"
 #include "compiler/emit/Embed.h"
 #include "compiler/emit/Header.h"
 #include "compiler/emit/Kernels.h"
 #include "compiler/emit/Library.h"
 #include "compiler/emit/Network.h"
-#include "compiler/explain/Explain.h"
 #include "compiler/import/Import.h"
 #include "compiler/interpret/GradCheck.h"
 #include "compiler/passes/Passes.h"
 #include "dsl/Check.h"
-#include "dsl/Lengths.h"
 #include "dsl/Parse.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
-#include "mlir/Transforms/Passes.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -56,10 +54,8 @@ private:
   ExitCode compileProgram();
   LogicalResult reportPending(const dsl::Model &model);
   ExitCode compileNetwork(dsl::Network &network);
-  ExitCode unfoldNetwork(dsl::Network &network);
   ExitCode checkGradients(ModuleOp module);
-  ExitCode explainNetwork(const dsl::Network &network);
-  llvm::Error checkLengths(const dsl::Model &model);
+  OwningOpRef<ModuleOp> plan(const dsl::Network &network, ArrayRef<dsl::Bptt> policies);
   LogicalResult runPasses(ModuleOp module, Station last);
   ExitCode compilePlanned(ModuleOp module);
   ExitCode writeLibrary(ModuleOp module, const emit::Interface &interface, const emit::KernelTable &table);
@@ -73,11 +69,7 @@ private:
   emit::KernelOptions getKernelOptions() const {
     return {options.processes, options.cacheFolder, options.sanitize, options.architectures};
   }
-  ExitCode printText(llvm::Expected<std::string> text);
-  ExitCode fail(ExitCode code, llvm::Error error) {
-    llvm::WithColor::error(llvm::errs(), "nnc") << llvm::toString(std::move(error)) << '\n';
-    return code;
-  }
+  ExitCode printText(llvm::Expected<std::string> text) { return driver::printText(options, std::move(text)); }
 
   const Options &options;
   MLIRContext &context;
@@ -170,7 +162,7 @@ ExitCode Compilation::compileProgram() {
   if (!options.name.empty() && model->networks.size() > 1)
     return fail(ExitCode::WrongUsage, llvm::createStringError("-name names one network, but " + options.input +
                                                               " has " + Twine(model->networks.size())));
-  if (llvm::Error error = checkLengths(*model))
+  if (llvm::Error error = checkLengths(options, *model))
     return fail(ExitCode::WrongUsage, std::move(error));
   if (options.emit > Emit::Planned && failed(reportPending(*model)))
     return ExitCode::WrongProgram;
@@ -182,19 +174,6 @@ ExitCode Compilation::compileProgram() {
       worst = code;
     }
   return worst;
-}
-
-/// Each length that the command line gives is one of a network's.
-llvm::Error Compilation::checkLengths(const dsl::Model &model) {
-  std::vector<std::string> names;
-  for (const dsl::Network &network : model.networks)
-    for (const dsl::FreeDim &dim : network.freeDims)
-      names.push_back(dim.name);
-  for (auto &[name, length] : options.lengths)
-    if (!llvm::is_contained(names, name))
-      return llvm::createStringError("-lengths " + name + "=" + Twine(length) + ": there is no length `" + name +
-                                     "`; there are: " + (names.empty() ? "none" : llvm::join(names, ", ")));
-  return llvm::Error::success();
 }
 
 /// Says of every network what there is no code for; its passes can be looked at.
@@ -258,66 +237,20 @@ ExitCode Compilation::checkGradients(ModuleOp module) {
   return holds ? ExitCode::Success : ExitCode::Internal;
 }
 
-/// What is wrong with the program is said when it is compiled.
-ExitCode Compilation::explainNetwork(const dsl::Network &network) {
-  ScopedDiagnosticHandler silence(
-      &context, [](Diagnostic &diagnostic) { return success(diagnostic.getSeverity() != DiagnosticSeverity::Error); });
-  auto plan = [&](ArrayRef<dsl::Bptt> policies) {
-    OwningOpRef<ModuleOp> module = importNetwork(network, context, {policies});
-    if (failed(runPasses(*module, Station::Planned)))
-      return OwningOpRef<ModuleOp>();
-    return module;
-  };
-  if (options.report == Report::Gradients) {
-    std::vector<dsl::Bptt> policies(network.trains.size());
-    OwningOpRef<ModuleOp> module = importNetwork(network, context, {policies});
-    PassManager passes(&context);
-    buildPipeline(passes, Station::Typed, {});
-    passes.addPass(createCanonicalizerPass());
-    return succeeded(passes.run(*module)) ? printText(explain::explainGradients(*module, network)) : ExitCode::Internal;
-  }
-  explain::Call call{options.batch, options.lengths};
-  auto explainGroups = [&]() -> llvm::Expected<std::string> {
-    OwningOpRef<ModuleOp> planned = plan({});
-    return planned && succeeded(checkLoops(*planned))
-               ? explain::explainGroups(*planned, target, call, getKernelOptions())
-               : std::string();
-  };
-  auto text = options.report == Report::Groups ? explainGroups() : explain::explainBptt(network, plan, target, call);
-  if (text && text->empty())
-    return ExitCode::Internal;
-  return text ? printText(std::move(*text)) : fail(ExitCode::WrongUsage, text.takeError());
-}
-
-/// Of few steps, where the user does not ask for more.
-ExitCode Compilation::unfoldNetwork(dsl::Network &network) {
-  std::vector<int64_t> lengths;
-  for (auto [index, dim] : llvm::enumerate(network.freeDims)) {
-    int64_t least = dsl::getLeastLength(network, static_cast<int32_t>(index));
-    auto given = options.lengths.find(dim.name);
-    lengths.push_back(given == options.lengths.end() ? std::max<int64_t>(3, least) : given->second);
-    if (dim.bound > 0 && given == options.lengths.end())
-      lengths.back() = std::min(lengths.back(), dim.bound);
-    if (lengths.back() < least || (dim.bound > 0 && lengths.back() > dim.bound))
-      return fail(ExitCode::WrongUsage,
-                  llvm::createStringError("-lengths " + dim.name + "=" + Twine(lengths.back()) + ": `" + dim.name +
-                                          "` is at " + (lengths.back() < least ? "least " : "most ") +
-                                          Twine(lengths.back() < least ? least : dim.bound)));
-  }
-  dsl::fixLengths(network, lengths);
-  OwningOpRef<ModuleOp> module = importNetwork(network, context);
-  PassManager passes(&context);
-  buildUnfoldingPipeline(passes);
-  if (failed(passes.run(*module)))
-    return ExitCode::Internal;
-  return printText(explain::printUnfolded(*module));
+/// The planned module of a network, with these policies of back-propagation; null when a pass failed.
+OwningOpRef<ModuleOp> Compilation::plan(const dsl::Network &network, ArrayRef<dsl::Bptt> policies) {
+  OwningOpRef<ModuleOp> module = importNetwork(network, context, {policies, options.recordsGradients});
+  if (failed(runPasses(*module, Station::Planned)) || failed(checkLoops(*module)))
+    return {};
+  return module;
 }
 
 ExitCode Compilation::compileNetwork(dsl::Network &network) {
   if (options.report != Report::None)
-    return explainNetwork(network);
+    return explainNetwork(network, options, context, target, getKernelOptions(),
+                          [&](ArrayRef<dsl::Bptt> policies) { return plan(network, policies); });
   if (options.emit == Emit::Unfolded)
-    return unfoldNetwork(network);
+    return unfoldNetwork(network, options, context);
   OwningOpRef<ModuleOp> module = importNetwork(network, context, {{}, options.recordsGradients});
   if (options.checksGradients) {
     interpret::addCotangents(*module);
@@ -412,14 +345,6 @@ llvm::Expected<std::string> Compilation::generateEntries(ModuleOp module, const 
   OwningOpRef<ModuleOp> entries =
       emit::emitNetwork(module, interface, table, embedded, options.sanitize, options.profiles);
   return emit::generateCode(*entries, options.optimization, options.sanitize, form);
-}
-
-ExitCode Compilation::printText(llvm::Expected<std::string> text) {
-  if (!text)
-    return fail(ExitCode::Internal, text.takeError());
-  if (llvm::Error error = print(options, *text))
-    return fail(ExitCode::InputOutput, std::move(error));
-  return ExitCode::Success;
 }
 
 ExitCode Compilation::writeLibrary(ModuleOp module, const emit::Interface &interface, const emit::KernelTable &table) {

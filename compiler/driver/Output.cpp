@@ -6,6 +6,7 @@
 
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
+#include "llvm/Support/WithColor.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace llvm;
@@ -25,6 +26,19 @@ Error driver::print(const Options &options, StringRef text) {
     return createFileError("standard output", error);
   }
   return Error::success();
+}
+
+ExitCode driver::fail(ExitCode code, Error error) {
+  WithColor::error(errs(), "nnc") << toString(std::move(error)) << '\n';
+  return code;
+}
+
+ExitCode driver::printText(const Options &options, Expected<std::string> text) {
+  if (!text)
+    return fail(ExitCode::Internal, text.takeError());
+  if (Error error = print(options, *text))
+    return fail(ExitCode::InputOutput, std::move(error));
+  return ExitCode::Success;
 }
 
 std::string driver::getLibraryPath(const Options &options, StringRef prefix, StringRef name, StringRef suffix) {

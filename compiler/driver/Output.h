@@ -14,6 +14,12 @@ namespace nnc::driver {
 /// text comes after those before it.
 llvm::Error print(const Options &options, llvm::StringRef text);
 
+/// Says what went wrong; gives the code.
+ExitCode fail(ExitCode code, llvm::Error error);
+
+/// The same for a text that could not be made.
+ExitCode printText(const Options &options, llvm::Expected<std::string> text);
+
 /// "<folder>/<prefix><name><suffix>" in the folder given by -o.
 std::string getLibraryPath(const Options &options, llvm::StringRef prefix, llvm::StringRef name,
                            llvm::StringRef suffix);

@@ -131,8 +131,8 @@ static std::string describeSteps(const emit::Interface &interface, const emit::T
 }
 
 static llvm::Expected<Cost> getCost(ModuleOp planned, const targets::Target &target, size_t number,
-                                    const dsl::Bptt &bptt, const Dims &dims) {
-  auto network = LoadedNetwork::load(planned, target);
+                                    const dsl::Bptt &bptt, const Dims &dims, bool isProfiled) {
+  auto network = LoadedNetwork::load(planned, target, isProfiled);
   if (!network)
     return network.takeError();
   emit::Interface interface = emit::describeInterface(planned, "network");
@@ -183,7 +183,7 @@ static llvm::Expected<bool> explainTrain(const dsl::Network &network, size_t num
       dims = std::move(*asked);
       heading = describe(*dims, interface.freeDims);
     }
-    auto cost = getCost(*planned, target, number, bptt, *dims);
+    auto cost = getCost(*planned, target, number, bptt, *dims, call.isProfiled);
     if (!cost)
       return cost.takeError();
     if (bptt.kind == dsl::Bptt::Full)

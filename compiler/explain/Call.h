@@ -17,6 +17,7 @@ namespace nnc::explain {
 struct Call {
   int64_t batch = 0;                      ///< 0: chosen
   std::map<std::string, int64_t> lengths; ///< those left out are chosen
+  bool isProfiled = false;                ///< of a library that measures its kernels
 };
 
 /// Lengths by name, the batch among them.

@@ -273,7 +273,7 @@ llvm::Expected<std::string> explain::explainGroups(ModuleOp planned, const targe
   auto asked = chooseDims(call, interface.freeDims, 1);
   if (!asked)
     return asked.takeError();
-  auto network = LoadedNetwork::load(planned, target);
+  auto network = LoadedNetwork::load(planned, target, call.isProfiled);
   if (!network)
     return network.takeError();
   emit::KernelOptions plain = options;

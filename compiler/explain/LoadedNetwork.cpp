@@ -50,10 +50,10 @@ LoadedNetwork::~LoadedNetwork() = default;
 
 const nnc_network *LoadedNetwork::get() const { return code->network; }
 
-llvm::Expected<LoadedNetwork> LoadedNetwork::load(ModuleOp planned, const targets::Target &target) {
+llvm::Expected<LoadedNetwork> LoadedNetwork::load(ModuleOp planned, const targets::Target &target, bool isProfiled) {
   emit::KernelTable table = emit::tabulateKernels(planned, target);
   emit::Interface interface = emit::describeInterface(planned, planned.getName().value_or("network"));
-  OwningOpRef<ModuleOp> entries = emit::emitNetwork(planned, interface, table, {}, /*sanitize=*/false);
+  OwningOpRef<ModuleOp> entries = emit::emitNetwork(planned, interface, table, {}, /*sanitize=*/false, isProfiled);
   auto object = emit::generateCode(*entries, /*optimization=*/0, /*sanitize=*/false, emit::CodeForm::Object);
   if (!object)
     return object.takeError();

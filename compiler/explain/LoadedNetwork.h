@@ -18,7 +18,7 @@ namespace nnc::explain {
 /// much memory calls take. Its kernels are not there, so that nothing can be run.
 class LoadedNetwork {
 public:
-  static llvm::Expected<LoadedNetwork> load(mlir::ModuleOp planned, const targets::Target &target);
+  static llvm::Expected<LoadedNetwork> load(mlir::ModuleOp planned, const targets::Target &target, bool isProfiled);
   LoadedNetwork(LoadedNetwork &&);
   ~LoadedNetwork();
 
