@@ -295,6 +295,13 @@ std::string emit::getLayer(Location location) {
   return layer;
 }
 
+std::string emit::describePlace(Location location) {
+  std::string layer = getLayer(location), source = getSource(location);
+  if (layer.empty() || source.empty())
+    return layer + source;
+  return layer + " (" + source + ")";
+}
+
 Interface emit::describeInterface(ModuleOp module, StringRef name) {
   Interface interface;
   interface.name = name.str();

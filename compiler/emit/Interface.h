@@ -148,6 +148,9 @@ std::string getSource(mlir::Location location);
 /// The layer that an op belongs to: "conv1"; empty where that is unknown.
 std::string getLayer(mlir::Location location);
 
+/// Both: "conv1 (lenet5.nn:8:7)", or the one that is known.
+std::string describePlace(mlir::Location location);
+
 /// Reads the interface off a planned module, under this name.
 Interface describeInterface(mlir::ModuleOp module, llvm::StringRef name);
 

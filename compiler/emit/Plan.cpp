@@ -10,16 +10,8 @@ using namespace nnc::emit;
 // Shared facts
 //===----------------------------------------------------------------------===//
 
-/// "conv1 (lenet5.nn:8:7)".
-static std::string describe(Location location) {
-  std::string path = getLayer(location), place = getSource(location);
-  if (path.empty() || place.empty())
-    return path + place;
-  return path + " (" + place + ")";
-}
-
 int32_t ErrorTexts::getCode(Location location) {
-  std::string place = describe(location);
+  std::string place = describePlace(location);
   std::string text = place.empty() ? "a kernel failed" : "a kernel failed: " + place;
   auto known = llvm::find(texts, text);
   if (known == texts.end())

@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "compiler/emit/Interface.h"
 #include "compiler/explain/Explain.h"
 #include "compiler/explain/Paths.h"
 #include "compiler/explain/Table.h"
@@ -23,17 +24,6 @@ using namespace nnc::explain;
 //===----------------------------------------------------------------------===//
 // Names
 //===----------------------------------------------------------------------===//
-
-/// "tagger.nn:12:3".
-static std::string getPlace(Location location) {
-  std::string place;
-  location->walk([&](Location inner) {
-    if (auto file = dyn_cast<FileLineColLoc>(inner); file && place.empty())
-      place = (file.getFilename().getValue() + ":" + Twine(file.getLine()) + ":" + Twine(file.getColumn())).str();
-    return WalkResult::advance();
-  });
-  return place;
-}
 
 static StringRef getMnemonic(Operation *op) { return op->getName().stripDialect(); }
 
@@ -135,7 +125,7 @@ static std::string describeLoss(Value value) {
     if (auto index = cast<OpResult>(inner).getResultNumber(); index < loop.getOutputs().size())
       if (Operation *step = loop.getYield().getOutputs()[index].getDefiningOp())
         text += " of " + getMnemonic(step).str();
-  return text + " (" + getPlace(op->getLoc()) + ")";
+  return text + " (" + emit::getSource(op->getLoc()) + ")";
 }
 
 void Explainer::printLosses() {
@@ -290,7 +280,7 @@ static std::optional<unsigned> findOpenCircle(const std::vector<std::vector<std:
 
 void Explainer::printLoop(EachOp loop) {
   std::vector<std::vector<std::optional<Way>>> ways = paths.followStates(loop);
-  os << "  a step back in the loop over " << loop.getTrip() << " (" << getPlace(loop.getLoc()) << ")\n";
+  os << "  a step back in the loop over " << loop.getTrip() << " (" << emit::getSource(loop.getLoc()) << ")\n";
   Table table("ll");
   bool any = false;
   for (size_t after = 0; after < ways.size(); ++after)
@@ -310,7 +300,7 @@ void Explainer::printLoop(EachOp loop) {
               break;
             }
         }
-        text += getPlace(mark.op->getLoc()) + ")";
+        text += emit::getSource(mark.op->getLoc()) + ")";
       }
       table.add({"  " + getStateName(loop, after) + " to " + getStateName(loop, before), text});
     }

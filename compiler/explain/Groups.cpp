@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "compiler/emit/DeviceCode.h"
+#include "compiler/emit/Interface.h"
 #include "compiler/explain/Explain.h"
 #include "compiler/explain/LoadedNetwork.h"
 #include "compiler/explain/Table.h"
@@ -167,21 +168,8 @@ size_t FunctionExplainer::getSlot(LaunchOp launch) {
   return slots.first + variant;
 }
 
-/// "conv1 (lenet5.nn:8:7)": of the first op that has a place.
-static std::string getPlace(Location location) {
-  std::string path, place;
-  location->walk([&](Location inner) {
-    if (auto name = dyn_cast<NameLoc>(inner); name && path.empty())
-      path = name.getName().str();
-    if (auto file = dyn_cast<FileLineColLoc>(inner); file && place.empty())
-      place = (file.getFilename().getValue() + ":" + Twine(file.getLine()) + ":" + Twine(file.getColumn())).str();
-    return WalkResult::advance();
-  });
-  return path.empty() ? place : path + " (" + place + ")";
-}
-
 void FunctionExplainer::print(size_t number, LaunchOp launch, const Cost &cost, double allCycles) {
-  std::string place = getPlace(launch.getLoc());
+  std::string place = emit::describePlace(launch.getLoc());
   os << "  " << number << ". " << launch.getKernel() << (place.empty() ? "" : ", " + place) << '\n';
   os << "     computes  " << getContents(getKernel(launch)) << '\n';
   os << "     ends      " << explainEnd(launch) << '\n';
