@@ -15,10 +15,11 @@ failed.
 import argparse
 import json
 import pathlib
-import re
 import subprocess
 import sys
 import tempfile
+
+from suite import run_script
 
 TEST = pathlib.Path(__file__).resolve().parent
 VENV = TEST.parent / ".venv" / "bin"
@@ -52,21 +53,6 @@ def run_unit(build):
         failed += broken
         print(f"{program.name}: {report['tests']} tests, {broken} failed")
     return passed, failed
-
-
-def run_script(command):
-    """A suite of its own, whose last line is `N passed, N failed`."""
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    last = ""
-    for line in process.stdout:
-        print(line, end="", flush=True)
-        last = line
-    status = process.wait()
-    match = re.fullmatch(r"(\d+) passed, (\d+) failed\s*", last)
-    if not match:
-        return 0, 1
-    passed, failed = map(int, match.groups())
-    return passed, failed or int(status != 0)
 
 
 def run_conformance(build):

@@ -23,10 +23,11 @@ sys.path.insert(0, str(ROOT / "test/bench"))
 from gpu_libraries import compile_libraries  # noqa: E402
 
 LIMIT = 60_000_000  # bytes
-COPIED = ("test/conformance", "test/learning", "test/gpu/run.py", "test/bench/gpu.py", "test/bench/gpu_libraries.py",
-          "test/bench/peers.py", "test/bench/peers_training.py", "examples/datasets.py", "examples/digits/digits.bin",
-          "examples/digits/digits.py", "examples/names/train.txt", "examples/names/held-out.txt",
-          "examples/names/convert.py", "examples/lenet5/lenet5.nn", "examples/char-rnn/char_rnn.nn")
+COPIED = ("test/suite.py", "test/conformance", "test/learning", "test/gpu/run.py", "test/bench/gpu.py",
+          "test/bench/gpu_libraries.py", "test/bench/peers.py", "test/bench/peers_training.py", "examples/datasets.py",
+          "examples/digits/digits.bin", "examples/digits/digits.py", "examples/names/train.txt",
+          "examples/names/held-out.txt", "examples/names/convert.py", "examples/lenet5/lenet5.nn",
+          "examples/char-rnn/char_rnn.nn")
 
 
 def copy_checks(folder: pathlib.Path) -> None:

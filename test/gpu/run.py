@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import argparse
 import pathlib
-import re
 import subprocess
 import sys
 import tarfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "test"))
+from suite import run_script  # noqa: E402
+
 JOBS = 2  # cases at once: each waits for the device most of the time
 
 
@@ -32,17 +34,6 @@ def commands(target: str, every: int) -> dict[str, list[object]]:
 
 def call(command: list[object]) -> int:
     return subprocess.run([str(word) for word in command]).returncode
-
-
-def count(command: list[object]) -> tuple[int, int]:
-    """What a suite passed and failed; a suite that says neither has failed."""
-    process = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, text=True)
-    last = ""
-    for line in process.stdout:
-        print(line, end="", flush=True)
-        last = line
-    match = re.fullmatch(r"(\d+) passed, (\d+) failed\s*", last)
-    return (int(match[1]), int(match[2])) if process.wait() in (0, 1) and match else (0, 1)
 
 
 def main() -> int:
@@ -66,7 +57,7 @@ def main() -> int:
     for name in options.suites or suites:
         print(f"-- {name}", flush=True)
         given = ["--build", options.build] if options.build else ["--compiled", options.compiled / name]
-        good, bad = count([*suites[name], *given])
+        good, bad = run_script([*suites[name], *given])
         passed, failed = passed + good, failed + bad
     print(f"{passed} passed, {failed} failed", flush=True)
     if options.bench and options.compiled:

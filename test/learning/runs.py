@@ -7,7 +7,6 @@ import itertools
 import pathlib
 import re
 import sys
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -38,7 +37,6 @@ def order(name: str, epoch: int, count: int) -> np.ndarray:
     return np.argsort(random_bits(hash_name(f"{name}/order/{epoch}"), count), kind="stable")
 
 
-@dataclass(frozen=True)
 class Digits:
     """LeNet-5 on the digits, by a rule whose float32 stays near its float64 for all the steps."""
 
@@ -58,7 +56,6 @@ class Digits:
                 for part in digits.load()]
 
 
-@dataclass(frozen=True)
 class Names:
     """The language of a name, as char_rnn.nn trains it."""
 
