@@ -5,6 +5,7 @@ it is [examples][shape of one]. Where they differ in a length T, their steps fol
 [shape of a step], and the tensor T.lengths says how many are whose. docs/training.md has the whole format.
 """
 
+import argparse
 import array
 import itertools
 import json
@@ -12,7 +13,7 @@ import math
 import pathlib
 import struct
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 CODES = {"F32": "f", "I32": "i", "U8": "B"}
@@ -65,3 +66,14 @@ def write(path: pathlib.Path, tensors: dict[str, Tensor]) -> None:
     text += b" " * (-len(text) % 8)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"".join([struct.pack("<Q", len(text)), text, *parts]))
+
+
+def command(description: str, sets: dict[str, Callable[[str], dict[str, Tensor]]]) -> None:
+    """The program that writes <name>-train.safetensors and <name>-held-out.safetensors for each set; a set makes the
+    tensors of "train" and of "held-out"."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("-o", "--output", type=pathlib.Path, required=True, help="folder to write to")
+    arguments = parser.parse_args()
+    for part in ("train", "held-out"):
+        for name, make in sets.items():
+            write(arguments.output / f"{name}-{part}.safetensors", make(part))

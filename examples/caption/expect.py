@@ -5,16 +5,15 @@ A line has a picture's caption by greedy decoding, a tab, and the one that four 
 caption.safetensors, which nnc-train learned; PyTorch has them in float64. Needs PyTorch and safetensors.
 """
 
-import argparse
 import pathlib
 
-import numpy as np
 import torch
-from safetensors.numpy import load_file
 from torch import nn
 
-import convert
+import convert  # first: it says where what the examples share is
+import reference
 from convert import END, FIRST, START, WORDS
+from reference import conv, dense, flatten
 
 HERE = pathlib.Path(__file__).parent
 LONGEST, BEAMS = 6, 4
@@ -23,19 +22,15 @@ LONGEST, BEAMS = 6, 4
 class Captioner:
     """The network of caption.nn."""
 
-    def __init__(self, path: pathlib.Path):
-        self.w = {name: torch.from_numpy(value.astype(np.float64)) for name, value in load_file(path).items()}
+    def __init__(self, w: reference.Weights):
+        self.w = w
 
     def look(self, pictures: torch.Tensor) -> torch.Tensor:
         """[n, height, width] -> [n, width of the code]."""
         x = pictures[:, None] / 16
         for layer in ("conv1", "conv2"):
-            kernel = self.w[f"{layer}.kernel"].permute(3, 2, 0, 1)
-            x = nn.functional.max_pool2d(torch.relu(nn.functional.conv2d(x, kernel, self.w[f"{layer}.bias"], padding=1)), 2)
-        return torch.tanh(self.dense("dense1", x.permute(0, 2, 3, 1).flatten(1)))
-
-    def dense(self, layer: str, x: torch.Tensor) -> torch.Tensor:
-        return x @ self.w[f"{layer}.kernel"].T + self.w[f"{layer}.bias"]
+            x = nn.functional.max_pool2d(conv(x, self.w, layer), 2)
+        return torch.tanh(dense(flatten(x), self.w, "dense1"))
 
     def speak(self, code: torch.Tensor, h: torch.Tensor, words: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The new state, and the logarithm of each word's probability, after these words."""
@@ -45,7 +40,7 @@ class Captioner:
         z = torch.sigmoid(x @ w["gru_cell1.Wz"].T + h @ w["gru_cell1.Rz"].T + own["bz"])
         new = torch.tanh(x @ w["gru_cell1.Wn"].T + own["bn"] + r * (h @ w["gru_cell1.Rn"].T + own["cn"]))
         h = new + z * (h - new)
-        return h, torch.log_softmax(self.dense("dense2", h), 1)
+        return h, torch.log_softmax(dense(h, self.w, "dense2"), 1)
 
     def search(self, code: torch.Tensor, beams: int) -> list[int]:
         """The likeliest caption of one picture, its end left out: at each step the `beams` likeliest beginnings are kept,
@@ -71,14 +66,11 @@ def tell(words: list[int]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("-w", "--weights", type=pathlib.Path, default=HERE / "caption.safetensors")
-    parser.add_argument("-o", "--output", type=pathlib.Path, default=HERE / "caption.answers")
-    arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    captioner = Captioner(arguments.weights)
-    pictures = torch.tensor([[list(line) for line in row.picture] for row in convert.held_out_rows()], dtype=torch.float64)
-    with torch.inference_mode(), open(arguments.output, "w") as file:
+    w, output = reference.begin(__doc__, HERE / "caption.safetensors", HERE / "caption.answers")
+    captioner = Captioner(w)
+    rows = convert.make_rows("held-out")
+    pictures = torch.tensor([[list(line) for line in row.picture] for row in rows], dtype=torch.float64)
+    with torch.inference_mode(), open(output, "w") as file:
         for code in captioner.look(pictures).split(1):
             file.write(f"{tell(captioner.search(code, 1))}\t{tell(captioner.search(code, BEAMS))}\n")
 

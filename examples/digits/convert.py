@@ -11,22 +11,13 @@ lenet5-train.safetensors, lenet5-held-out.safetensors:
 Needs nothing but Python.
 """
 
-import argparse
 import pathlib
-import struct
 import sys
 
 HERE = pathlib.Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 import datasets  # noqa: E402
-
-
-def read(path: pathlib.Path) -> tuple[list[bytes], list[bytes]]:
-    """The records of 65 bytes: those to train on, and the held-out ones."""
-    data = path.read_bytes()
-    train, held_out = struct.unpack_from("<II", data, 8)
-    records = [data[16 + 65 * i:16 + 65 * (i + 1)] for i in range(train + held_out)]
-    return records[:train], records[train:]
+import scenes
 
 
 def places() -> list[tuple[int, int, int]]:
@@ -44,19 +35,19 @@ def upsample(grey: bytes) -> list[float]:
             for x in range(32)]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("-o", "--output", type=pathlib.Path, required=True, help="folder to write to")
-    arguments = parser.parse_args()
-    for part, records in zip(("train", "held-out"), read(HERE / "digits.bin")):
-        label = datasets.classes([record[64] for record in records])
-        grey = [level / 16 for record in records for level in record[:64]]
-        datasets.write(arguments.output / f"mlp-{part}.safetensors",
-                       {"x": datasets.tensor("F32", [len(records), 64], grey), "label": label})
-        large = [value for record in records for value in upsample(record)]
-        datasets.write(arguments.output / f"lenet5-{part}.safetensors",
-                       {"image": datasets.tensor("F32", [len(records), 32, 32, 1], large), "label": label})
+def to_mlp(part: str) -> dict[str, datasets.Tensor]:
+    digits = scenes.load(part)
+    grey = [level / 16 for digit in digits for level in digit.pixels]
+    return {"x": datasets.tensor("F32", [len(digits), 64], grey),
+            "label": datasets.classes([digit.label for digit in digits])}
+
+
+def to_lenet5(part: str) -> dict[str, datasets.Tensor]:
+    digits = scenes.load(part)
+    large = [value for digit in digits for value in upsample(digit.pixels)]
+    return {"image": datasets.tensor("F32", [len(digits), 32, 32, 1], large),
+            "label": datasets.classes([digit.label for digit in digits])}
 
 
 if __name__ == "__main__":
-    main()
+    datasets.command(__doc__, {"mlp": to_mlp, "lenet5": to_lenet5})

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import pathlib
 import struct
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
 
 DATA = pathlib.Path(__file__).parent / "digits.bin"
 SIZE = 8  # of a digit
@@ -20,6 +21,7 @@ STANDS, LEFT, RIGHT, UP, DOWN = range(5)  # actions
 ACROSS, DOWNWARDS = (0, -1, 1, 0, 0), (0, 0, 0, -1, 1)  # of each
 
 Picture = list[bytearray]
+Scene = TypeVar("Scene")
 
 
 class Digit(NamedTuple):
@@ -38,13 +40,20 @@ class Draws:
         return (self.state >> 33) % count
 
 
-def load() -> tuple[list[Digit], list[Digit]]:
-    """Those to train on, those held out."""
+def load(part: str) -> list[Digit]:
+    """Those to "train" on, or those "held-out"."""
     data = DATA.read_bytes()
     train, held_out = struct.unpack_from("<II", data, 8)
     records = [data[16 + 65 * i:16 + 65 * (i + 1)] for i in range(train + held_out)]
     all_digits = [Digit(record[:64], record[64]) for record in records]
-    return all_digits[:train], all_digits[train:]
+    return all_digits[:train] if part == "train" else all_digits[train:]
+
+
+def make_many(part: str, make: Callable[[list[Digit], Draws], Scene], train: int, held_out: int) -> list[Scene]:
+    """So many scenes of digits to train on, or of those held out; each part has a seed of its own."""
+    draws = Draws(1 if part == "train" else 2)
+    digits = load(part)
+    return [make(digits, draws) for _ in range(train if part == "train" else held_out)]
 
 
 def blank(height: int, width: int) -> Picture:

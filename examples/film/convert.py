@@ -9,7 +9,6 @@ film-train.safetensors, film-held-out.safetensors
 The films of either show other digits than those of the other. Needs nothing but Python.
 """
 
-import argparse
 import pathlib
 import sys
 
@@ -20,19 +19,14 @@ import scenes  # noqa: E402
 
 ACTIONS = ("stands", "moves left", "moves right", "moves up", "moves down")
 TRAIN, HELD_OUT = 4_000, 500
-TRAIN_SEED, HELD_OUT_SEED = 1, 2
 
 
-def make_films(digits: list[scenes.Digit], count: int, seed: int) -> list[scenes.Film]:
-    draws = scenes.Draws(seed)
-    return [scenes.make_film(digits, draws) for _ in range(count)]
+def make_films(part: str) -> list[scenes.Film]:
+    return scenes.make_many(part, scenes.make_film, TRAIN, HELD_OUT)
 
 
-def held_out_films() -> list[scenes.Film]:
-    return make_films(scenes.load()[1], HELD_OUT, HELD_OUT_SEED)
-
-
-def tensors(films: list[scenes.Film]) -> dict[str, datasets.Tensor]:
+def tensors(part: str) -> dict[str, datasets.Tensor]:
+    films = make_films(part)
     actions = [film.actions for film in films]
     pixels = b"".join(line for film in films for frame in film.frames for line in frame)
     size = scenes.FRAME_SIZE
@@ -40,14 +34,5 @@ def tensors(films: list[scenes.Film]) -> dict[str, datasets.Tensor]:
             "label": datasets.steps(actions), "T.lengths": datasets.lengths(actions)}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("-o", "--output", type=pathlib.Path, required=True, help="folder to write to")
-    arguments = parser.parse_args()
-    train = make_films(scenes.load()[0], TRAIN, TRAIN_SEED)
-    datasets.write(arguments.output / "film-train.safetensors", tensors(train))
-    datasets.write(arguments.output / "film-held-out.safetensors", tensors(held_out_films()))
-
-
 if __name__ == "__main__":
-    main()
+    datasets.command(__doc__, {"film": tensors})

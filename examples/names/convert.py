@@ -8,7 +8,6 @@
 Needs nothing but Python. examples/char-rnn/names.c numbers letters and languages alike.
 """
 
-import argparse
 import pathlib
 import string
 import sys
@@ -22,8 +21,8 @@ LANGUAGES = ("Chinese", "Croatian", "Dutch", "English", "Estonian", "Finnish", "
              "Indonesian", "Irish", "Italian", "Polish", "Slovak", "Spanish", "Swedish")
 
 
-def convert(path: pathlib.Path) -> dict[str, datasets.Tensor]:
-    lines = [line.split("\t") for line in path.read_text().splitlines()]
+def convert(part: str) -> dict[str, datasets.Tensor]:
+    lines = [line.split("\t") for line in (HERE / f"{part}.txt").read_text().splitlines()]
     names = [[LETTERS.index(letter) for letter in name] for _, name in lines]
     return {
         "name": datasets.steps(names),
@@ -32,13 +31,5 @@ def convert(path: pathlib.Path) -> dict[str, datasets.Tensor]:
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("-o", "--output", type=pathlib.Path, required=True, help="folder to write to")
-    arguments = parser.parse_args()
-    for part in ("train", "held-out"):
-        datasets.write(arguments.output / f"names-{part}.safetensors", convert(HERE / f"{part}.txt"))
-
-
 if __name__ == "__main__":
-    main()
+    datasets.command(__doc__, {"names": convert})

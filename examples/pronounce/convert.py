@@ -15,7 +15,6 @@ pronounce-train.safetensors, pronounce-held-out.safetensors: letters -> sounds
 Needs nothing but Python.
 """
 
-import argparse
 import pathlib
 import sys
 
@@ -28,10 +27,10 @@ SOUNDS = ("AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG OW OY
 START, END, FIRST_SOUND = 0, 1, 2
 
 
-def read(path: pathlib.Path) -> list[tuple[str, list[int], list[int]]]:
+def read(part: str) -> list[tuple[str, list[int], list[int]]]:
     """Each word, its sounds and their stress."""
     words = []
-    for line in path.read_text().splitlines():
+    for line in (HERE / f"{part}.txt").read_text().splitlines():
         word, sounds = line.split("\t")
         bare = [sound.rstrip("012") for sound in sounds.split()]
         stress = [int(sound[-1]) if sound[-1] in "012" else 0 for sound in sounds.split()]
@@ -39,12 +38,14 @@ def read(path: pathlib.Path) -> list[tuple[str, list[int], list[int]]]:
     return words
 
 
-def to_stress(words: list[tuple[str, list[int], list[int]]]) -> dict[str, datasets.Tensor]:
+def to_stress(part: str) -> dict[str, datasets.Tensor]:
+    words = read(part)
     sounds, stress = [own for _, own, _ in words], [own for _, _, own in words]
     return {"sound": datasets.steps(sounds), "stress": datasets.steps(stress), "T.lengths": datasets.lengths(sounds)}
 
 
-def to_pronounce(words: list[tuple[str, list[int], list[int]]]) -> dict[str, datasets.Tensor]:
+def to_pronounce(part: str) -> dict[str, datasets.Tensor]:
+    words = read(part)
     letters = [[ord(letter) - ord("a") for letter in word] for word, _, _ in words]
     labels = [[FIRST_SOUND + sound for sound in own] + [END] for _, own, _ in words]
     return {
@@ -53,15 +54,5 @@ def to_pronounce(words: list[tuple[str, list[int], list[int]]]) -> dict[str, dat
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("-o", "--output", type=pathlib.Path, required=True, help="folder to write to")
-    arguments = parser.parse_args()
-    for part in ("train", "held-out"):
-        words = read(HERE / f"{part}.txt")
-        datasets.write(arguments.output / f"stress-{part}.safetensors", to_stress(words))
-        datasets.write(arguments.output / f"pronounce-{part}.safetensors", to_pronounce(words))
-
-
 if __name__ == "__main__":
-    main()
+    datasets.command(__doc__, {"stress": to_stress, "pronounce": to_pronounce})

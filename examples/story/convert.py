@@ -11,7 +11,6 @@ A story is "first three", "then seven four more", "then seven again", "last five
 others than those of the other. Needs nothing but Python.
 """
 
-import argparse
 import pathlib
 import sys
 
@@ -25,7 +24,6 @@ NUMBERS = "zero one two three four five six seven eight nine".split()
 WORDS = ["<start>", "<end>", *NUMBERS, "first", "then", "last", "again", "more", "less"]
 LONGEST = 5  # words, END included
 TRAIN, HELD_OUT = 12_000, 500
-TRAIN_SEED, HELD_OUT_SEED = 1, 2
 
 
 def tell(labels: list[int]) -> list[list[str]]:
@@ -42,16 +40,12 @@ def tell(labels: list[int]) -> list[list[str]]:
     return sentences
 
 
-def make_albums(digits: list[scenes.Digit], count: int, seed: int) -> list[list[scenes.Digit]]:
-    draws = scenes.Draws(seed)
-    return [scenes.make_album(digits, draws) for _ in range(count)]
+def make_albums(part: str) -> list[list[scenes.Digit]]:
+    return scenes.make_many(part, scenes.make_album, TRAIN, HELD_OUT)
 
 
-def held_out_albums() -> list[list[scenes.Digit]]:
-    return make_albums(scenes.load()[1], HELD_OUT, HELD_OUT_SEED)
-
-
-def tensors(albums: list[list[scenes.Digit]]) -> dict[str, datasets.Tensor]:
+def tensors(part: str) -> dict[str, datasets.Tensor]:
+    albums = make_albums(part)
     words = []
     for album in albums:
         sentences = [[WORDS.index(word) for word in sentence] for sentence in tell([digit.label for digit in album])]
@@ -63,14 +57,5 @@ def tensors(albums: list[list[scenes.Digit]]) -> dict[str, datasets.Tensor]:
             "L.lengths": datasets.classes([LONGEST] * len(albums))}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("-o", "--output", type=pathlib.Path, required=True, help="folder to write to")
-    arguments = parser.parse_args()
-    train = make_albums(scenes.load()[0], TRAIN, TRAIN_SEED)
-    datasets.write(arguments.output / "story-train.safetensors", tensors(train))
-    datasets.write(arguments.output / "story-held-out.safetensors", tensors(held_out_albums()))
-
-
 if __name__ == "__main__":
-    main()
+    datasets.command(__doc__, {"story": tensors})

@@ -5,28 +5,18 @@ The weights are those of story.safetensors, which nnc-train learned; PyTorch has
 safetensors.
 """
 
-import argparse
 import pathlib
 
-import numpy as np
 import torch
-from safetensors.numpy import load_file
 from torch import nn
 
-import convert
+import convert  # first: it says where what the examples share is
+import reference
 import scenes
 from convert import END, LONGEST, START, WORDS
+from reference import Weights, conv, dense, flatten
 
 HERE = pathlib.Path(__file__).parent
-Weights = dict[str, torch.Tensor]
-
-
-def conv(x: torch.Tensor, w: Weights, layer: str) -> torch.Tensor:
-    return torch.relu(nn.functional.conv2d(x, w[f"{layer}.kernel"].permute(3, 2, 0, 1), w[f"{layer}.bias"], padding=1))
-
-
-def dense(x: torch.Tensor, w: Weights, layer: str) -> torch.Tensor:
-    return x @ w[f"{layer}.kernel"].T + w[f"{layer}.bias"]
 
 
 def gru(x: torch.Tensor, w: Weights, layer: str, start: torch.Tensor) -> torch.Tensor:
@@ -42,7 +32,7 @@ def tell(album: list[scenes.Digit], w: Weights) -> list[list[str]]:
     """A sentence for each picture."""
     pictures = torch.tensor([list(digit.pixels) for digit in album], dtype=torch.float64).view(-1, 1, scenes.SIZE, scenes.SIZE)
     x = nn.functional.max_pool2d(conv(conv(pictures / 16, w, "conv1"), w, "conv2"), 2)
-    seen = torch.relu(dense(x.permute(0, 2, 3, 1).flatten(1), w, "dense1"))
+    seen = torch.relu(dense(flatten(x), w, "dense1"))
     nothing = torch.zeros(seen.shape[1], dtype=torch.float64)
     plot = torch.cat([gru(seen, w, "bidirectional1.gru1", nothing),
                       gru(seen.flip(0), w, "bidirectional1.gru2", nothing).flip(0)], 1)
@@ -58,14 +48,9 @@ def tell(album: list[scenes.Digit], w: Weights) -> list[list[str]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("-w", "--weights", type=pathlib.Path, default=HERE / "story.safetensors")
-    parser.add_argument("-o", "--output", type=pathlib.Path, default=HERE / "story.answers")
-    arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    w = {name: torch.from_numpy(value.astype(np.float64)) for name, value in load_file(arguments.weights).items()}
-    with torch.inference_mode(), open(arguments.output, "w") as file:
-        for album in convert.held_out_albums():
+    w, output = reference.begin(__doc__, HERE / "story.safetensors", HERE / "story.answers")
+    with torch.inference_mode(), open(output, "w") as file:
+        for album in convert.make_albums("held-out"):
             file.write(" / ".join(" ".join(sentence) for sentence in tell(album, w)) + "\n")
 
 
