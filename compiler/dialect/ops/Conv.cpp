@@ -87,7 +87,8 @@ FailureOr<RankedTensorType> WinogradConvOp::inferType() {
   if (getFixedShape(x).size() != 3 || getFixedShape(x).back() != shape[1])
     return emitOpError("needs an image [height, width, ")
            << shape[1] << "] of a fixed size for weights " << describe(weights) << ", not " << describe(x);
-  Window window{{3, 3}, {1, 1}, {}, getPadding(), {}};
+  static constexpr int64_t sizes[] = {3, 3}, strides[] = {1, 1};
+  Window window{sizes, strides, {}, getPadding(), {}};
   FailureOr<Extents> extents = inferWindow(*this, x, window);
   if (failed(extents))
     return failure();
