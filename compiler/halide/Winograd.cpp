@@ -102,7 +102,8 @@ static void buildProducts(AlgorithmBuilder &builder, WinogradConvOp op) {
     tiles.push_back(llvm::divideCeil(shape[dim].size, tile));
     overhang.push_back(tiles.back() * tile - shape[dim].size);
   }
-  Window window{{taps, taps}, {1, 1}, {}, op.getPadding(), overhang};
+  static constexpr int64_t sizes[] = {taps, taps}, strides[] = {1, 1};
+  Window window{sizes, strides, {}, op.getPadding(), overhang};
   WindowedImage image = padImage(builder, op.getX(), window, 0.0f);
   int64_t inputs = weightsType.getDimSize(1), outputs = weightsType.getDimSize(2);
   auto panel = dyn_cast_or_null<PanelAttr>(weightsType.getEncoding());
