@@ -90,25 +90,6 @@ static void findReads(const std::vector<Operation> &operations, std::set<std::st
   }
 }
 
-/// What a train block asks for and the compiler has no code for yet.
-static void addPending(const Train &train, Network &network) {
-  auto add = [&](Diagnostic::Severity severity, const Location &location, const std::string &message) {
-    network.pending.push_back({severity, location, message, {}});
-  };
-  std::function<void(const std::vector<Operation> &)> visitBody = [&](const std::vector<Operation> &operations) {
-    for (const Operation &operation : operations) {
-      if (operation.name == "batch_norm")
-        add(Diagnostic::Severity::Error, operation.location,
-            "`batch_norm` in a loop is checked, but not compiled for training yet");
-      if (operation.each)
-        visitBody(operation.each->body);
-    }
-  };
-  for (const Operation &operation : train.forward.operations)
-    if (operation.each)
-      visitBody(operation.each->body);
-}
-
 /// Loops, each within the one before.
 using Loops = std::vector<Operation *>;
 
@@ -360,7 +341,6 @@ private:
       DeadRemover(result.forward).run();
       if (result.bptt.kind == Bptt::Truncated && !result.forward.outputs.empty())
         splitLoss(result, network, diagnostics);
-      addPending(result, network);
       network.trains.push_back(std::move(result));
     }
     if (isGood)

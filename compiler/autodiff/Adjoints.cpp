@@ -73,6 +73,22 @@ Value Adjoints::repeatLast(Value value, RankedTensorType type) { return repeat(v
 // Active values
 //===----------------------------------------------------------------------===//
 
+bool nnc::isStatistic(Value start) {
+  if (auto argument = dyn_cast<BlockArgument>(start)) {
+    auto loop = dyn_cast<EachOp>(argument.getOwner()->getParentOp());
+    unsigned index = argument.getArgNumber();
+    return loop && index > loop.getSequences().size() &&
+           isStatistic(loop.getStarts()[index - 1 - loop.getSequences().size()]);
+  }
+  if (auto loop = start.getDefiningOp<EachOp>()) {
+    unsigned index = cast<OpResult>(start).getResultNumber();
+    return index >= loop.getOutputs().size() && isStatistic(loop.getStarts()[index - loop.getOutputs().size()]);
+  }
+  auto read = start.getDefiningOp<ReadOp>();
+  auto weight = read ? SymbolTable::lookupNearestSymbolFrom<WeightOp>(read, read.getSymbolAttr()) : WeightOp();
+  return weight && weight.getFrozen();
+}
+
 namespace {
 
 /// Marks what follows from active values, loops until nothing is added.
@@ -104,9 +120,16 @@ private:
     };
     follow(loop.getSequences(), loop.getElements());
     follow(loop.getStarts(), loop.getCarried());
+    auto followStates = [&] {
+      bool changed = false;
+      for (auto [start, next, carried] :
+           llvm::zip_equal(loop.getStarts(), loop.getYield().getNext(), loop.getCarried()))
+        changed |= active.contains(next) && !isStatistic(start) && mark(carried);
+      return changed;
+    };
     do
       visit(loop.getBody().front());
-    while (follow(loop.getYield().getNext(), loop.getCarried()));
+    while (followStates());
     follow(loop.getYield().getOutputs(), loop.getOutputs());
     follow(loop.getCarried(), loop.getFinals());
   }

@@ -11,6 +11,10 @@ namespace nnc {
 /// `sources`, the trained weights' values.
 ActiveValues findActive(mlir::Block &block, llvm::function_ref<bool(mlir::Operation *)> isSource);
 
+/// Whether a loop's state starts as a running statistic: it goes from step to step
+/// beside the losses, to which nothing of it leads.
+bool isStatistic(mlir::Value start);
+
 /// Visits a block's ops from the last to the first and builds, at the adjoints'
 /// builder, the cotangents of what they read. Says at an op that has no derivative
 /// that it has none.

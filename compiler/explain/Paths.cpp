@@ -8,6 +8,8 @@
 
 #include "compiler/explain/Paths.h"
 
+#include "compiler/autodiff/Autodiff.h"
+
 using namespace mlir;
 using namespace nnc;
 using namespace nnc::nn;
@@ -200,6 +202,8 @@ std::vector<std::vector<std::optional<Way>>> Paths::followStates(EachOp loop) {
   size_t count = loop.getStarts().size();
   std::vector<std::vector<std::optional<Way>>> ways(count, std::vector<std::optional<Way>>(count));
   for (size_t after = 0; after < count; ++after) {
+    if (isStatistic(loop.getStarts()[after]))
+      continue;
     std::vector<std::optional<Reach>> next(count);
     next[after].emplace();
     Reaches inside = followStep(loop, {}, next, /*isFirst=*/false, Prefer::FewSaturations);

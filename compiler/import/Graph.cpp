@@ -410,6 +410,11 @@ void GraphImporter::importEach(const dsl::Operation &operation) {
       start = loadStart(states + index, start);
   if (each.hasUntil)
     starts.push_back(getLimit(each));
+  // Behind the states that the program knows of.
+  unsigned stateCount = starts.size();
+  SmallVector<ReadOp> running = seed ? findStatistics(each.body) : SmallVector<ReadOp>();
+  for (ReadOp statistic : running)
+    starts.push_back(getStatistic(statistic));
 
   SmallVector<Type> types;
   for (dsl::Value output : ArrayRef(operation.results).take_front(each.outputs.size())) {
@@ -424,7 +429,7 @@ void GraphImporter::importEach(const dsl::Operation &operation) {
     types.push_back(type);
   }
   if (stacksStates)
-    for (Value start : starts)
+    for (Value start : ArrayRef(starts).take_front(stateCount))
       types.push_back(getStackedType(each, nn::getType(start)));
   int32_t outputCount = types.size();
   for (Value start : starts)
@@ -446,7 +451,9 @@ void GraphImporter::importEach(const dsl::Operation &operation) {
   for (auto [carried, start] : llvm::zip(each.carried, starts))
     set(carried, body->addArgument(start.getType(), getLocation(operation.location, getStateName(operation, carried))));
   if (each.hasUntil)
-    limits[&each] = body->addArgument(starts.back().getType(), loopLocation);
+    limits[&each] = body->addArgument(starts[stateCount - 1].getType(), loopLocation);
+  for (auto [statistic, start] : llvm::zip_equal(running, ArrayRef(starts).drop_front(stateCount)))
+    statistics[statistic.getSymbolAttr().getAttr()] = body->addArgument(start.getType(), loopLocation);
   auto loop = cast<EachOp>(builder.create(state));
 
   {
@@ -477,19 +484,23 @@ void GraphImporter::importEach(const dsl::Operation &operation) {
       next.emplace_back();
       std::tie(until, next.back()) = importUntil(each);
     }
+    for (ReadOp statistic : running)
+      next.push_back(getStatistic(statistic));
     YieldOp::create(builder, loopLocation, next, outputs, until);
     // How often a loop within this one went is known in its body alone.
     ends = std::move(outerEnds);
   }
 
   unsigned visible = each.outputs.size();
-  setLoopResults(operation, llvm::to_vector(ValueRange(loop.getOutputs()).take_front(visible)),
-                 llvm::to_vector(ValueRange(loop.getFinals())));
+  SmallVector<Value> finals = llvm::to_vector(ValueRange(loop.getFinals()).take_front(stateCount));
+  setLoopResults(operation, llvm::to_vector(ValueRange(loop.getOutputs()).take_front(visible)), finals);
+  for (auto [statistic, final] : llvm::zip_equal(running, ValueRange(loop.getFinals()).drop_front(stateCount)))
+    setStatistic(statistic, final);
   if (storeFinal && carriesOver)
-    for (auto [index, final] : llvm::enumerate(loop.getFinals()))
+    for (auto [index, final] : llvm::enumerate(finals))
       storeFinal(states + index, stacksStates ? keepState(loop.getOutputs()[visible + index], starts[index]) : final);
   if (carriesOver)
-    states += starts.size();
+    states += stateCount;
 }
 
 /// What a loop goes through, and what its states start as.

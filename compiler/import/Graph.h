@@ -8,6 +8,7 @@
 
 #include "llvm/ADT/DenseSet.h"
 
+#include <array>
 #include <functional>
 #include <optional>
 
@@ -89,7 +90,6 @@ private:
   mlir::Value importAveragePool(const dsl::Operation &operation);
   mlir::Value importLast(const dsl::Operation &operation);
   mlir::Value importDropout(const dsl::Operation &operation);
-  mlir::Value importBatchStatistics(const dsl::Operation &operation);
   void importEach(const dsl::Operation &operation);
   void importLoopOperands(const dsl::Operation &operation, llvm::SmallVectorImpl<mlir::Value> &sequences,
                           llvm::SmallVectorImpl<mlir::Value> &starts);
@@ -109,10 +109,22 @@ private:
   /// Whether count < limits of each example, for each element of `type`.
   mlir::Value isBelow(mlir::Value count, mlir::Value limits, mlir::RankedTensorType type);
   mlir::Value number(int32_t value);
+  mlir::Value real(double value);
   /// What the next window's state starts from.
   mlir::Value keepState(mlir::Value stacked, mlir::Value start);
   /// Makes operands of ops whose derivative is not finite everywhere harmless past the end.
   void guardOperands(const dsl::Operation &operation, llvm::SmallVectorImpl<mlir::Value> &operands);
+
+  // BatchNorm.cpp
+  mlir::Value importBatchStatistics(const dsl::Operation &operation);
+  mlir::Value countValues(mlir::Value x, const dsl::Type &type);
+  mlir::Value countSteps(const dsl::Type &type, mlir::Value skipped);
+  void moveStatistics(const dsl::Operation &operation, std::array<mlir::Value, 2> current, mlir::Value count);
+  mlir::Value getStatistic(nn::ReadOp weight);
+  void setStatistic(nn::ReadOp weight, mlir::Value moved);
+  llvm::SmallVector<nn::ReadOp> findStatistics(llvm::ArrayRef<dsl::Operation> operations) const;
+  /// Whether not all that a value of this type has at this place is an example's own.
+  bool isRagged(const dsl::Type &type) const;
 
   // Beam.cpp
   struct Search;
@@ -133,7 +145,6 @@ private:
   mlir::Value chooseBeams(mlir::Value value, mlir::Value numbers);
   llvm::SmallVector<mlir::Value> mapBeams(int64_t beams, llvm::ArrayRef<mlir::Value> values,
                                           llvm::function_ref<llvm::SmallVector<mlir::Value>(mlir::ValueRange)> compute);
-  mlir::Value real(double value);
 
   std::string getStateName(const dsl::Operation &loop, dsl::Value carried) const;
   mlir::StringAttr getTripName(const dsl::Each &each) const;
@@ -155,6 +166,10 @@ private:
   mlir::Value step;                           ///< of the innermost loop
   llvm::SmallVector<const dsl::Each *> loops; ///< those around, the innermost last
   int64_t dropouts = 0;
+
+  // Of running statistics, by weight:
+  llvm::DenseMap<mlir::Attribute, mlir::Value> statistics; ///< what they are at this place, once moved
+  llvm::DenseMap<mlir::Attribute, nn::StoreOp> stores;     ///< what keeps them for the next call
 
   // Of loops that end by `until`:
   llvm::DenseMap<const dsl::Each *, mlir::Value> limits; ///< before the step that is imported

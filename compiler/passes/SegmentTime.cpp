@@ -113,15 +113,28 @@ bool Steps::isStepwise(Operation *op) const {
          llvm::any_of(op->getOperands(), [&](Value operand) { return isSequence(operand); });
 }
 
+/// Whether a state stays where nothing chooses another.
+static bool canStay(Value next, Value carried) {
+  if (next == carried)
+    return true;
+  if (auto select = next.getDefiningOp<SelectOp>())
+    return canStay(select.getB(), carried);
+  auto loop = next.getDefiningOp<EachOp>();
+  unsigned index = loop ? cast<OpResult>(next).getResultNumber() : 0;
+  if (!loop || index < loop.getOutputs().size())
+    return false;
+  index -= loop.getOutputs().size();
+  return canStay(loop.getStarts()[index], carried) &&
+         canStay(loop.getYield().getNext()[index], loop.getCarried()[index]);
+}
+
 /// Whether a loop goes over the steps, and an example that has ended keeps its states.
 bool Steps::isLoop(EachOp loop) const {
   if (loop.getTripAttr() != length || loop.getBackward() || loop.getYield().getUntil())
     return false;
-  for (auto [next, carried] : llvm::zip_equal(loop.getYield().getNext(), loop.getCarried())) {
-    auto select = next.getDefiningOp<SelectOp>();
-    if (next != carried && !(select && select.getB() == carried))
+  for (auto [next, carried] : llvm::zip_equal(loop.getYield().getNext(), loop.getCarried()))
+    if (!canStay(next, carried))
       return false;
-  }
   return llvm::all_of(loop->getOperands(), [&](Value operand) { return isSequence(operand) || !isIn(operand); }) &&
          llvm::all_of(loop.getOutputs(), [&](Value output) { return isSequence(output); });
 }

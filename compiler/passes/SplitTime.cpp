@@ -34,7 +34,8 @@ static bool canLift(Operation *op) {
           JoinStepsOp>(op) ||
       op->hasTrait<nn::OpTrait::SumsRows>())
     return false;
-  return isa<ComputeOp, ReshapeOp, BroadcastOp>(op);
+  // What a step has once for all examples would stand where others have the batch.
+  return isa<ComputeOp, ReshapeOp, BroadcastOp>(op) && isBatched(getType(op->getResult(0)));
 }
 
 /// Adds a dimension to those that an attribute numbers.

@@ -68,3 +68,76 @@ FAMILY.add("batch_norm_time_batch", "y = x |> batch_norm", {"x": ("T", 6)}, over
            labels={"target": Tensor(("T", 6))}, loss="mean(t in T, sum(y[t] .* target[t]))", together=True,
            statistics=STATISTICS,
            calls=(Call(2, {"T": 1}), Call(1, {"T": 23}), Call(3, {"T": 9}, {"T": (9, 1, 4)})))
+
+# --- In loops: statistics of each step, over the examples that have it; the running ones move once a step ----------
+
+
+def step_norm(t, x, alive, w, layer: str = "batch_norm1"):
+    """Of a step's x [batch, …, channels] the examples that are alive. One value is its own mean, and moves nothing."""
+    rows = x[alive]
+    if rows.shape[:-1].numel() < 2:
+        normal = (rows - rows) * w[f"{layer}.scale"] + w[f"{layer}.shift"]
+    else:
+        normal = batch_norm(t, rows, w, layer)
+    return t.zeros_like(x).masked_scatter(alive.reshape(-1, *[1] * (x.dim() - 1)), normal)
+
+
+def recurrence(t, x, w, step, size: int):
+    """The states [batch, T, size] of h[t] = step(x[t], h[t-1], alive), 0 past an example's end, and the lengths."""
+    batch, steps = x["x"].shape[:2]
+    lengths = x.get("lengths", t.full((batch,), steps))
+    h, states = t.zeros(batch, size, dtype=x["x"].dtype), []
+    for time in range(steps):
+        alive = time < lengths
+        h = t.where(alive[:, None], step(x["x"][:, time], h, alive), h)
+        states.append(t.where(alive[:, None], h, t.zeros_like(h)))
+    return t.stack(states, 1), lengths
+
+
+def add_loop(name: str, body: str, step, weights: dict, x: Tensor, norms: tuple[str, ...] = ("batch_norm1",),
+             calls: tuple = (Call(3, {"T": 1}), Call(2, {"T": 7}), Call(64, {"T": 5}),
+                             Call(5, {"T": 6}, {"T": (6, 1, 4, 2, 4)})), size: int = 6) -> None:
+    def reference(t, x, w):
+        def norm(value, alive, layer="batch_norm1"):
+            return step_norm(t, value, alive, w, layer)
+        states, lengths = recurrence(t, x, w, lambda now, h, alive: step(t, now, h, alive, w, norm), size)
+        return (states * x["target"]).sum((1, 2)) / lengths
+
+    for layer in norms:
+        weights = weights | batch_norm_weights(size, layer)
+    FAMILY.add(name, body, {"x": x}, reference, weights, outputs=("h",), labels={"target": Tensor(("T", size))},
+               loss="mean(t in T, sum(h[t] .* target[t]))", together=True, calls=calls,
+               statistics=tuple(f"{layer}.{kind}" for layer in norms for kind in ("mean", "variance")))
+
+
+SQUARE, WIDE, STEPS = {"W": weight(6, 6)}, {"U": weight(6, 4)}, Tensor(("T", 4))
+
+add_loop("batch_norm_loop", """weight W[6, 6], U[6, 4]
+each t in T from h[6] = 0 { h[t] = tanh(batch_norm(W * h[t-1]) + batch_norm(U * x[t])) }""",
+         lambda t, x, h, alive, w, norm: t.tanh(norm(h @ w["W"].T, alive) + norm(x @ w["U"].T, alive, "batch_norm2")),
+         SQUARE | WIDE, STEPS, ("batch_norm1", "batch_norm2"))
+add_loop("batch_norm_loop_shared", """weight W[6, 6], U[6, 4]
+norm = batch_norm()
+each t in T from h[6] = 0 { h[t] = norm(tanh(W * h[t-1]) + norm(U * x[t])) }""",
+         lambda t, x, h, alive, w, norm: norm(t.tanh(h @ w["W"].T) + norm(x @ w["U"].T, alive, "norm"), alive, "norm"),
+         SQUARE | WIDE, STEPS, ("norm",))
+# No state but the running statistics.
+add_loop("batch_norm_loop_map", """each t in T {
+  h[t] = x[t] |> conv(6, kernel = 3, bias = false) |> batch_norm |> relu |> global_avg_pool
+}""",
+         lambda t, x, h, alive, w, norm: t.relu(norm(conv(t, x, w["conv1.kernel"]), alive)).mean((1, 2)),
+         {"conv1.kernel": weight(3, 3, 3, 6)}, Tensor(("T", 6, 5, 3)))
+
+
+def inner(t, x, h, alive, w, norm):
+    for _ in range(3):
+        h = t.tanh(norm(h @ w["W"].T, alive) + x @ w["U"].T)
+    return h
+
+
+add_loop("batch_norm_loop_nested", """weight W[6, 6], U[6, 4]
+each t in T from h[6] = 0 {
+  each i in 3 from g[6] = h[t-1] { g[i] = tanh(batch_norm(W * g[i-1]) + U * x[t]) }
+  h[t] = g |> last
+}""", inner, SQUARE | WIDE, STEPS,
+         calls=(Call(3, {"T": 1}), Call(5, {"T": 3}), Call(8, {"T": 3}, {"T": (3, 1, 3, 2, 3, 3, 2, 3)})))
