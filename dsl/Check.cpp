@@ -144,18 +144,22 @@ static void addPendingSearches(Network &network) {
   auto add = [&](const Operation &search, const std::string &message, std::vector<Note> notes = {}) {
     network.pending.push_back({Diagnostic::Severity::Error, search.location, message, std::move(notes)});
   };
-  std::function<void(const std::vector<Operation> &, const Operation *, int)> visit =
-      [&](const std::vector<Operation> &operations, const Operation *loop, int depth) {
+  // `outer`: the search of a loop around the one that these operations are the body of.
+  std::function<void(const std::vector<Operation> &, const Operation *, const Operation *)> visit =
+      [&](const std::vector<Operation> &operations, const Operation *loop, const Operation *outer) {
+        auto isSearch = [](const Operation &operation) { return operation.name == "predict"; };
+        auto own = std::find_if(operations.begin(), operations.end(), isSearch);
         const Operation *first = nullptr;
         for (const Operation &operation : operations) {
           if (operation.each)
-            visit(operation.each->body, &operation, depth + 1);
-          if (operation.name != "predict")
+            visit(operation.each->body, &operation, own != operations.end() ? &*own : outer);
+          if (!isSearch(operation))
             continue;
-          if (depth == 0)
+          if (!loop)
             add(operation, "beam search goes through the steps of a loop", {{operation.location, "write `argmax`"}});
-          else if (depth > 1)
-            add(operation, "beam search in a loop within a loop is checked, but not compiled yet");
+          else if (outer)
+            add(operation, "beam search within beam search is checked, but not compiled yet",
+                {{outer->location, "the other is here"}});
           else if (first)
             add(operation, "two beam searches in one loop are checked, but not compiled yet",
                 {{first->location, "the other is here"}});
@@ -166,7 +170,7 @@ static void addPendingSearches(Network &network) {
           first = &operation;
         }
       };
-  visit(network.infer.operations, nullptr, 0);
+  visit(network.infer.operations, nullptr, nullptr);
 }
 
 /// The sequences that a loop makes of these values of its body.

@@ -280,6 +280,27 @@ FAMILY.add("beams_without_end", likely(4).replace("in L", "in 6").replace(" unti
            ports=f"word[6] : class[{WORDS}], p", integers=("word",), calls=(Call(1), Call(3), Call(64)))
 
 
+def tell_likely(width: int, remembers: bool):
+    """Each step of the loop around searches for a sequence of its own."""
+    def reference(t, x, w):
+        steps, before = [], w["W"].new_zeros(x["plot"].shape[0], WIDTH)
+        for plot in x["plot"].unbind(1):
+            code = t.tanh(plot + before) if remembers else plot
+            word, p, before, lengths = speak_likely(width)(t, {"code": code, "L": x["L"]}, w | {"S": w["Z"]})
+            steps.append((word, p.sum(1) / lengths.clamp(min=1)[:, None], before, lengths))
+        return tuple(t.stack(part, 1) for part in zip(*steps))
+    return reference
+
+
+FAMILY.add("three_beams_of_each_step",
+           TELL.format(memory="", start="plot[s]", more="told[s] = word\n  mean_p[s] = mean(t in L, p[t])\n  ends[s] = h[L]")
+           .replace("argmax(p[t])", "predict(p[t], beam = 3)"), PLOT, tell_likely(3, remembers=False), TELLER, **TOLD_OUTPUTS)
+FAMILY.add("two_beams_of_steps_that_remember",
+           TELL.format(memory=f" from ends[{WIDTH}] = 0", start="tanh(plot[s] + ends[s-1])",
+                       more="told[s] = word\n  mean_p[s] = mean(t in L, p[t])\n  ends[s] = h[L]")
+           .replace("argmax(p[t])", "predict(p[t], beam = 2)"), PLOT, tell_likely(2, remembers=True), TELLER, **TOLD_OUTPUTS)
+
+
 def translate_likely(t, x, w):
     def listen(state):
         h, scores = say(t, w, *state)
