@@ -241,6 +241,7 @@ public:
 
   std::optional<Model> run(const Ast &ast) {
     size_t before = diagnostics.size();
+    imported.insert(ast.source->path);
     for (const std::shared_ptr<const Ast> &standard : library.standard)
       for (const LayerDecl &layer : standard->layers) {
         program.layers[layer.name] = &layer;
@@ -272,6 +273,9 @@ private:
               {{known->second->location, "it is first defined here"}});
       else if (findBuiltin(layer.name))
         error(layer.location, "layer `" + layer.name + "` is built in; give yours another name");
+      if (layer.values.empty())
+        error(layer.location, "layer `" + layer.name + "` takes no value",
+              {{layer.location, "write `" + layer.name + "(x)`: a layer makes something of a value"}});
       program.layers[layer.name] = &layer;
     }
   }

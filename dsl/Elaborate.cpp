@@ -8,7 +8,7 @@
 
 namespace nnc::dsl {
 
-static constexpr int64_t maxElements = (int64_t(1) << 31) - 1;
+static constexpr int64_t maxElements = maxNumber;
 static constexpr size_t maxOperations = 20000;
 static constexpr size_t maxSteps = 1000000;
 static constexpr size_t maxErrors = 100;
@@ -400,6 +400,10 @@ void Elaborator::declareWeights(const Statement &statement, Scope &scope) {
   for (const WeightDecl &weight : statement.weights) {
     Definition definition;
     definition.location = weight.location;
+    if (scope.names.count(weight.name) != 0) {
+      declare(scope, weight.name, std::move(definition)); // says that it is there twice
+      continue;
+    }
     std::vector<int64_t> shape;
     bool isGood = true;
     for (const ExprPtr &expr : weight.shape) {
@@ -624,7 +628,8 @@ void Elaborator::finishOutputs(Scope &scope) {
     }
   }
   if (!hasOutputs)
-    error(declaration.location, "network `" + declaration.name + "` has no output");
+    error(declaration.location, "network `" + declaration.name + "` has no output",
+          {{declaration.location, "write `output` and a name that it defines"}});
 }
 
 void Elaborator::elaborateInference() {

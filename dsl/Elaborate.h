@@ -77,6 +77,7 @@ struct LoopState {
   std::vector<Value> sequences;
   std::map<Value, Value> elements;                  ///< of a sequence: this step of it
   std::map<std::string, std::vector<Value>> lagged; ///< of a state: 1, 2, … steps ago
+  std::set<std::string> startless;                  ///< earlier steps of these are read, but have no start
 };
 
 /// The names of a network, a layer's call, or a loop's body.
@@ -108,6 +109,9 @@ bool takesParametersFirst(const LayerValue &layer);
 
 /// a * b of extents; what does not fit is the largest number.
 int64_t multiplyExtents(int64_t a, int64_t b);
+
+/// The largest number of anything: extents, steps, classes.
+constexpr int64_t maxNumber = (int64_t(1) << 31) - 1;
 
 /// A fixed length of a layer's shape is a number wherever one is wanted.
 Item settle(Item item);
@@ -224,6 +228,7 @@ private:
   std::string describe(const Shape &shape) const;
   std::string describe(const Type &type) const;
   std::string describe(const Dim &dim) const;
+  std::string describe(const Item &item) const;
   bool dependsOnInputs(Value value) const { return batched.count(value) != 0; }
 
   Program &program;

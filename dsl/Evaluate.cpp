@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 
 namespace nnc::dsl {
 
@@ -26,21 +27,50 @@ static Item makeBoolean(bool value, const Location &location) {
   return item;
 }
 
+/// In a message: a number, a tuple of them, or what it is instead.
+std::string Elaborator::describe(const Item &item) const {
+  switch (item.kind) {
+  case Item::Kind::Number: {
+    char text[32];
+    std::snprintf(text, sizeof text,
+                  item.number == std::floor(item.number) && std::abs(item.number) < 1e18 ? "%.0f" : "%g", item.number);
+    return text;
+  }
+  case Item::Kind::Boolean:
+    return item.number != 0 ? "true" : "false";
+  case Item::Kind::Word:
+    return "`" + item.word + "`";
+  case Item::Kind::Tensor:
+    return "a value of shape " + describe(typeOf(item.value));
+  case Item::Kind::Dim:
+    return "the length " + describe(item.dim);
+  case Item::Kind::Layer:
+    return "the layer `" + item.layer->getName() + "`";
+  case Item::Kind::Tuple: {
+    std::string text;
+    for (const Item &part : item.parts)
+      text += (text.empty() ? "" : ", ") + describe(part);
+    return "(" + text + ")";
+  }
+  case Item::Kind::Error:
+    break;
+  }
+  return "this";
+}
+
 std::optional<int64_t> Elaborator::evaluateCount(const Expr &expr, Scope &scope, const std::string &what,
                                                  int64_t least) {
   Item item = settle(evaluate(expr, scope));
   if (item.isError())
     return std::nullopt;
-  if (!item.is(Item::Kind::Number) || item.number != std::floor(item.number) || item.number < least ||
-      item.number > 2147483647.0) {
-    std::string given = item.is(Item::Kind::Number) ? ", not " + expr.text : "";
-    if (item.is(Item::Kind::Number) && expr.kind != Expr::Kind::Number) {
-      std::string text = std::to_string(item.number);
-      text.erase(text.find_last_not_of('0') + 1);
-      given = ", not " + (text.back() == '.' ? text.substr(0, text.size() - 1) : text);
-    }
+  bool isWhole = item.is(Item::Kind::Number) && item.number == std::floor(item.number);
+  if (isWhole && item.number > maxNumber) {
+    error(expr.location, what + " is " + describe(item) + ", more than the limit of " + std::to_string(maxNumber));
+    return std::nullopt;
+  }
+  if (!isWhole || item.number < static_cast<double>(least)) {
     error(expr.location, what + " is a whole number of at least " + std::to_string(least) +
-                             " that is known when the network is compiled" + given);
+                             " that is known when the network is compiled, not " + describe(item));
     return std::nullopt;
   }
   return static_cast<int64_t>(item.number);

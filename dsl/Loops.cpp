@@ -12,15 +12,25 @@ namespace nnc::dsl {
 // States
 //===----------------------------------------------------------------------===//
 
+namespace {
+/// How far back a name is read, and where.
+struct Lag {
+  int64_t steps = 0;
+  Location location;
+};
+using Lags = std::map<std::string, Lag>;
+} // namespace
+
 /// The furthest step back that expressions of a loop's body read of each name.
-static void findLags(const Expr &expr, const std::string &index, std::map<std::string, int64_t> &lags) {
+static void findLags(const Expr &expr, const std::string &index, Lags &lags) {
   if (expr.kind == Expr::Kind::Index && expr.operands[0]->kind == Expr::Kind::Name &&
       !expr.subscripts.front().isRange) {
     const Expr &at = *expr.subscripts.front().first;
     if (at.kind == Expr::Kind::Binary && at.text == "-" && at.operands[0]->kind == Expr::Kind::Name &&
         at.operands[0]->text == index && at.operands[1]->kind == Expr::Kind::Number) {
-      int64_t &lag = lags[expr.operands[0]->text];
-      lag = std::max(lag, static_cast<int64_t>(std::min(at.operands[1]->number, 256.0)));
+      auto steps = static_cast<int64_t>(std::min(at.operands[1]->number, 256.0));
+      if (Lag &lag = lags[expr.operands[0]->text]; steps > lag.steps)
+        lag = {steps, expr.location};
     }
   }
   for (const ExprPtr &operand : expr.operands)
@@ -33,8 +43,7 @@ static void findLags(const Expr &expr, const std::string &index, std::map<std::s
         findLags(**end, index, lags);
 }
 
-static void findLags(const std::vector<Statement> &body, const std::string &index,
-                     std::map<std::string, int64_t> &lags) {
+static void findLags(const std::vector<Statement> &body, const std::string &index, Lags &lags) {
   for (const Statement &statement : body) {
     if (statement.value)
       findLags(*statement.value, index, lags);
@@ -129,7 +138,7 @@ std::optional<Value> Elaborator::makeStart(const StartDecl &start, const Item &v
 
 bool Elaborator::declareStates(const Statement &statement, LoopState &loop, Scope &scope,
                                std::map<std::string, Value> &starts) {
-  std::map<std::string, int64_t> lags;
+  Lags lags;
   findLags(statement.body, statement.index, lags);
   if (statement.until)
     findLags(*statement.until, statement.index, lags);
@@ -148,7 +157,7 @@ bool Elaborator::declareStates(const Statement &statement, LoopState &loop, Scop
       continue;
     }
     starts[start.name] = *first;
-    for (int64_t lag = 1; lag <= std::max<int64_t>(1, lags[start.name]); ++lag) {
+    for (int64_t lag = 1; lag <= std::max<int64_t>(1, lags[start.name].steps); ++lag) {
       countOperation(start.location);
       Value carried = addValue(*type, start.location, start.name);
       batched.insert(carried);
@@ -156,12 +165,12 @@ bool Elaborator::declareStates(const Statement &statement, LoopState &loop, Scop
     }
   }
   for (auto &[name, lag] : lags)
-    if (lag > 0 && !starts.count(name) && isGood) {
-      error(statement.location,
-            "reads `" + name + "[" + statement.index + "-" + std::to_string(lag) + "]`, but `" + name +
+    if (lag.steps > 0 && !starts.count(name) && isGood) {
+      error(lag.location,
+            "reads `" + name + "[" + statement.index + "-" + std::to_string(lag.steps) + "]`, but `" + name +
                 "` has no start value",
             {{statement.location, "write `each " + statement.index + " in … from " + name + " = …`"}});
-      isGood = false;
+      loop.startless.insert(name);
     }
   return isGood;
 }
@@ -203,6 +212,8 @@ Item Elaborator::evaluateStep(const Expr &expr, const std::string &name, LoopSta
                               Scope &scope) {
   if (lag > 0) {
     auto lagged = loop.lagged.find(name);
+    if (loop.startless.count(name))
+      return {}; // has been said
     if (lagged == loop.lagged.end() || static_cast<size_t>(lag) > lagged->second.size())
       return error(expr.location, "`" + name + "[" + loop.index + "-" + std::to_string(lag) + "]` has no start value");
     return tensor(lagged->second[lag - 1]);
@@ -341,7 +352,8 @@ void Elaborator::runEach(const Statement &statement, Scope &scope) {
       loop.each.hasUntil = true;
       loop.each.until = until.value;
     } else if (!until.isError()) {
-      error(statement.until->location, "`until` takes a truth value of a step");
+      error(statement.until->location, "`until` takes one truth value of a step, not " + describe(until),
+            {{statement.until->location, "compare a number, such as `mean(…) > 0.5`"}});
     }
   }
   Operation operation;

@@ -10,9 +10,9 @@ trainDecl   : 'train' ID ('as' ID)? ports? '{' setting* '}' ;
 
 params      : '(' (param (',' param)*)? ')' ;
 param       : ID ('=' expr)? ;
-ports       : '(' port (',' port)* ')' ;
+ports       : '(' (port (',' port)*)? ')' ;
 port        : ID shape? (':' type)? ;
-shape       : '[' expr (',' expr)* ']' ;              // a dimension; `L <= longest` bounds a free one
+shape       : '[' (expr (',' expr)*)? ']' ;           // dimensions; `L <= longest` bounds a free one; `[]` has none
 type        : 'class' '[' expr ']' ;
 
 block       : '{' statement* '}' ;
@@ -48,6 +48,7 @@ primary     : ID | NUMBER | SIZE | 'true' | 'false' | '(' expr (',' expr)* ')' ;
 SIZE   : [0-9]+ [ \t]* ('KiB' | 'MiB' | 'GiB') ;
 NUMBER : [0-9]+ ('.' [0-9]+)? ([eE] [+-]? [0-9]+)? ;   // digits on both sides of the point: `2.*x` is `2 .* x`
 ID     : [a-zA-Z_] [a-zA-Z0-9_]* ;
+FOREIGN : [\p{L}_] [\p{L}\p{M}0-9_]* ;             // what is longer than an ID, for its message
 STRING : '"' ~["\r\n]* '"' ;
 SPACE  : ([ \t\r\n]+ | '//' ~[\r\n]*) -> skip ;
 OTHER  : . ;

@@ -12,7 +12,7 @@ static constexpr int maxLayerDepth = 64;
 
 static bool isWhole(const Item &item, double least) {
   return item.is(Item::Kind::Number) && item.number == std::floor(item.number) && item.number >= least &&
-         item.number <= 2147483647.0;
+         item.number <= maxNumber;
 }
 
 bool Elaborator::checkParameter(const Parameter &parameter, const Item &item, const LayerValue &layer) {
@@ -24,7 +24,7 @@ bool Elaborator::checkParameter(const Parameter &parameter, const Item &item, co
   std::string wanted;
   switch (parameter.kind) {
   case ParameterKind::Count:
-    wanted = isWhole(item, 1) ? "" : "a whole number of at least 1";
+    wanted = isWhole(item, 1) ? "" : "a whole number from 1 to " + std::to_string(maxNumber);
     break;
   case ParameterKind::Number:
     wanted = item.is(Item::Kind::Number) ? "" : "a number";
@@ -55,7 +55,8 @@ bool Elaborator::checkParameter(const Parameter &parameter, const Item &item, co
   if (wanted.empty())
     return true;
   if (!item.isError())
-    error(item.location, "parameter `" + parameter.name + "` of `" + layer.getName() + "` is " + wanted);
+    error(item.location,
+          "parameter `" + parameter.name + "` of `" + layer.getName() + "` is " + wanted + ", not " + describe(item));
   return false;
 }
 
@@ -124,7 +125,8 @@ std::shared_ptr<LayerValue> Elaborator::bind(const LayerValue &layer, const Expr
       if (item)
         isGood &= checkParameter(parameter, *item, *bound);
       else if (parameter.isRequired() && isGood) {
-        error(call.location, "`" + layer.getName() + "` needs its parameter `" + parameter.name + "`");
+        error(call.location, "`" + layer.getName() + "` needs its parameter `" + parameter.name + "`",
+              {{call.location, "write `" + layer.getName() + "(" + parameter.name + " = …)`"}});
         isGood = false;
       }
     }

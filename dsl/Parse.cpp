@@ -9,6 +9,7 @@
 #include "dsl/Parse.h"
 
 #include "dsl/AstBuilder.h"
+#include "dsl/SyntaxErrors.h"
 
 #include "NNLexer.h"
 #include "NNParser.h"
@@ -20,7 +21,6 @@ namespace nnc::dsl {
 
 static constexpr size_t maxBytes = 1 << 20;
 static constexpr size_t maxName = 128;
-static constexpr size_t maxErrors = 100; // of form; what follows from the first ones helps nobody
 static constexpr int maxNesting = 256;
 
 static void addError(Diagnostics &diagnostics, Location location, std::string message, std::vector<Note> notes = {}) {
@@ -161,73 +161,13 @@ private:
 // ANTLR
 //===----------------------------------------------------------------------===//
 
-namespace {
-/// Says ANTLR's errors in the user's words.
-class ErrorListener : public antlr4::BaseErrorListener {
-public:
-  ErrorListener(const SourcePtr &source, Diagnostics &diagnostics) : source(source), diagnostics(diagnostics) {}
-
-  void syntaxError(antlr4::Recognizer *recognizer, antlr4::Token *token, size_t line, size_t column,
-                   const std::string &, std::exception_ptr) override {
-    if (diagnostics.size() >= maxErrors)
-      return;
-    Location location{source, static_cast<uint32_t>(line), static_cast<uint32_t>(column + 1), 1};
-    bool isEnd = token && token->getType() == antlr4::Token::EOF;
-    if (token && !isEnd)
-      location.length = static_cast<uint32_t>(token->getText().size());
-    std::string found = !token ? "this character" : isEnd ? "the end of the file" : "`" + token->getText() + "`";
-    std::string message = "expected " + describeExpected(recognizer) + ", found " + found;
-    addError(diagnostics, location, message);
-  }
-
-private:
-  static std::string name(const antlr4::dfa::Vocabulary &vocabulary, size_t type) {
-    std::string literal = vocabulary.getLiteralName(type);
-    if (!literal.empty())
-      return "`" + literal.substr(1, literal.size() - 2) + "`";
-    std::string symbol = vocabulary.getSymbolicName(type);
-    if (symbol == "ID")
-      return "a name";
-    if (symbol == "NUMBER")
-      return "a number";
-    if (symbol == "STRING")
-      return "a file in quotes";
-    return symbol == "EOF" ? "the end of the file" : symbol;
-  }
-
-  /// Up to four of the tokens that could stand here; an expression for more.
-  static std::string describeExpected(antlr4::Recognizer *recognizer) {
-    auto *parser = dynamic_cast<antlr4::Parser *>(recognizer);
-    if (!parser)
-      return "a token of the language";
-    std::vector<std::string> names;
-    bool startsExpression = false;
-    for (ssize_t type : parser->getExpectedTokens().toList()) {
-      std::string token = name(parser->getVocabulary(), static_cast<size_t>(type));
-      startsExpression |= token == "a number";
-      names.push_back(std::move(token));
-    }
-    if (startsExpression)
-      return "an expression";
-    if (names.empty() || names.size() > 4)
-      return names.size() > 12 ? "an operator or the end of the expression" : "something else";
-    std::string text = names.front();
-    for (size_t i = 1; i < names.size(); ++i)
-      text += (i + 1 == names.size() ? " or " : ", ") + names[i];
-    return text;
-  }
-
-  const SourcePtr &source;
-  Diagnostics &diagnostics;
-};
-} // namespace
-
 /// Parses in one mode of prediction; null when there were errors.
 static NNParser::ProgramContext *parseIn(NNParser &parser, antlr4::CommonTokenStream &tokens,
                                          antlr4::atn::PredictionMode mode, antlr4::ANTLRErrorListener *listener) {
   tokens.seek(0);
   parser.reset();
   parser.removeErrorListeners();
+  parser.setErrorHandler(std::make_shared<LineRecovery>());
   if (listener)
     parser.addErrorListener(listener);
   parser.getInterpreter<antlr4::atn::ParserATNSimulator>()->setPredictionMode(mode);
@@ -238,7 +178,7 @@ static NNParser::ProgramContext *parseIn(NNParser &parser, antlr4::CommonTokenSt
 static std::unique_ptr<Ast> parseText(const SourcePtr &source, Diagnostics &diagnostics) {
   antlr4::ANTLRInputStream input(source->text);
   NNLexer lexer(&input);
-  ErrorListener listener(source, diagnostics);
+  SyntaxErrors listener(source, diagnostics);
   lexer.removeErrorListeners();
   lexer.addErrorListener(&listener);
   antlr4::CommonTokenStream tokens(&lexer);

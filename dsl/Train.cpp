@@ -12,6 +12,16 @@ using Term = RateExpression::Term;
 /// Each step's calls are written out.
 static constexpr int64_t maxUnroll = 256;
 
+static const std::vector<std::string> settingNames{"loss", "optimizer", "batch",       "bptt",
+                                                   "clip", "reduce",    "weight_decay"};
+
+/// Whether a block has the setting, well spelt or not.
+static bool isMeant(const TrainDecl &train, const std::string &name) {
+  return std::any_of(train.settings.begin(), train.settings.end(), [&](const Setting &setting) {
+    return !setting.given && (setting.name == name || suggest(setting.name, settingNames) == name);
+  });
+}
+
 namespace {
 
 /// Reads the settings of one train block; says what is wrong with them.
@@ -24,10 +34,7 @@ public:
     for (const Setting &setting : train.settings)
       if (!setting.given && setting.name != "loss")
         read(setting);
-    bool hasOptimizer = std::any_of(train.settings.begin(), train.settings.end(), [](const Setting &setting) {
-      return !setting.given && setting.name == "optimizer";
-    });
-    if (!hasOptimizer)
+    if (!isMeant(train, "optimizer"))
       error(train.location, "train block of `" + train.network + "` has no optimizer",
             {{train.location, "write `optimizer = sgd(rate = 0.1)`"}});
   }
@@ -54,7 +61,6 @@ private:
 
   void read(const Setting &setting) {
     const Expr &value = *setting.value;
-    static const std::vector<std::string> names{"loss", "optimizer", "batch", "bptt", "clip", "weight_decay", "reduce"};
     if (setting.name == "optimizer")
       readOptimizer(value);
     else if (setting.name == "batch")
@@ -69,7 +75,7 @@ private:
       result.reduceSum = headOf(value) == "sum";
     else {
       std::vector<Note> notes;
-      if (std::string near = suggest(setting.name, names); !near.empty())
+      if (std::string near = suggest(setting.name, settingNames); !near.empty())
         notes.push_back({setting.location, "did you mean `" + near + "`?"});
       error(setting.location, "`" + setting.name + "` is no setting of a train block", std::move(notes));
     }
@@ -153,7 +159,7 @@ private:
       result.batchSize = static_cast<int64_t>(expr.number);
       return;
     }
-    error(expr.location, "`batch` is online, full, or a number of examples");
+    error(expr.location, "`batch` is online, full, or a number of examples from 1 to " + std::to_string(maxNumber));
   }
 
   void readBptt(const Expr &expr) {
@@ -166,7 +172,10 @@ private:
       else
         numbers.push_back(number(*argument.value).value_or(1));
     }
-    auto count = [&](size_t i) { return std::max<int64_t>(1, static_cast<int64_t>(std::min(numbers[i], 1e15))); };
+    for (double number : numbers)
+      if (number < 1 || number != std::floor(number))
+        return error(expr.location, "`" + head + "` takes whole numbers of at least 1");
+    auto count = [&](size_t i) { return static_cast<int64_t>(std::min(numbers[i], 1e15)); };
     Bptt &bptt = result.bptt;
     if (head == "full" && numbers.empty()) {
       bptt.kind = Bptt::Full;
@@ -194,7 +203,10 @@ private:
     std::string head = headOf(expr);
     if ((head != "norm" && head != "value") || expr.arguments.size() != 1)
       return error(expr.location, "`clip` is norm(bound) or value(bound)");
-    (head == "norm" ? result.clipNorm : result.clipValue) = number(*expr.arguments[0].value).value_or(0);
+    std::optional<double> bound = number(*expr.arguments[0].value);
+    if (bound && *bound <= 0)
+      error(expr.arguments[0].location, "the bound of `clip` is above 0");
+    (head == "norm" ? result.clipNorm : result.clipValue) = bound.value_or(0);
   }
 
   Program &program;
@@ -236,6 +248,8 @@ void Elaborator::elaborateTraining(const TrainDecl &train, Train &result) {
       loss = &setting;
     }
   }
+  if (!loss && isMeant(train, "loss"))
+    return; // its name has been said to be wrong
   if (!loss) {
     error(train.location, "train block of `" + train.network + "` has no loss",
           {{train.location, "write `loss = cross_entropy(y, label)`"}});

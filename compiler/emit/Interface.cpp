@@ -42,18 +42,18 @@ int32_t Interface::getFreeDim(StringRef symbol) const {
 // Identifiers
 //===----------------------------------------------------------------------===//
 
-/// What a parameter cannot be called in C11 or C++20, or what the header's own
-/// parameters are called.
+/// What a parameter cannot be called in C11 or C++20, what C's headers make macros of, and
+/// what the header's own parameters are called.
 // clang-format off
 static const llvm::StringLiteral reservedNames[] = {
-    "accumulate", "alignas", "alignof", "and", "and_eq", "asm", "auto", "batch", "bitand", "bitor", "bool", "break", "case", "catch",
+    "EOF", "HUGE_VAL", "I", "INFINITY", "NAN", "NULL", "accumulate", "alignas", "alignof", "and", "and_eq", "asm", "assert", "auto", "batch", "bitand", "bitor", "bool", "break", "case", "catch",
     "char", "char16_t", "char32_t", "char8_t", "class", "co_await", "co_return", "co_yield", "compl", "concept",
     "const", "const_cast", "consteval", "constexpr", "constinit", "context", "continue", "decltype", "default",
-    "delete", "do", "double", "dynamic_cast", "else", "enum", "explicit", "export", "extern", "false", "float", "for",
+    "delete", "do", "double", "dynamic_cast", "else", "enum", "errno", "explicit", "export", "extern", "false", "float", "for",
     "friend", "goto", "if", "inline", "int", "int32_t", "int64_t", "linux", "long", "mutable", "namespace", "new",
-    "noexcept", "not", "not_eq", "nullptr", "operator", "or", "or_eq", "private", "protected", "public", "register",
+    "noexcept", "not", "not_eq", "nullptr", "offsetof", "operator", "or", "or_eq", "private", "protected", "public", "register",
     "reinterpret_cast", "requires", "restrict", "return", "short", "signed", "sizeof", "static", "static_assert",
-    "static_cast", "struct", "switch", "template", "this", "thread_local", "throw", "true", "try", "typedef", "typeid",
+    "static_cast", "stderr", "stdin", "stdout", "struct", "switch", "template", "this", "thread_local", "throw", "true", "try", "typedef", "typeid",
     "typename", "typeof", "union", "unix", "unsigned", "using", "virtual", "void", "volatile", "wchar_t", "while",
     "xor", "xor_eq"};
 // clang-format on
@@ -71,7 +71,10 @@ public:
       identifier = "_" + identifier;
     // Names that begin with an underscore and a capital, or hold two
     // underscores, are the implementation's; they are rare and only parameters.
-    while (llvm::is_contained(reservedNames, identifier) || !taken.insert(identifier).second)
+    auto isMacro = [](StringRef name) { // nnc's own, and limits such as INT32_MAX
+      return name.starts_with("NNC_") || name.ends_with("_MAX") || name.ends_with("_MIN") || name.ends_with("_C");
+    };
+    while (llvm::is_contained(reservedNames, identifier) || isMacro(identifier) || !taken.insert(identifier).second)
       identifier += '_';
     return identifier;
   }
