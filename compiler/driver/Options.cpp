@@ -93,6 +93,7 @@ static cl::opt<Report>
            cl::ValueOptional,
            cl::values(clEnumValN(Report::Groups, "groups", "what is computed together, and how fast it can be"),
                       clEnumValN(Report::Groups, "", "the same"),
+                      clEnumValN(Report::Memory, "memory", "the workspace of a call, and the least that it could be"),
                       clEnumValN(Report::Bptt, "bptt",
                                  "memory and operations of each policy of back-propagation through time"),
                       clEnumValN(Report::Gradients, "gradients", "the ways from losses back to weights")),

@@ -44,7 +44,7 @@ enum class Emit {
 };
 
 /// What nnc explains, instead of compiling.
-enum class Report { None, Groups, Bptt, Gradients };
+enum class Report { None, Groups, Memory, Bptt, Gradients };
 
 /// The command line.
 struct Options {

@@ -46,11 +46,14 @@ ExitCode driver::explainNetwork(const dsl::Network &network, const Options &opti
   if (options.report == Report::Gradients)
     return explainGradients(network, options, context);
   explain::Call call{options.batch, options.lengths, options.profiles};
-  auto explainGroups = [&]() -> llvm::Expected<std::string> {
+  auto explainPlanned = [&]() -> llvm::Expected<std::string> {
     OwningOpRef<ModuleOp> planned = plan({});
-    return planned ? explain::explainGroups(*planned, target, call, kernels) : std::string();
+    if (!planned)
+      return std::string();
+    return options.report == Report::Memory ? explain::explainMemory(*planned, target, call)
+                                            : explain::explainGroups(*planned, target, call, kernels);
   };
-  auto text = options.report == Report::Groups ? explainGroups() : explain::explainBptt(network, plan, target, call);
+  auto text = options.report == Report::Bptt ? explain::explainBptt(network, plan, target, call) : explainPlanned();
   if (!text)
     return fail(ExitCode::WrongUsage, text.takeError());
   return text->empty() ? ExitCode::Internal : printText(options, std::move(*text));

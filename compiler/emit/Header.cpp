@@ -6,6 +6,7 @@
 
 #include "compiler/emit/Header.h"
 
+#include "compiler/emit/Entry.h"
 #include "compiler/emit/Work.h"
 
 #include "llvm/ADT/StringExtras.h"
@@ -63,6 +64,7 @@ private:
   std::string getGuard() const { return ("NNC_" + prefix + "_H").str(); }
   std::string describeShape(RankedTensorType type, bool ofOneStep = false) const;
   std::string getExpression(const nn::Length &length) const;
+  void emitWorkspace(const Function &function);
 
   const Interface &interface;
   StringRef name, prefix, source;
@@ -119,7 +121,38 @@ void HeaderEmitter::emitSizes() {
       emitDefine((prefix + "_MAX_" + StringRef(dim.name).upper()).str(), Twine(dim.bound), "the longest " + dim.name);
   emitDefine((prefix + "_WEIGHTS_BYTES").str(), Twine(interface.weightsBytes), "of all weights in memory");
   emitWorkSize();
+  for (const Function &function : interface.functions)
+    if (function.kind != FunctionKind::Update && function.kind != FunctionKind::Flow)
+      emitWorkspace(function);
   os << '\n';
+}
+
+/// Bytes that a call of a function computes in, as a macro of the batch and the lengths.
+/// Of windows and segments of sequences the runtime says it, which chooses how many there
+/// are.
+void HeaderEmitter::emitWorkspace(const Function &function) {
+  auto train = function.op->getAttrOfType<DictionaryAttr>("nn.train");
+  auto window = train ? train.getAs<IntegerAttr>("window_length") : IntegerAttr();
+  if (window && window.getInt() > 0)
+    return;
+  std::string sum;
+  for (const Arena &arena : getArenas(cast<func::FuncOp>(function.op))) {
+    std::string term = "(size_t)" + std::to_string(arena.bytes);
+    for (const nn::Length &length : nn::parseProduct(arena.unit)) {
+      if (length.symbol == "1")
+        continue;
+      int32_t dim = interface.getFreeDim(length.symbol);
+      if (dim >= static_cast<int32_t>(interface.freeDims.size()))
+        return;
+      term += " * " + (length.symbol == nn::batchName ? "(size_t)(batch)" : "(size_t)(" + getExpression(length) + ")");
+    }
+    sum += (sum.empty() ? "" : " + ") + term;
+  }
+  std::string macro = (prefix + "_" + StringRef(function.name).upper() + "_WORKSPACE(batch").str();
+  for (const FreeDim &dim : interface.freeDims)
+    macro += ", " + dim.identifier;
+  emitDefine(macro + ")", "(" + (sum.empty() ? "0" : sum) + ")",
+             "bytes, of those of a context, that a call computes in");
 }
 
 /// Floating-point operations of one example: a number, or a macro of the

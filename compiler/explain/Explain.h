@@ -31,6 +31,9 @@ llvm::Expected<std::string> explainBptt(const dsl::Network &network, Planner pla
 llvm::Expected<std::string> explainGroups(mlir::ModuleOp planned, const targets::Target &target, const Call &call,
                                           const emit::KernelOptions &options);
 
+/// `memory`: of each function of a planned module how much workspace a call takes, and how much it takes at least.
+llvm::Expected<std::string> explainMemory(mlir::ModuleOp planned, const targets::Target &target, const Call &call);
+
 /// `gradients`: the ways from each loss to each weight, of the module as it was imported, without windows.
 std::string explainGradients(mlir::ModuleOp module, const dsl::Network &network);
 

@@ -289,6 +289,14 @@ def OutlineKernels : Pass<"nn-outline-kernels", "mlir::ModuleOp"> {
   }];
 }
 
+def SinkLaunches : Pass<"nn-sink-launches", "mlir::ModuleOp"> {
+  let summary = "Compute late what needs no room before";
+  let description = [{
+    A launch that reads weights or arguments alone moves to where its result is first
+    read.
+  }];
+}
+
 def PlanBuffers : Pass<"nn-plan-buffers", "mlir::ModuleOp"> {
   let summary = "Give every value its place in memory";
   let description = [{

@@ -1,23 +1,12 @@
 //===- PlanBuffers.cpp - Give every value its place in memory -------------===//
 //
-// One function at a time. First every launch and loop says what it needs: a
-// result of the function goes to the caller's buffer, the output of a step to
-// its slot in the loop's stack, a state to one of the two slots that its loop
-// keeps, all else to the workspace. Then the lifetime of each buffer is the
-// stretch of the function from its first write to the last read of a value that
-// may lie in it. Last, buffers of one unit are packed into an arena, the largest
-// first, each at the lowest offset that is free for all of its life (the
-// greedy-by-size order of Pisarchyk & Lee 2020).
+// One function at a time: Buffers.cpp says what needs room and when, Packing.cpp puts
+// it side by side, and here the places are written down.
 //
 //===----------------------------------------------------------------------===//
 
+#include "compiler/passes/Packing.h"
 #include "compiler/passes/Passes.h"
-
-#include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "llvm/ADT/MapVector.h"
-#include "llvm/ADT/StringExtras.h"
-#include "llvm/ADT/TypeSwitch.h"
-#include "llvm/Support/MathExtras.h"
 
 namespace nnc {
 #define GEN_PASS_DEF_PLANBUFFERS
@@ -28,286 +17,9 @@ using namespace mlir;
 using namespace nnc;
 using namespace nnc::nn;
 
-/// Buffers start on a cache line.
-static constexpr int64_t alignment = 64;
-
-namespace {
-
-/// A stretch of the workspace.
-struct Buffer {
-  std::string unit;     ///< the product of lengths that its size is proportional to
-  int64_t bytes = 0;    ///< for one unit
-  unsigned first = ~0u; ///< the op before which it is free
-  unsigned last = 0;    ///< the op after which it is free
-  int64_t offset = -1;  ///< for one unit, once packed
-};
-
-class FunctionPlanner {
-public:
-  explicit FunctionPlanner(func::FuncOp function) : function(function) {}
-
-  LogicalResult run() {
-    numberOps();
-    chooseOutputs();
-    chooseStores();
-    function.walk<WalkOrder::PreOrder>([&](Operation *op) {
-      if (auto loop = dyn_cast<EachOp>(op))
-        chooseLoop(loop);
-      else if (auto launch = dyn_cast<LaunchOp>(op))
-        chooseLaunch(launch);
-    });
-    extendLifetimes();
-    pack();
-    writePlaces();
-    return verifyPlan();
-  }
-
-private:
-  void numberOps();
-  void chooseOutputs();
-  void chooseStores();
-  void chooseLoop(EachOp loop);
-  void chooseLaunch(LaunchOp launch);
-  void extendLifetimes();
-  void pack();
-  void writePlaces();
-  LogicalResult verifyPlan();
-
-  unsigned makeBuffer(RankedTensorType type, Operation *owner, int64_t copies = 1);
-  SmallVector<unsigned> getBuffers(Value value);
-
-  /// A result and where it will lie: a buffer of the workspace, or a place.
-  struct Choice {
-    std::optional<unsigned> buffer;
-    PlaceAttr place;
-  };
-
-  PlaceAttr getPlace(PlaceKind kind, int64_t index, int64_t offset = 0) {
-    return PlaceAttr::get(function.getContext(), kind, index, offset);
-  }
-
-  func::FuncOp function;
-  std::vector<Buffer> buffers;
-  DenseMap<Operation *, std::pair<unsigned, unsigned>> numbers; ///< first and last number of an op
-  DenseMap<Value, Choice> choices;                              ///< of launch results and loop outputs
-  DenseMap<std::pair<Operation *, unsigned>, unsigned> carries; ///< of a loop's states that have slots
-  llvm::MapVector<StringRef, int64_t> arenas;                   ///< bytes by unit
-};
-
-} // namespace
-
-/// The value whose elements a chain of reshapes shows.
-static Value getRoot(Value value) {
-  while (auto reshape = value.getDefiningOp<ReshapeOp>())
-    value = reshape.getX();
-  return value;
-}
-
-static bool isFromLaunchIn(Value root, Block *block) {
-  return root.getDefiningOp<LaunchOp>() && root.getParentBlock() == block;
-}
-
-//===----------------------------------------------------------------------===//
-// Where results lie
-//===----------------------------------------------------------------------===//
-
-void FunctionPlanner::numberOps() {
-  unsigned next = 0;
-  std::function<void(Block &)> number = [&](Block &block) {
-    for (Operation &op : block) {
-      unsigned first = next++;
-      if (auto loop = dyn_cast<EachOp>(op))
-        number(loop.getBody().front());
-      numbers[&op] = {first, next++};
-    }
-  };
-  number(function.getBody().front());
-}
-
-/// Makes room for a value; `copies` of it one after the other.
-unsigned FunctionPlanner::makeBuffer(RankedTensorType type, Operation *owner, int64_t copies) {
-  int64_t elementBytes = std::max<int64_t>(1, type.getElementTypeBitWidth() / 8);
-  Buffer buffer;
-  SmallVector<std::string> names;
-  for (const Extent &extent : getExtents(type))
-    if (extent.isDynamic())
-      names.push_back(extent.name.str());
-  buffer.unit = names.empty() ? "1" : llvm::join(names, "*");
-  buffer.bytes = copies * llvm::alignTo(getStoredSize(type) * elementBytes, alignment);
-  std::tie(buffer.first, buffer.last) = numbers[owner];
-  buffers.push_back(buffer);
-  return buffers.size() - 1;
-}
-
-/// Results that the caller's buffers take directly.
-void FunctionPlanner::chooseOutputs() {
-  Operation *end = function.getBody().front().getTerminator();
-  for (auto [index, value] : llvm::enumerate(end->getOperands())) {
-    Value root = getRoot(value);
-    bool direct = isFromLaunchIn(root, &function.getBody().front()) ||
-                  (root.getDefiningOp<EachOp>() && llvm::is_contained(root.getDefiningOp<EachOp>().getOutputs(), root));
-    if (direct && !choices.contains(root))
-      choices[root] = {std::nullopt, getPlace(PlaceKind::Output, index)};
-  }
-}
-
-/// Whether nothing after a launch reads what the memory held before.
-static bool isLastReader(LaunchOp launch, FlatMemory memory) {
-  bool last = true;
-  for (auto flat : launch->getBlock()->getOps<FlatOp>())
-    if (flat.getMemory() == memory)
-      for (Operation *user : flat->getUsers())
-        last &= !launch->isBeforeInBlock(user);
-  return last;
-}
-
-/// Gradients, and what an update changes in place.
-void FunctionPlanner::chooseStores() {
-  Block &body = function.getBody().front();
-  auto choose = [&](Value value, PlaceAttr place) {
-    Value root = getRoot(value);
-    if (isFromLaunchIn(root, &body) && !choices.contains(root))
-      choices[root] = {std::nullopt, place};
-  };
-  auto weights = cast<ModuleOp>(function->getParentOp()).getOps<WeightOp>();
-  DenseMap<StringAttr, int64_t> numbers;
-  for (auto [index, weight] : llvm::enumerate(weights))
-    numbers[weight.getSymNameAttr()] = index;
-  for (auto store : body.getOps<StoreGradientOp>())
-    choose(store.getValue(), getPlace(PlaceKind::Gradient, numbers.lookup(store.getSymbolAttr().getAttr())));
-  for (auto store : body.getOps<StoreFlatOp>())
-    if (auto launch = getRoot(store.getValue()).getDefiningOp<LaunchOp>();
-        launch && isLastReader(launch, store.getMemory()))
-      choose(store.getValue(), getPlace(PlaceKind::Flat, static_cast<int64_t>(store.getMemory())));
-}
-
-/// Stacks for a loop's outputs, slots for its states, and with them the places
-/// of what its steps compute.
-void FunctionPlanner::chooseLoop(EachOp loop) {
-  for (Value output : loop.getOutputs())
-    if (!choices.contains(output))
-      choices[output] = {makeBuffer(getType(output), loop), {}};
-
-  Block *body = &loop.getBody().front();
-  YieldOp yield = loop.getYield();
-  for (auto [index, value] : llvm::enumerate(yield.getOutputs())) {
-    Value root = getRoot(value);
-    bool isLoopOutput = root.getDefiningOp<EachOp>() && root.getParentBlock() == body &&
-                        llvm::is_contained(root.getDefiningOp<EachOp>().getOutputs(), root);
-    if ((isFromLaunchIn(root, body) || isLoopOutput) && !choices.contains(root))
-      choices[root] = {std::nullopt, getPlace(PlaceKind::Stack, index)};
-  }
-  for (auto [index, value] : llvm::enumerate(yield.getNext())) {
-    Value root = getRoot(value);
-    // A state that is stacked is read where it lies in the stack.
-    if (isFromLaunchIn(root, body) && choices.contains(root) && choices[root].place.getKind() == PlaceKind::Stack)
-      continue;
-    carries[{loop, static_cast<unsigned>(index)}] = makeBuffer(getType(loop.getStarts()[index]), loop, /*copies=*/2);
-    if (isFromLaunchIn(root, body) && !choices.contains(root))
-      choices[root] = {std::nullopt, getPlace(PlaceKind::Carry, index)};
-  }
-}
-
-void FunctionPlanner::chooseLaunch(LaunchOp launch) {
-  for (Value result : launch.getResults())
-    if (!choices.contains(result))
-      choices[result] = {makeBuffer(getType(result), launch), {}};
-}
-
-//===----------------------------------------------------------------------===//
-// Lifetimes
-//===----------------------------------------------------------------------===//
-
-/// The buffers in which a value may lie.
-SmallVector<unsigned> FunctionPlanner::getBuffers(Value value) {
-  value = getRoot(value);
-  auto stateBuffers = [&](EachOp loop, unsigned index) {
-    // Its start, until the first step is done; then its slots or its stack.
-    SmallVector<unsigned> all = getBuffers(loop.getStarts()[index]);
-    if (auto slots = carries.find({loop, index}); slots != carries.end())
-      all.push_back(slots->second);
-    else
-      llvm::append_range(all, getBuffers(loop.getYield().getNext()[index]));
-    return all;
-  };
-  if (auto argument = dyn_cast<BlockArgument>(value)) {
-    auto loop = dyn_cast<EachOp>(argument.getOwner()->getParentOp());
-    if (!loop || argument == loop.getIndex())
-      return {};
-    unsigned index = argument.getArgNumber() - 1;
-    if (index < loop.getSequences().size())
-      return getBuffers(loop.getSequences()[index]);
-    return stateBuffers(loop, index - loop.getSequences().size());
-  }
-  if (auto loop = value.getDefiningOp<EachOp>()) {
-    unsigned index = cast<OpResult>(value).getResultNumber();
-    if (index >= loop.getOutputs().size())
-      return stateBuffers(loop, index - loop.getOutputs().size());
-  }
-  auto choice = choices.find(value);
-  if (choice == choices.end())
-    return {}; // weights, states, the caller's
-  if (choice->second.buffer)
-    return {*choice->second.buffer};
-  auto outer = dyn_cast_or_null<EachOp>(value.getParentBlock()->getParentOp());
-  if (choice->second.place.getKind() == PlaceKind::Stack)
-    return getBuffers(outer.getOutputs()[choice->second.place.getIndex()]);
-  if (choice->second.place.getKind() == PlaceKind::Carry)
-    return {carries.lookup({outer, static_cast<unsigned>(choice->second.place.getIndex())})};
-  return {};
-}
-
-void FunctionPlanner::extendLifetimes() {
-  function.walk([&](Operation *reader) {
-    for (Value operand : reader->getOperands()) {
-      // A read in a loop of what comes from outside happens until the loop ends.
-      Operation *until = reader;
-      Block *home = operand.getParentBlock();
-      if (isa<BlockArgument>(operand) && isa<EachOp>(home->getParentOp()))
-        home = home->getParentOp()->getBlock();
-      while (until->getBlock() != home && isa<EachOp>(until->getParentOp()))
-        until = until->getParentOp();
-      // A store copies at the end of the function.
-      if (isa<StoreOp, StoreFlatOp>(reader))
-        until = home->getTerminator();
-      unsigned last =
-          isa<YieldOp>(reader) && until == reader ? numbers[reader->getParentOp()].second : numbers[until].second;
-      for (unsigned buffer : getBuffers(operand))
-        buffers[buffer].last = std::max(buffers[buffer].last, last);
-    }
-  });
-}
-
-//===----------------------------------------------------------------------===//
-// Packing
-//===----------------------------------------------------------------------===//
-
-static bool overlapInTime(const Buffer &a, const Buffer &b) { return a.first <= b.last && b.first <= a.last; }
-
-void FunctionPlanner::pack() {
-  SmallVector<unsigned> order = llvm::to_vector(llvm::seq<unsigned>(0, buffers.size()));
-  llvm::stable_sort(order, [&](unsigned a, unsigned b) { return buffers[a].bytes > buffers[b].bytes; });
-  for (unsigned index : order) {
-    Buffer &buffer = buffers[index];
-    SmallVector<Buffer *> neighbours;
-    for (Buffer &other : buffers)
-      if (other.offset >= 0 && other.unit == buffer.unit && overlapInTime(other, buffer))
-        neighbours.push_back(&other);
-    llvm::sort(neighbours, [](Buffer *a, Buffer *b) { return a->offset < b->offset; });
-    buffer.offset = 0;
-    for (Buffer *other : neighbours) {
-      if (buffer.offset + buffer.bytes <= other->offset)
-        break;
-      buffer.offset = std::max(buffer.offset, other->offset + other->bytes);
-    }
-  }
-  for (Buffer &buffer : buffers) {
-    int64_t &bytes = arenas[buffer.unit];
-    bytes = std::max(bytes, buffer.offset + buffer.bytes);
-  }
-}
-
-void FunctionPlanner::writePlaces() {
+/// Writes down where each result lies, and how large the arenas are.
+static void writePlaces(func::FuncOp function, const FunctionBuffers &plan) {
+  llvm::MapVector<StringRef, int64_t> arenas = getArenas(plan.buffers);
   Builder builder(function.getContext());
   SmallVector<Attribute> list;
   for (auto &[unit, bytes] : arenas)
@@ -316,12 +28,12 @@ void FunctionPlanner::writePlaces() {
   function->setAttr("nn.arenas", builder.getArrayAttr(list));
 
   auto placeBuffer = [&](unsigned index) -> Attribute {
-    const Buffer &buffer = buffers[index];
+    const Buffer &buffer = plan.buffers[index];
     int64_t arena = arenas.find(buffer.unit) - arenas.begin();
-    return getPlace(PlaceKind::Workspace, arena, buffer.offset);
+    return PlaceAttr::get(builder.getContext(), PlaceKind::Workspace, arena, buffer.offset);
   };
   auto placeValue = [&](Value value) -> Attribute {
-    const Choice &choice = choices.find(value)->second;
+    const FunctionBuffers::Choice &choice = plan.choices.find(value)->second;
     return choice.buffer ? placeBuffer(*choice.buffer) : Attribute(choice.place);
   };
   function.walk([&](Operation *op) {
@@ -334,17 +46,17 @@ void FunctionPlanner::writePlaces() {
       for (Value output : loop.getOutputs())
         places.push_back(placeValue(output));
       for (unsigned state = 0; state < loop.getStarts().size(); ++state) {
-        auto slots = carries.find({loop, state});
-        places.push_back(slots == carries.end() ? Attribute(builder.getUnitAttr()) : placeBuffer(slots->second));
+        auto slots = plan.carries.find({loop, state});
+        places.push_back(slots == plan.carries.end() ? Attribute(builder.getUnitAttr()) : placeBuffer(slots->second));
       }
       loop.setPlacesAttr(builder.getArrayAttr(places));
     }
   });
 }
 
-LogicalResult FunctionPlanner::verifyPlan() {
+static LogicalResult verifyPlan(func::FuncOp function, ArrayRef<Buffer> buffers) {
   for (auto [index, a] : llvm::enumerate(buffers))
-    for (const Buffer &b : ArrayRef(buffers).drop_front(index + 1))
+    for (const Buffer &b : buffers.drop_front(index + 1))
       if (a.unit == b.unit && overlapInTime(a, b) && a.offset < b.offset + b.bytes && b.offset < a.offset + a.bytes)
         return function.emitOpError("has two values that live at once at offsets ")
                << a.offset << " and " << b.offset << " of the arena of " << a.unit;
@@ -355,9 +67,13 @@ namespace {
 
 struct PlanBuffersPass : nnc::impl::PlanBuffersBase<PlanBuffersPass> {
   void runOnOperation() override {
-    for (auto function : getOperation().getOps<func::FuncOp>())
-      if (failed(FunctionPlanner(function).run()))
+    for (auto function : getOperation().getOps<func::FuncOp>()) {
+      FunctionBuffers plan = chooseBuffers(function);
+      pack(plan.buffers);
+      writePlaces(function, plan);
+      if (failed(verifyPlan(function, plan.buffers)))
         return signalPassFailure();
+    }
   }
 };
 

@@ -1,0 +1,98 @@
+//===- Memory.cpp - How close the plan of the workspace is to the least ---===//
+//
+// Of each function of a planned module: the workspace of a call, and the largest sum of
+// what is needed at one moment, which no plan gets below. Arenas are packed each by
+// itself, since lengths are not known, so that sums over several need not be reached
+// together.
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/explain/Explain.h"
+#include "compiler/explain/LoadedNetwork.h"
+#include "compiler/explain/Table.h"
+#include "compiler/passes/Packing.h"
+
+#include "nnc/runtime.h"
+
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace nnc;
+using namespace nnc::explain;
+
+/// A train block's gradients go through windows or segments of this many steps.
+static Dims getStepDims(const nnc_network *network, const emit::Interface &interface, size_t train, Dims dims) {
+  std::vector<int64_t> lengths = getLengths(dims, interface.freeDims), steps = lengths;
+  nnc_training_workspace_size(network, static_cast<int32_t>(train), dims.at(nn::batchName.str()), lengths.data(),
+                              steps.data());
+  auto window = interface.trains[train].settings.getAs<IntegerAttr>("window_length");
+  bool isWindow = window && window.getInt() > 0;
+  for (auto [dim, length, count] : llvm::zip_equal(interface.freeDims, lengths, steps)) {
+    if (isWindow)
+      dims[dim.name] = count;
+    dims[nn::getStepsName(dim.name)] = count;
+    dims[nn::getSegmentsName(dim.name)] = llvm::divideCeilSigned(length, std::max<int64_t>(1, count));
+  }
+  return dims;
+}
+
+/// "23552 batch + 64": arenas in bytes for one unit, and how small each could be by itself.
+static std::string describeArenas(ArrayRef<Buffer> buffers) {
+  std::string text;
+  for (auto [unit, bytes] : getArenas(buffers)) {
+    double least = getLeastSize(buffers, [&](StringRef other) { return other == unit ? 1.0 : 0.0; });
+    text += (text.empty() ? "" : " + ") + std::to_string(bytes);
+    if (static_cast<double>(bytes) > least)
+      text += " (at least " + formatNumber(least, 0) + ")";
+    text += unit == "1" ? "" : " " + unit.str();
+  }
+  return text;
+}
+
+static void addRow(Table &table, func::FuncOp function, const Dims &dims) {
+  FunctionBuffers plan = chooseBuffers(function);
+  pack(plan.buffers);
+  auto weigh = [&](StringRef unit) { return evaluate(unit, dims); };
+  double size = 0, least = getLeastSize(plan.buffers, weigh);
+  for (auto [unit, bytes] : getArenas(plan.buffers))
+    size += weigh(unit) * static_cast<double>(bytes);
+  if (size == 0)
+    return;
+  table.add({function.getName().str(), formatNumber(size, 0), formatNumber(least, 0), formatNumber(size / least, 3),
+             describeArenas(plan.buffers)});
+}
+
+llvm::Expected<std::string> explain::explainMemory(ModuleOp planned, const targets::Target &target, const Call &call) {
+  auto network = LoadedNetwork::load(planned, target, call.isProfiled);
+  if (!network)
+    return network.takeError();
+  emit::Interface interface = emit::describeInterface(planned, planned.getName().value_or("network"));
+  auto dims = chooseDims(call, interface.freeDims, 1);
+  if (!dims)
+    return dims.takeError();
+
+  llvm::DenseMap<Operation *, Dims> ofTrain;
+  for (auto [index, train] : llvm::enumerate(interface.trains))
+    ofTrain[interface.functions[train.gradients].op] = getStepDims(network->get(), interface, index, *dims);
+  // These go one step at a time.
+  Dims ofStep = *dims;
+  for (const emit::FreeDim &dim : interface.freeDims)
+    ofStep[dim.name] = 1;
+  Table table("lrrrl");
+  table.add({"function", "workspace", "at least", "ratio", "for each unit"});
+  for (auto function : planned.getOps<func::FuncOp>())
+    addRow(table, function,
+           ofTrain.contains(function)                                      ? ofTrain[function]
+           : function.getName() == "step" || function.getName() == "reset" ? ofStep
+                                                                           : *dims);
+
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  os << "memory of " << interface.name << ": bytes of a call, " << describe(*dims, interface.freeDims) << '\n';
+  table.print(os);
+  os << "  weights: " << interface.weightsBytes;
+  if (interface.preparedBytes > 0)
+    os << ", what is prepared of them once: " << interface.preparedBytes;
+  os << '\n';
+  return text;
+}
