@@ -7,7 +7,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "peak.h"
+#include "runtime/src/multiply_add.h"
 
 #include "alexnet.h"
 #include "char_rnn.h"
@@ -233,18 +233,18 @@ void runSubject(benchmark::State &state, const Subject &subject) {
 }
 
 /// Multiply-adds on registers alone: the peak of one core.
-void runPeak(benchmark::State &state, int64_t (*multiplyAdd)(int64_t)) {
+void runPeak(benchmark::State &state, nnc_isa isa) {
   constexpr int64_t Rounds = 100000;
-  int64_t operations = 0;
+  double operations = 0;
   for (auto _ : state)
-    operations += multiplyAdd(Rounds);
-  state.counters["flops"] = benchmark::Counter(static_cast<double>(operations), benchmark::Counter::kIsRate);
+    operations += nnc_multiply_add(isa, Rounds);
+  state.counters["flops"] = benchmark::Counter(operations, benchmark::Counter::kIsRate);
 }
 
 void registerAll() {
-  benchmark::RegisterBenchmark("peak_avx2", runPeak, multiplyAddAvx2)->UseRealTime();
-  if (hasAvx512())
-    benchmark::RegisterBenchmark("peak_avx512", runPeak, multiplyAddAvx512)->UseRealTime();
+  benchmark::RegisterBenchmark("peak_avx2", runPeak, NNC_ISA_AVX2)->UseRealTime();
+  if (__builtin_cpu_supports("avx512f"))
+    benchmark::RegisterBenchmark("peak_avx512", runPeak, NNC_ISA_AVX512)->UseRealTime();
   std::vector<Subject> subjects = layers();
   for (Subject &photograph : photographs())
     subjects.push_back(std::move(photograph));
