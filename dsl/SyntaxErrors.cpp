@@ -189,6 +189,8 @@ std::vector<Note> SyntaxErrors::findNotes(antlr4::Parser &parser, antlr4::Token 
     return {{location, "a definition has one `=`"}};
   if (text == "*" && before == "*")
     return {{location, "write `pow(a, b)`, or `square(a)`"}};
+  if (token->getType() == NNParser::STRING)
+    return {{location, getHint("\"")}};
   if (text == "if")
     return {{location, "write `if … then … else …`"}};
   if (isWord && expected.has("a name"))
