@@ -113,6 +113,8 @@ int64_t multiplyExtents(int64_t a, int64_t b);
 /// The largest number of anything: extents, steps, classes.
 constexpr int64_t maxNumber = (int64_t(1) << 31) - 1;
 
+Item makeNumber(double number, const Location &location);
+
 /// A fixed length of a layer's shape is a number wherever one is wanted.
 Item settle(Item item);
 
@@ -129,22 +131,23 @@ public:
   void elaborateTraining(const TrainDecl &train, Train &result);
 
 private:
-  // Elaborate.cpp: names, statements, calls of declared layers.
+  // Elaborate.cpp: networks, names and statements.
   void declareNetwork(Scope &scope);
-  void declareParams(const std::vector<ParamDecl> &params, Scope &scope);
-  void declareInput(const PortDecl &port, Scope &scope);
   void declareStatements(const std::vector<Statement> &body, Scope &scope);
   bool declare(Scope &scope, const std::string &name, Definition definition);
   void forceAll(Scope &scope, const std::vector<Statement> &body);
   Item force(Definition &definition, Scope &scope);
   void runDefinition(const Statement &statement, Scope &scope);
   Item lookup(const std::string &name, Scope &scope, const Location &location);
+  void finishOutputs(Scope &scope);
+
+  // Declarations.cpp: parameters, inputs, weights.
+  void declareParams(const std::vector<ParamDecl> &params, Scope &scope);
+  void declareInput(const PortDecl &port, Scope &scope);
   std::optional<Type> evaluatePort(const PortDecl &port, Scope &scope, bool introducesDims);
   std::optional<Dim> evaluateDim(const Expr &expr, Scope &scope, bool introducesDims);
   void declareWeights(const Statement &statement, Scope &scope);
   std::optional<Initializer> evaluateInitializer(const Expr *expr, const std::vector<int64_t> &shape, Scope &scope);
-  Item callDeclared(const LayerValue &layer, std::vector<Item> values, Scope &scope, const Location &location);
-  void finishOutputs(Scope &scope);
 
   // Evaluate.cpp: expressions.
   Item evaluate(const Expr &expr, Scope &scope);
@@ -152,13 +155,18 @@ private:
   Item evaluateBinary(const Expr &expr, Scope &scope);
   Item evaluateNumbers(const Expr &expr, const Item &left, const Item &right);
   Item evaluateIf(const Expr &expr, Scope &scope);
+  std::optional<int64_t> evaluateCount(const Expr &expr, Scope &scope, const std::string &what, int64_t least);
+
+  // Calls.cpp: layers that are called.
   Item evaluatePipe(const Expr &expr, Scope &scope);
   Item evaluateCall(const Expr &expr, Scope &scope, const std::vector<Item> &leading = {});
   Item evaluateSpecial(const Expr &expr, const std::string &name, Scope &scope, bool &isSpecial);
-  Item evaluateIndex(const Expr &expr, Scope &scope);
   Item apply(const std::shared_ptr<LayerValue> &layer, std::vector<Item> values, Scope &scope,
              const Location &location);
-  std::optional<int64_t> evaluateCount(const Expr &expr, Scope &scope, const std::string &what, int64_t least);
+  Item callDeclared(const LayerValue &layer, std::vector<Item> values, Scope &scope, const Location &location);
+
+  // Subscripts.cpp: steps of loops, and parts of values.
+  Item evaluateIndex(const Expr &expr, Scope &scope);
 
   // Operators.cpp: operations from operators.
   Item elementwise(const std::string &name, std::vector<Item> operands, Scope &scope, const Location &location,
@@ -179,12 +187,16 @@ private:
                        const Location &location);
   Value splitAndAverage(Value x, size_t dim, int64_t parts, Scope &scope, const Location &location);
   Item applyNorm(const LayerValue &layer, Value x, Scope &scope, const Location &location);
-  Item applyReduction(const LayerValue &layer, Value x, Scope &scope, const Location &location);
-  Item applyMove(const LayerValue &layer, const std::vector<Value> &values, Scope &scope, const Location &location);
-  Item applyConcat(const LayerValue &layer, const std::vector<Value> &values, Scope &scope, const Location &location);
-  Item applyLoss(const LayerValue &layer, Value y, Value target, Scope &scope, const Location &location);
   Value addBias(Value x, int64_t n, Scope &scope, const std::string &path, const Location &location);
   Item reshapeTo(Value x, Shape shape, Scope &scope, const Location &location);
+
+  // Reductions.cpp: sums, means and losses.
+  Item applyReduction(const LayerValue &layer, Value x, Scope &scope, const Location &location);
+  Item applyLoss(const LayerValue &layer, Value y, Value target, Scope &scope, const Location &location);
+
+  // Moves.cpp: layers that move elements.
+  Item applyMove(const LayerValue &layer, const std::vector<Value> &values, Scope &scope, const Location &location);
+  Item applyConcat(const LayerValue &layer, const std::vector<Value> &values, Scope &scope, const Location &location);
 
   // Parameters.cpp: what built-in layers are given.
   double numberOf(const LayerValue &layer, const std::string &name);
@@ -197,20 +209,23 @@ private:
   bool checkParameter(const Parameter &parameter, const Item &item, const LayerValue &layer);
   std::shared_ptr<LayerValue> bind(const LayerValue &layer, const Expr &call, Scope &scope, size_t firstPositional);
 
-  // Loops.cpp
-  void runEach(const Statement &statement, Scope &scope);
+  // States.cpp: what goes from step to step of a loop.
   bool declareStates(const Statement &statement, LoopState &loop, Scope &scope, std::map<std::string, Value> &starts);
   void finishStates(const Statement &statement, LoopState &loop, Scope &body);
-  void exportLoop(const Statement &statement, LoopState &loop, Operation operation, Scope &scope, Scope &body);
   std::optional<Type> stateType(const StartDecl &start, const Item &value, Scope &scope);
   std::optional<Value> makeStart(const StartDecl &start, const Item &value, const Type &type, Scope &scope);
+
+  // Loops.cpp: each, and what goes through steps.
+  Scope openLoop(LoopState &loop, Scope &scope, const Location &location);
+  void runEach(const Statement &statement, Scope &scope);
+  void exportLoop(const Statement &statement, LoopState &loop, Operation operation, Scope &scope, Scope &body);
   Value elementOf(LoopState &loop, Value sequence, const Location &location);
   Value stepOf(Value sequence, Scope &body, const Location &location);
   Item evaluateStep(const Expr &expr, const std::string &name, LoopState &loop, Scope &loopScope, int64_t lag,
                     Scope &scope);
   Item reduceOver(const Expr &expr, const std::string &name, Scope &scope);
 
-  // Values and messages.
+  // Values.cpp: what there is, and what is said of it.
   Value emit(const std::string &name, std::vector<Value> operands, Type type, Scope &scope, const Location &location,
              std::vector<std::pair<std::string, Attribute>> attributes = {});
   Value addValue(Type type, const Location &location, std::string name = {});

@@ -156,6 +156,10 @@ static size_t distance(const std::string &a, const std::string &b) {
   return row[b.size()];
 }
 
+bool isOneOf(const std::string &name, std::initializer_list<const char *> names) {
+  return std::any_of(names.begin(), names.end(), [&](const char *other) { return name == other; });
+}
+
 std::string suggest(const std::string &name, const std::vector<std::string> &candidates) {
   std::string nearest;
   size_t least = name.size() / 3 + 1;

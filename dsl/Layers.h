@@ -45,6 +45,8 @@ const std::vector<Layer> &builtinLayers();
 /// Null when there is none of that name.
 const Layer *findBuiltin(const std::string &name);
 
+bool isOneOf(const std::string &name, std::initializer_list<const char *> names);
+
 /// The candidate that `name` most likely is a misspelling of; "" when none is near.
 std::string suggest(const std::string &name, const std::vector<std::string> &candidates);
 

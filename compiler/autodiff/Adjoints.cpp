@@ -15,12 +15,14 @@ using namespace nnc::nn;
 void Adjoints::add(Value value, Value cotangent) {
   if (!isActive(value))
     return;
-  // An element-wise op repeats what is the end of its shape: each repetition counts.
-  int64_t repeated = nn::getType(cotangent).getRank() - nn::getType(value).getRank();
-  if (repeated > 0)
-    cotangent = sum(cotangent, llvm::to_vector(llvm::seq<int64_t>(0, repeated)));
+  cotangent = sumRepetitions(value, cotangent);
   Value &gathered = cotangents[value];
   gathered = gathered ? plus(gathered, cotangent) : cotangent;
+}
+
+Value Adjoints::sumRepetitions(Value value, Value cotangent) {
+  int64_t repeated = nn::getType(cotangent).getRank() - nn::getType(value).getRank();
+  return repeated > 0 ? sum(cotangent, llvm::to_vector(llvm::seq<int64_t>(0, repeated))) : cotangent;
 }
 
 Value Adjoints::getOrZero(Value value) {

@@ -92,6 +92,10 @@ public:
   mlir::Location location = builder.getUnknownLoc(); ///< of the op whose derivative is built
 
 protected:
+  /// A value's cotangent: an element-wise op repeats what is the end of its shape, and each
+  /// repetition counts.
+  mlir::Value sumRepetitions(mlir::Value value, mlir::Value cotangent);
+
   ActiveValues &active;
   llvm::DenseMap<mlir::Value, mlir::Value> cotangents;
 };

@@ -187,10 +187,7 @@ void LoopAdjoints::add(Value value, Value cotangent) {
     return Adjoints::add(value, cotangent);
   if (!isActive(value))
     return;
-  int64_t repeated = nn::getType(cotangent).getRank() - nn::getType(value).getRank();
-  if (repeated > 0)
-    cotangent = sum(cotangent, llvm::to_vector(llvm::seq<int64_t>(0, repeated)));
-  contributions[value].push_back(cotangent);
+  contributions[value].push_back(sumRepetitions(value, cotangent));
 }
 
 //===----------------------------------------------------------------------===//

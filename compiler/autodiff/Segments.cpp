@@ -37,9 +37,7 @@ public:
       return Adjoints::add(value, cotangent);
     if (!isActive(value))
       return;
-    int64_t repeated = nn::getType(cotangent).getRank() - nn::getType(value).getRank();
-    if (repeated > 0)
-      cotangent = sum(cotangent, llvm::to_vector(llvm::seq<int64_t>(0, repeated)));
+    cotangent = sumRepetitions(value, cotangent);
     Value &gathered = contributions[value];
     gathered = gathered ? plus(gathered, cotangent) : cotangent;
   }

@@ -147,6 +147,7 @@ private:
                                           llvm::function_ref<llvm::SmallVector<mlir::Value>(mlir::ValueRange)> compute);
 
   std::string getStateName(const dsl::Operation &loop, dsl::Value carried) const;
+  mlir::StringAttr getName(const dsl::Dim &dim) const;
   mlir::StringAttr getTripName(const dsl::Each &each) const;
   mlir::RankedTensorType getStackedType(const dsl::Each &each, mlir::RankedTensorType type) const;
   mlir::Value hold(mlir::Value newest, mlir::Value before, const dsl::Each &each);

@@ -12,16 +12,12 @@ a used context: the same bits. --sanitize does what it does to conformance/run.p
 from __future__ import annotations
 
 import argparse
-import json
 import math
-import os
 import pathlib
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
-import traceback
 
 import numpy as np
 
@@ -30,16 +26,13 @@ sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "conformance")
 import reference
 import sanitizer
 from case import hash_name, uniform
+from harness import Mismatch, on_each_isa, run_apart
 from kernels import CASES, Case, Port
-from library import ISAS, UNSUPPORTED, Context, Failure, Model, Network, Runtime
+from library import ISAS, Context, Model, Network, Runtime
 
 PASSES = ("-nn-infer-shapes", "-nn-form-groups", "-nn-outline-kernels", "-nn-plan-buffers")
 TOLERANCE = 1e-5  # times the largest expected magnitude
 GUARD, LINE = 16, 64  # elements before and after an output; bytes of a cache line
-
-
-class Mismatch(Exception):
-    """A wrong result."""
 
 
 def aligned(values: np.ndarray) -> np.ndarray:
@@ -149,41 +142,7 @@ def run_case(case: Case, build: pathlib.Path, runtime_path: pathlib.Path, folder
     compile_case(build, case, folder)
     runtime = Runtime(runtime_path)
     network = Network(runtime, folder / f"lib{case.name}.so", case.name)
-    remarks = []
-    for isa in ISAS:
-        try:
-            remarks.append(f"{isa} {run_isa(case, runtime, network, isa, forbidden):.0e}")
-        except Failure as failure:
-            if failure.status != UNSUPPORTED:
-                raise Mismatch(f"{isa}: {failure}") from None
-            remarks.append(f"no {isa}")
-        except Mismatch as mismatch:
-            raise Mismatch(f"{isa}: {mismatch}") from None
-    return ", ".join(remarks)
-
-
-def run_apart(case: Case, *arguments) -> tuple[bool, str]:
-    """run_case in a process of its own, so that a crash is one failed case."""
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(reader)
-        signal.alarm(300)
-        try:
-            answer = (True, run_case(case, *arguments))
-        except Mismatch as mismatch:
-            answer = (False, str(mismatch))
-        except BaseException:  # whatever it is, it is this case's failure
-            answer = (False, traceback.format_exc().strip()[-1500:])
-        os.write(writer, json.dumps(answer).encode()[:4000])
-        os._exit(0)
-    os.close(writer)
-    with os.fdopen(reader, "rb") as stream:
-        text = stream.read()
-    _, status = os.waitpid(child, 0)
-    if os.WIFSIGNALED(status):
-        return False, f"killed by {signal.Signals(os.WTERMSIG(status)).name}"
-    return tuple(json.loads(text))
+    return on_each_isa(list(ISAS), lambda isa: f"{run_isa(case, runtime, network, isa, forbidden):.0e}")
 
 
 def main() -> int:
@@ -204,7 +163,7 @@ def main() -> int:
         runtime = runtime_library(build, folder)
         chosen = [case for case in CASES if arguments.k in case.name][::arguments.every]
         for case in chosen:
-            ok, remark = run_apart(case, build, runtime, folder, False)
+            ok, remark = run_apart(lambda: run_case(case, build, runtime, folder, False), seconds=300)
             passed, failed = passed + ok, failed + (not ok)
             print(f"{'pass' if ok else 'FAIL'} {case.name}: {remark}", flush=True)
         if arguments.sanitize:

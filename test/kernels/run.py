@@ -12,15 +12,11 @@ a case and, last, "N passed, N failed"; fails when one did.
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import pathlib
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
-import traceback
 
 import numpy as np
 
@@ -28,15 +24,12 @@ TEST = pathlib.Path(__file__).resolve().parents[1]
 sys.path.append(str(TEST / "conformance"))
 
 import cases
+from harness import Mismatch, on_each_isa, run_apart
 from kernel import Case
-from library import ISAS, UNSUPPORTED, Context, Failure, Model, Network, Runtime
+from library import ISAS, Context, Model, Network, Runtime
 
 GUARD = 16  # elements before and after a result
 PASSES = ["-nn-infer-shapes", "-nn-form-groups", "-nn-outline-kernels", "-nn-plan-buffers"]
-
-
-class Mismatch(Exception):
-    """A wrong result."""
 
 
 def compile_case(build: pathlib.Path, case: Case, folder: pathlib.Path) -> None:
@@ -125,41 +118,7 @@ def run_case(case: Case, shared: pathlib.Path, build: pathlib.Path, folder: path
     compile_case(build, case, folder)
     runtime = Runtime(shared)
     network = Network(runtime, folder / f"lib{case.name}.so", case.name)
-    remarks = []
-    for isa in ISAS:
-        try:
-            remarks.append(f"{isa} {run_isa(runtime, network, case, isa):.0e}")
-        except Failure as failure:
-            if failure.status != UNSUPPORTED:
-                raise
-            remarks.append(f"no {isa}")
-        except Mismatch as mismatch:
-            raise Mismatch(f"{isa}: {mismatch}") from None
-    return ", ".join(remarks)
-
-
-def run_apart(*arguments) -> tuple[bool, str]:
-    """run_case in a process of its own: whether it passed, and a remark."""
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(reader)
-        signal.alarm(600)
-        try:
-            answer = (True, run_case(*arguments))
-        except (Mismatch, Failure) as failure:
-            answer = (False, str(failure))
-        except BaseException:  # whatever it is, it is this case's failure
-            answer = (False, traceback.format_exc().strip().splitlines()[-1])
-        os.write(writer, json.dumps(answer).encode())
-        os._exit(0)
-    os.close(writer)
-    with os.fdopen(reader, "rb") as stream:
-        text = stream.read()
-    _, status = os.waitpid(child, 0)
-    if os.WIFSIGNALED(status):
-        return False, f"killed by {signal.Signals(os.WTERMSIG(status)).name}"
-    return tuple(json.loads(text))
+    return on_each_isa(list(ISAS), lambda isa: f"{run_isa(runtime, network, case, isa):.0e}")
 
 
 def main() -> int:
@@ -178,7 +137,7 @@ def main() -> int:
             for case in members:
                 if arguments.k not in f"{family}.{case.name}":
                     continue
-                ok, remark = run_apart(case, shared, arguments.build, folder)
+                ok, remark = run_apart(lambda: run_case(case, shared, arguments.build, folder), seconds=600)
                 passed, failed = passed + ok, failed + (not ok)
                 print(f"{'pass' if ok else 'FAIL'} {family}.{case.name}: {remark}", flush=True)
     finally:

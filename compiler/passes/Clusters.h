@@ -1,0 +1,71 @@
+//===- Clusters.h - What of a block is computed together ------------------===//
+
+#ifndef NNC_COMPILER_PASSES_CLUSTERS_H
+#define NNC_COMPILER_PASSES_CLUSTERS_H
+
+#include "compiler/dialect/NN.h"
+
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/SetVector.h"
+
+#include <memory>
+#include <vector>
+
+namespace nnc {
+
+/// What is copied into every group that reads it rather than stored: it costs
+/// nothing beside reading it.
+bool isCheap(mlir::Operation *op);
+
+/// Whether an op computes something, and so belongs into a group.
+bool isComputed(mlir::Operation *op);
+
+/// Ops that are computed at once: they will be one group. Any other op of the
+/// block is a cluster by itself, which is no group.
+struct Cluster {
+  bool isGroup = false;
+  nn::Family family = nn::Family::Elementwise;
+  nn::Extents shape; ///< of every result
+  llvm::SmallVector<mlir::Operation *> ops;
+  unsigned contractions = 0;
+
+  unsigned level = 0; ///< above that of every cluster in `needs`
+  llvm::SmallSetVector<Cluster *, 4> needs, neededBy;
+};
+
+/// Puts the ops of one block into clusters.
+class Clusters {
+public:
+  explicit Clusters(mlir::Block &block);
+
+  const std::vector<std::unique_ptr<Cluster>> &get() const { return clusters; }
+
+private:
+  Cluster &makeCluster() { return *clusters.emplace_back(std::make_unique<Cluster>()); }
+  Cluster &makeGroupCluster(mlir::Operation *op, nn::Family family);
+  void place(mlir::Operation *op);
+  Cluster *findElementwiseHome(mlir::Operation *op);
+  Cluster *findContractionHome(nn::DenseOp op);
+  void takePrologue(mlir::Operation *op, Cluster &cluster);
+  void takeMet(mlir::Operation *op, Cluster &cluster);
+  void merge(Cluster &from, Cluster &into);
+  void add(mlir::Operation *op, Cluster &cluster);
+  void raise(Cluster &cluster);
+  bool waitsFor(mlir::Operation *op, Cluster &cluster);
+  bool reaches(llvm::ArrayRef<Cluster *> from, Cluster &cluster);
+  void materializeCheap();
+
+  /// The cluster of the op of this block that computes a value, or holds the op
+  /// that does; null for what is no group unless `any` asks for it.
+  Cluster *getHome(mlir::Value value, bool any = false);
+
+  mlir::Block &block;
+  std::vector<std::unique_ptr<Cluster>> clusters;
+  llvm::DenseMap<mlir::Operation *, Cluster *> homes;
+  /// Those with room for more.
+  llvm::DenseMap<std::pair<mlir::Value, mlir::Type>, llvm::SmallVector<Cluster *>> contractionHomes;
+};
+
+} // namespace nnc
+
+#endif // NNC_COMPILER_PASSES_CLUSTERS_H
