@@ -61,7 +61,6 @@ private:
   ExitCode writeLibrary(ModuleOp module, const emit::Interface &interface, const emit::KernelTable &table);
   ExitCode writeDependencies();
   LogicalResult checkWeights(ModuleOp module, const emit::Interface &interface);
-  LogicalResult checkLoops(ModuleOp module);
   FailureOr<std::string> printKernels(ModuleOp module, const emit::Interface &interface, const emit::KernelTable &table,
                                       emit::KernelForm form);
   llvm::Expected<std::string> generateEntries(ModuleOp module, const emit::Interface &interface,
@@ -240,7 +239,7 @@ ExitCode Compilation::checkGradients(ModuleOp module) {
 /// The planned module of a network, with these policies of back-propagation; null when a pass failed.
 OwningOpRef<ModuleOp> Compilation::plan(const dsl::Network &network, ArrayRef<dsl::Bptt> policies) {
   OwningOpRef<ModuleOp> module = importNetwork(network, context, {policies, options.recordsGradients});
-  if (failed(runPasses(*module, Station::Planned)) || failed(checkLoops(*module)))
+  if (failed(runPasses(*module, Station::Planned)))
     return {};
   return module;
 }
@@ -272,7 +271,7 @@ ExitCode Compilation::compilePlanned(ModuleOp module) {
   std::string name = options.name.empty() ? module.getName().value_or("network").str() : options.name;
   emit::KernelTable table = emit::tabulateKernels(module, target);
   emit::Interface interface = emit::describeInterface(module, name);
-  if (failed(checkWeights(module, interface)) || failed(checkLoops(module)))
+  if (failed(checkWeights(module, interface)))
     return ExitCode::WrongProgram;
   switch (options.emit) {
   case Emit::Algorithm:
@@ -311,20 +310,6 @@ LogicalResult Compilation::checkWeights(ModuleOp module, const emit::Interface &
     return module.emitError("the weights take ")
            << interface.trainableBytes << " bytes; a network that is trained can have up to 2147483647";
   return success();
-}
-
-/// What a device computes is not read while a function runs: it cannot tell when
-/// examples end.
-LogicalResult Compilation::checkLoops(ModuleOp module) {
-  if (target.device() == targets::Device::Host)
-    return success();
-  WalkResult result = module.walk([&](nn::EachOp each) {
-    if (!each.getYield().getUntil())
-      return WalkResult::advance();
-    emitError(each.getLoc(), "a loop that ends by `until` is not compiled for ") << options.target << " yet";
-    return WalkResult::interrupt();
-  });
-  return failure(result.wasInterrupted());
 }
 
 FailureOr<std::string> Compilation::printKernels(ModuleOp module, const emit::Interface &interface,

@@ -58,6 +58,8 @@ private:
                                            int64_t count);
   llvm::SmallVector<mlir::Value> emitStep(const Loop &loop);
   mlir::Value areAllSet(mlir::Value flags);
+  mlir::Value findEnd(mlir::Value flags, mlir::Value done, mlir::Value trip);
+  llvm::SmallVector<mlir::Value> getEnds(const Loop &loop, mlir::Value ended, llvm::ArrayRef<mlir::Value> states);
   void clearRest(const Loop &loop, mlir::Value trip, mlir::Value done);
   mlir::Value getIndexAddress(mlir::Value step);
 
@@ -67,6 +69,7 @@ private:
   mlir::Value getStateOffset(llvm::ArrayRef<nn::StateOp> states, nn::StateOp state);
   bool onDevice() const { return context.kernels.device != targets::Device::Host; }
   void copy(mlir::Value to, mlir::Value from, mlir::Value bytes);
+  void clear(mlir::Value to, mlir::Value bytes);
   mlir::Value getGradientAddress(const Weight &weight);
   mlir::Value getFlatAddress(nn::FlatMemory memory);
   mlir::Value getPlace(nn::PlaceAttr place, const Loop *loop);

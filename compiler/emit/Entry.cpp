@@ -236,6 +236,19 @@ void BodyEmitter::copy(Value to, Value from, Value bytes) {
   LLVM::CallOp::create(builder, function, operands);
 }
 
+/// Zeroes a place of which kernels know.
+void BodyEmitter::clear(Value to, Value bytes) {
+  if (!onDevice()) {
+    Value zero = LLVM::ConstantOp::create(builder, builder.getI8Type(), builder.getI8IntegerAttr(0));
+    LLVM::MemsetOp::create(builder, to, zero, bytes, /*isVolatile=*/false);
+    return;
+  }
+  SmallVector<Value> operands{getField(FrameField::Tasks), to, bytes};
+  auto function = builder.getFunction(context.module, "nnc_device_clear", builder.voidType(),
+                                      llvm::to_vector(ValueRange(operands).getTypes()));
+  LLVM::CallOp::create(builder, function, operands);
+}
+
 Block *BodyEmitter::split() {
   OpBuilder::InsertionGuard guard(builder);
   return builder.createBlock(builder.getBlock()->getNextNode());

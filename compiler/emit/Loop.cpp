@@ -3,7 +3,9 @@
 // The loop carries the number of steps done and the address of each state. One that is
 // unrolled is two: the first goes on by several steps at a time as long as there are
 // so many, the second does the rest. One that ends by `until` looks after each step
-// whether there is an example left; steps that are not taken are 0 in the stacks.
+// whether there is an example left; steps that are not taken are 0 in the stacks. What a
+// device computes is looked at by the runtime, only every few steps: those beyond the end
+// change no state, and what they stack is cleared.
 //
 //===----------------------------------------------------------------------===//
 
@@ -81,7 +83,13 @@ SmallVector<Value> BodyEmitter::emitSteps(Loop &loop, Value trip, ArrayRef<Value
     return carried;
   }
   assert(count == 1 && "loops that end by `until` are not unrolled");
-  LLVM::CondBrOp::create(builder, areAllSet(until), next, states, head, states);
+  if (onDevice()) {
+    Value ended = findEnd(until, states.front(), trip);
+    Value isEnded = builder.compare(LLVM::ICmpPredicate::ne, ended, builder.i64(0));
+    LLVM::CondBrOp::create(builder, isEnded, next, getEnds(loop, ended, states), head, states);
+  } else {
+    LLVM::CondBrOp::create(builder, areAllSet(until), next, states, head, states);
+  }
   for (Value state : states)
     next->addArgument(state.getType(), loop.op.getLoc());
   leave.getFalseDestOperandsMutable().assign(carried);
@@ -99,16 +107,41 @@ Value BodyEmitter::areAllSet(Value flags) {
   return builder.compare(LLVM::ICmpPredicate::eq, cleared, builder.null());
 }
 
+/// The steps after which all flags were set, when the runtime looked and found so; else 0.
+Value BodyEmitter::findEnd(Value flags, Value done, Value trip) {
+  SmallVector<Value> operands{getField(FrameField::Tasks), addresses.lookup(flags),
+                              lengths->getBytes(nn::getType(flags)), done, trip};
+  auto find = builder.getFunction(context.module, "nnc_device_find_end", builder.getI64Type(),
+                                  llvm::to_vector(ValueRange(operands).getTypes()));
+  return LLVM::CallOp::create(builder, find, operands).getResult();
+}
+
+/// What a loop carries where it ends after fewer steps than it took: a state that lies in a
+/// stack is that of its last step, as later ones are cleared.
+SmallVector<Value> BodyEmitter::getEnds(const Loop &loop, Value ended, ArrayRef<Value> states) {
+  nn::EachOp each = loop.op;
+  SmallVector<Value> ends(states);
+  ends.front() = ended;
+  Value last = builder.sub(ended, builder.i64(1));
+  for (auto [index, next] : llvm::enumerate(each.getYield().getNext())) {
+    nn::PlaceAttr place = loop.slots[index] ? nn::PlaceAttr() : getPlaceOf(getRoot(next));
+    if (!place || place.getKind() != nn::PlaceKind::Stack)
+      continue;
+    Value bytes = lengths->getBytes(nn::EachOp::getElementType(nn::getType(each.getOutputs()[place.getIndex()])));
+    ends[index + 1] = builder.at(loop.stacks[place.getIndex()], builder.mul(last, bytes));
+  }
+  return ends;
+}
+
 /// Steps that were not taken are 0 in the stacks: what reads whole sequences finds
 /// numbers, and numbers of classes, there.
 void BodyEmitter::clearRest(const Loop &loop, Value trip, Value done) {
-  Value zero = LLVM::ConstantOp::create(builder, builder.getI8Type(), builder.getI8IntegerAttr(0));
   nn::EachOp each = loop.op;
   for (auto [output, stack] : llvm::zip_equal(each.getOutputs(), loop.stacks)) {
     Value bytes = lengths->getBytes(nn::EachOp::getElementType(nn::getType(output)));
     Value begin = builder.at(stack, builder.mul(done, bytes));
     Value rest = builder.mul(builder.sub(trip, done), bytes);
-    LLVM::MemsetOp::create(builder, begin, zero, rest, /*isVolatile=*/false);
+    clear(begin, rest);
   }
 }
 

@@ -135,7 +135,7 @@ Symbol NetworkEmitter::addExtents(const Argument &argument) {
   return tables.add(rows);
 }
 
-static int32_t getFlags(FunctionKind kind) {
+static int32_t getKindFlag(FunctionKind kind) {
   switch (kind) {
   case FunctionKind::Infer:
     return 0;
@@ -151,6 +151,12 @@ static int32_t getFlags(FunctionKind kind) {
   llvm_unreachable("every function has a kind");
 }
 
+static int32_t getFlags(FunctionKind kind, func::FuncOp op) {
+  WalkResult found = op.walk(
+      [](nn::EachOp each) { return each.getYield().getUntil() ? WalkResult::interrupt() : WalkResult::advance(); });
+  return getKindFlag(kind) | (found.wasInterrupted() ? NNC_FUNCTION_LOOKS : 0);
+}
+
 /// A row of nnc_function.
 Row NetworkEmitter::getFunctionRow(const Function &function) {
   auto op = cast<func::FuncOp>(function.op);
@@ -164,7 +170,7 @@ Row NetworkEmitter::getFunctionRow(const Function &function) {
                          getElement(argument)});
   auto run = emitRun(context, op, /*hasPlan=*/true), plan = emitPlan(context, op);
   return {tables.addText(function.name), tables.add(arguments),        static_cast<int32_t>(arguments.size()),
-          getFlags(function.kind),       Symbol{plan.getName().str()}, static_cast<int64_t>(getArenas(op).size()),
+          getFlags(function.kind, op),   Symbol{plan.getName().str()}, static_cast<int64_t>(getArenas(op).size()),
           Symbol{run.getName().str()}};
 }
 

@@ -72,14 +72,6 @@ void nnc_device_close(nnc_device *device) {
 
 /*--- Queues ----------------------------------------------------------------*/
 
-/** A block of device memory for what kernels of one call hand to each other. */
-typedef struct nnc_scratch {
-  char *memory;
-  size_t size;
-  bool is_taken;
-  struct nnc_scratch *next;
-} nnc_scratch;
-
 nnc_status nnc_queue_fail(nnc_queue *queue, nnc_status status, const char *format, ...) {
   if (queue->status != NNC_OK)
     return status;
@@ -119,14 +111,16 @@ void nnc_queue_destroy(nnc_queue *queue) {
     free(queue->scratch);
     queue->scratch = next;
   }
+  if (queue->read_flags)
+    api->release_host(queue->device, queue->read_flags);
   if (queue->owns_stream)
     api->destroy_stream(queue);
   free(queue);
 }
 
-/** A free block of at least that size, the smallest; a new one when there is none. Work
- * on a queue is in order, so that a block can be taken again as soon as it was given back. */
-static nnc_scratch *nnc_scratch_take(nnc_queue *queue, size_t size) {
+/* The smallest that is free; a new one when there is none. Work on a queue is in order, so
+ * that a block can be taken again as soon as it was given back. */
+nnc_scratch *nnc_scratch_take(nnc_queue *queue, size_t size) {
   nnc_scratch *best = NULL;
   for (nnc_scratch *scratch = queue->scratch; scratch; scratch = scratch->next)
     if (!scratch->is_taken && scratch->size >= size && (!best || scratch->size < best->size))
@@ -156,6 +150,12 @@ void nnc_device_copy(nnc_tasks *tasks, void *to, const void *from, int64_t size)
   nnc_queue *queue = tasks->queue;
   if (size > 0 && queue->status == NNC_OK)
     queue->device->api->copy(queue, to, from, (size_t)size);
+}
+
+void nnc_device_clear(nnc_tasks *tasks, void *to, int64_t size) {
+  nnc_queue *queue = tasks->queue;
+  if (size > 0 && queue->status == NNC_OK)
+    queue->device->api->fill(queue, to, 0, (size_t)size);
 }
 
 /** Makes room for more steps. The old ones stay: graphs may point there. */

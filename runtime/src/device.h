@@ -40,7 +40,11 @@ typedef struct nnc_queue {
   struct nnc_scratch *scratch; /**< blocks for values within kernels' pipelines */
   int32_t *steps;              /**< on the device: 0, 1, 2, … */
   int64_t step_count;
-  bool records; /**< work goes to a graph */
+  struct nnc_scratch *flags; /**< of steps that were not looked at yet, one step's after the other's */
+  char *read_flags;          /**< the same on the host; of allocate_host */
+  size_t flags_size;         /**< room of both */
+  int64_t kept;              /**< steps whose flags are there */
+  bool records;              /**< work goes to a graph */
 } nnc_queue;
 
 /** The kernels of one object, as the device has them. It lives as long as the
@@ -116,6 +120,18 @@ extern const nnc_device_api nnc_cuda_api, nnc_opencl_api;
 /** Opens a device for one more model; nnc_device_close gives it back. */
 nnc_status nnc_device_open(nnc_device_kind kind, int index, nnc_device **out_device, char *message);
 void nnc_device_close(nnc_device *device);
+
+/** A block of memory on a device for what kernels of one call hand to each other. */
+typedef struct nnc_scratch {
+  char *memory;
+  size_t size;
+  bool is_taken;
+  struct nnc_scratch *next;
+} nnc_scratch;
+
+/** A free block of at least that size; null when the device has none left, which the queue
+ * then says. */
+nnc_scratch *nnc_scratch_take(nnc_queue *queue, size_t size);
 
 /** Makes a queue on a stream of the caller's, or on a new one when it is null. */
 nnc_status nnc_queue_create(nnc_device *device, void *stream, nnc_queue **out_queue, char *message);

@@ -16,7 +16,7 @@
 extern "C" {
 #endif
 
-#define NNC_NETWORK_VERSION 5
+#define NNC_NETWORK_VERSION 6
 
 /** One dimension of how a weight lies in memory: along it, index i of the
  * declared dimension `dim` contributes (i / divisor) % extent. */
@@ -99,8 +99,17 @@ NNC_API void nnc_profile_end(nnc_tasks *tasks, int32_t group, int64_t bytes);
 /** Copies in the order of the kernels. */
 NNC_API void nnc_device_copy(nnc_tasks *tasks, void *to, const void *from, int64_t size);
 
+/** Zeroes memory, likewise. */
+NNC_API void nnc_device_clear(nnc_tasks *tasks, void *to, int64_t size);
+
 /** Where kernels find the number of a step. */
 NNC_API const int32_t *nnc_device_step(nnc_tasks *tasks, int64_t step);
+
+/** Of a loop that ends when all flags are set, a byte each, `size` of them: called after each
+ * of its `trip` steps, of which `done` are done. Gives 0, and the loop goes on, until it has
+ * looked at the flags and found the first step after which all were set: gives how many steps
+ * were done then. It looks every few steps and after the last one, as it waits for the device. */
+NNC_API int64_t nnc_device_find_end(nnc_tasks *tasks, const void *flags, int64_t size, int64_t done, int64_t trip);
 
 /* What kernels call, under these names (the compiler renames Halide's). */
 struct nnc_kernel_buffer;
@@ -143,6 +152,7 @@ typedef struct nnc_function {
 #define NNC_FUNCTION_GRADIENTS 2 /* sets frame->gradients to the sums over the batch; its one output is the loss */
 #define NNC_FUNCTION_UPDATE 4    /* moves frame->weights and frame->slots by frame->gradients */
 #define NNC_FUNCTION_FLOW 8      /* of inputs, labels and the number of a step the loss and norms of errors */
+#define NNC_FUNCTION_LOOKS 16    /* has loops that end when all examples have */
 
 /** Most betas of an optimizer. */
 #define NNC_MAX_BETAS 2
