@@ -121,12 +121,22 @@ static bool isIdentifier(StringRef name) {
   return !name.empty() && !isDigit(name.front()) && all_of(name, [](char c) { return isAlnum(c) || c == '_'; });
 }
 
-/// Whether NVIDIA's tools know such an architecture: sm_90, sm_90a.
-static bool isArchitecture(StringRef name) {
-  if (!name.consume_front("sm_"))
-    return false;
-  name.consume_back("a");
-  return !name.empty() && all_of(name, isDigit);
+/// The number of an architecture's name: 90 of sm_90 and sm_90a; 0 when it is none.
+static unsigned getArchitectureNumber(StringRef name) {
+  unsigned number = 0;
+  if (!name.consume_front("sm_") || name.consumeInteger(10, number) || !(name.empty() || name == "a" || name == "f"))
+    return 0;
+  return number;
+}
+
+/// The one whose number is nearest; of two the older one, whose code the newer may run.
+static std::string findNearestArchitecture(StringRef name, const std::vector<std::string> &known) {
+  int wanted = getArchitectureNumber(name);
+  auto distance = [&](const std::string &other) {
+    int number = getArchitectureNumber(other);
+    return std::tuple(std::abs(number - wanted), number, other.size());
+  };
+  return *min_element(known, [&](auto &a, auto &b) { return distance(a) < distance(b); });
 }
 
 static std::optional<ExitCode> checkArchitectures() {
@@ -134,13 +144,22 @@ static std::optional<ExitCode> checkArchitectures() {
     return std::nullopt;
   if (target != "cuda")
     return complain("-arch is of -target=cuda");
-  for (const std::string &name : architectures)
-    if (!isArchitecture(name))
+  for (const std::string &name : architectures) {
+    unsigned number = getArchitectureNumber(name);
+    if (number == 0)
       return complain("'" + name + "' is no architecture of CUDA's; sm_80 and sm_90 are");
+    if (number < 80)
+      return complain("'" + name + "' is too old: kernels need sm_80 or later");
+  }
   if (!emit::hasAssembler())
     return complain(
         "-arch needs ptxas and fatbinary of NVIDIA's CUDA toolkit; without -arch the kernels stay PTX, which "
         "the device's driver compiles");
+  std::vector<std::string> known = emit::getKnownArchitectures();
+  for (const std::string &name : architectures)
+    if (!known.empty() && !is_contained(known, name))
+      return complain("'" + name + "' is not known to ptxas; did you mean '" + findNearestArchitecture(name, known) +
+                      "'?");
   return std::nullopt;
 }
 

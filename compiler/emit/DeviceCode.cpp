@@ -111,6 +111,20 @@ static Expected<std::string> assemble(StringRef ptx, const std::vector<std::stri
   return (*bytes)->getBuffer().str();
 }
 
+std::vector<std::string> nnc::emit::getKnownArchitectures() {
+  TemporaryFiles files;
+  auto help = run("ptxas", {"--help"}, files);
+  if (!help) {
+    consumeError(help.takeError());
+    return {};
+  }
+  std::vector<std::string> known;
+  for (StringRef word : split(*help, '\''))
+    if (StringRef number = word; number.consume_front("sm_") && all_of(number, isAlnum) && !is_contained(known, word))
+      known.push_back(word.str());
+  return known;
+}
+
 /// The number before a word: of "Used 40 registers" that before " registers".
 static int64_t getNumberBefore(StringRef line, StringRef word) {
   StringRef before = line.take_front(line.find(word));

@@ -32,6 +32,9 @@ llvm::Expected<std::vector<DeviceResources>> getDeviceResources(llvm::StringRef 
 /// Whether NVIDIA's assembler is there.
 bool hasAssembler();
 
+/// The architectures that it knows ("sm_90"), as it says itself; none where it does not say.
+std::vector<std::string> getKnownArchitectures();
+
 } // namespace nnc::emit
 
 #endif // NNC_COMPILER_EMIT_DEVICECODE_H
