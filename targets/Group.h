@@ -12,6 +12,7 @@
 #include <Halide.h>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -86,7 +87,17 @@ struct Group {
   Halide::Func values;
   std::vector<Stage> stages; ///< in the order of computation, without `out`
   std::vector<Halide::Argument> arguments;
+  /// What a schedule has done to the lowered code, in this order.
+  std::vector<std::shared_ptr<Halide::Internal::IRMutator>> passes;
 };
+
+/// The pipeline of a group that has been scheduled.
+inline Halide::Pipeline makePipeline(const Group &group) {
+  Halide::Pipeline pipeline(group.out.func);
+  for (const std::shared_ptr<Halide::Internal::IRMutator> &pass : group.passes)
+    pipeline.add_custom_lowering_pass(pass.get(), [pass] {});
+  return pipeline;
+}
 
 } // namespace nnc::targets
 

@@ -77,8 +77,8 @@ static llvm::Expected<std::string> writeAssembly(const Halide::Module &module) {
 
 static llvm::Expected<std::string> write(const targets::Group &group, const std::string &symbol,
                                          const targets::Isa &isa, KernelForm form) {
-  Halide::Module module = Halide::Pipeline(group.out.func)
-                              .compile_to_module(group.arguments, symbol, isa.target, Halide::LinkageType::External);
+  Halide::Module module = targets::makePipeline(group).compile_to_module(group.arguments, symbol, isa.target,
+                                                                         Halide::LinkageType::External);
   if (form == KernelForm::Loops) {
     std::ostringstream os;
     for (const Halide::Internal::LoweredFunc &function : module.functions())
@@ -105,7 +105,7 @@ llvm::Expected<std::string> emit::compileKernel(nn::KernelOp kernel, const targe
   Halide::set_custom_compile_time_error_reporter(&reporter);
   std::string symbol = kernel.getSymName().str();
   try {
-    targets::Group group = buildAlgorithm(kernel, symbol);
+    targets::Group group = buildAlgorithm(kernel, symbol, target.device() != targets::Device::Host);
     if (form == KernelForm::Algorithm)
       return printAlgorithm(group, symbol);
     target.schedule(group, isa, minRows);

@@ -103,8 +103,8 @@ std::string emit::printSchedule(const targets::Group &group, const std::string &
   bool onDevice = isa.target.has_gpu_feature();
   if (onDevice) {
     Launches launches(symbol);
-    Halide::Module module = Halide::Pipeline(group.out.func)
-                                .compile_to_module(group.arguments, symbol, isa.target, Halide::LinkageType::External);
+    Halide::Module module = targets::makePipeline(group).compile_to_module(group.arguments, symbol, isa.target,
+                                                                           Halide::LinkageType::External);
     for (const internal::LoweredFunc &function : module.functions())
       function.body.accept(&launches);
     os << launches.text;

@@ -13,8 +13,9 @@
 
 namespace nnc {
 
-/// The algorithm of a kernel, whose function will be called `symbol`.
-targets::Group buildAlgorithm(nn::KernelOp kernel, const std::string &symbol);
+/// The algorithm of a kernel, whose function will be called `symbol`. Where the memory is a device's, rows of whole
+/// vectors of four begin with one: it is nnc's own, and no caller's.
+targets::Group buildAlgorithm(nn::KernelOp kernel, const std::string &symbol, bool onDevice = false);
 
 } // namespace nnc
 

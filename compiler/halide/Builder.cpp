@@ -12,7 +12,8 @@ using Halide::Var;
 
 namespace nnc {
 
-AlgorithmBuilder::AlgorithmBuilder(KernelOp kernel, std::string symbol) : kernel(kernel), symbol(std::move(symbol)) {
+AlgorithmBuilder::AlgorithmBuilder(KernelOp kernel, std::string symbol, bool onDevice)
+    : kernel(kernel), symbol(std::move(symbol)), onDevice(onDevice) {
   group.name = this->symbol;
   group.family = static_cast<targets::Family>(kernel.getFamily());
 }
@@ -243,6 +244,15 @@ static void describeBuffer(Halide::OutputImageParam buffer, const std::vector<Ex
   }
 }
 
+/// Of a device's buffer whose rows are whole vectors: it begins with one.
+void AlgorithmBuilder::alignRows(Halide::OutputImageParam buffer, const std::vector<Expr> &sizes) const {
+  std::optional<int64_t> row;
+  if (onDevice && !sizes.empty())
+    row = Halide::Internal::as_const_int(Halide::Internal::simplify(sizes.front()));
+  if (row && *row % 4 == 0)
+    buffer.set_host_alignment(4 * (buffer.type().bits() / 8));
+}
+
 /// An argument is a buffer of what lies in memory.
 void AlgorithmBuilder::bindArgument(BlockArgument argument) {
   RankedTensorType type = nn::getType(argument);
@@ -255,6 +265,8 @@ void AlgorithmBuilder::bindArgument(BlockArgument argument) {
   describeBuffer(image, sizes);
   if (inPanels)
     image.set_host_alignment(64);
+  else
+    alignRows(image, sizes);
   group.arguments.push_back(image);
   if (inPanels) {
     bind(argument, image); // contractions read panels as they lie
@@ -271,8 +283,8 @@ void AlgorithmBuilder::buildOp(Operation &op) {
   if (isa<ConstantOp>(op))
     return;
   bool built = buildElementwise(*this, op) || buildDense(*this, op) || buildDenseGradient(*this, op) ||
-               buildConv(*this, op) || buildConvGradient(*this, op) || buildWinograd(*this, op) || buildPool(*this, op) ||
-               buildNorm(*this, op) || buildReduce(*this, op) || buildReshape(*this, op);
+               buildConv(*this, op) || buildConvGradient(*this, op) || buildWinograd(*this, op) ||
+               buildPool(*this, op) || buildNorm(*this, op) || buildReduce(*this, op) || buildReshape(*this, op);
   if (!built)
     throw Halide::CompileError("no algorithm for " + op.getName().getStringRef().str());
 }
@@ -283,8 +295,10 @@ void AlgorithmBuilder::makeOut(Func out, const std::vector<Var> &vars, Extents e
   for (const Extent &extent : llvm::reverse(extents))
     sizes.push_back(size(extent));
   std::vector<Halide::OutputImageParam> buffers = out.output_buffers();
-  for (size_t i = 0; i < buffers.size(); ++i)
+  for (size_t i = 0; i < buffers.size(); ++i) {
     describeBuffer(buffers[i], sizes, /*isFirst=*/i == 0);
+    alignRows(buffers[i], sizes);
+  }
   group.out = {targets::Role::Value, out, makeLoops(extents, vars), {}, {}, {}};
 }
 
@@ -331,8 +345,8 @@ targets::Group AlgorithmBuilder::build() {
   return std::move(group);
 }
 
-targets::Group buildAlgorithm(KernelOp kernel, const std::string &symbol) {
-  return AlgorithmBuilder(kernel, symbol).build();
+targets::Group buildAlgorithm(KernelOp kernel, const std::string &symbol, bool onDevice) {
+  return AlgorithmBuilder(kernel, symbol, onDevice).build();
 }
 
 } // namespace nnc

@@ -23,7 +23,7 @@ using Element = std::function<Halide::Expr(const Indices &)>;
 /// it. A Func has the dimensions of the type in Halide's order: innermost first.
 class AlgorithmBuilder {
 public:
-  AlgorithmBuilder(nn::KernelOp kernel, std::string symbol);
+  AlgorithmBuilder(nn::KernelOp kernel, std::string symbol, bool onDevice = false);
 
   targets::Group build();
 
@@ -90,10 +90,12 @@ private:
   std::vector<targets::ReductionLoop> makeReductions(const Halide::RDom &domain);
   void makeOut(Halide::Func out, const std::vector<Halide::Var> &vars, nn::Extents extents);
   std::vector<Halide::Var> makeVars(unsigned rank);
+  void alignRows(Halide::OutputImageParam buffer, const std::vector<Halide::Expr> &sizes) const;
   std::vector<targets::Loop> makeLoops(llvm::ArrayRef<nn::Extent> extents, const std::vector<Halide::Var> &vars);
 
   nn::KernelOp kernel;
   std::string symbol;
+  bool onDevice;
   unsigned next = 0;
   std::map<std::string, Halide::Param<int32_t>> lengths; ///< d0, d1, …
   std::map<const void *, Halide::Func> funcs;

@@ -15,9 +15,14 @@ int64_t Gpu::panelWidth(Family family, int64_t columns) const {
   return columns <= 4 ? 4 : 8;
 }
 
+/// Sums that are worth tiles for several batches.
+static constexpr int64_t longSum = 64;
+
 std::vector<int64_t> Gpu::variants(const KernelShape &shape) const {
   if (shape.family == Family::Dense && shape.dynamicRows)
     return {1, 4, 256};
+  if (shape.family == Family::Conv && shape.dynamicRows && shape.reduction >= longSum)
+    return {1, 8}; // other tiles, where those of an example are few
   return {1};
 }
 
@@ -27,7 +32,7 @@ void Gpu::schedule(Group &group, const Isa &isa, int64_t minRows) const {
   case Family::Dense:
     return gpu::scheduleDense(group, minRows);
   case Family::Conv:
-    return gpu::scheduleConv(group);
+    return gpu::scheduleConv(group, minRows);
   case Family::Reduce:
   case Family::Norm:
     return gpu::scheduleReduce(group);

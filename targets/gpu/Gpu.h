@@ -21,7 +21,7 @@ namespace gpu {
 
 /// One function a family: schedules all stages of a group.
 void scheduleDense(Group &group, int64_t minRows);
-void scheduleConv(Group &group);
+void scheduleConv(Group &group, int64_t minRows);
 void scheduleReduce(Group &group);
 void scheduleReshape(Group &group);
 
@@ -59,7 +59,7 @@ Halide::Expr countTermsOfPart(const ReductionLoop &loop, int64_t parts);
 
 /// Sums that several results need, in kernels of their own. Long sums of few points are
 /// cut in parts, as many for any sizes at run time.
-void launchSums(Stage &stage);
+void launchSums(Stage &stage, Group &group);
 
 /// Whether a stage is needed at the one point of the result that a thread computes.
 bool isOfPoint(const Stage &stage, const Group &group);

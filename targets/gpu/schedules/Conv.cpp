@@ -5,6 +5,12 @@
 //       of one; what is copied of the image are the elements under the windows
 //     out[pixels][channels] = epilogue(sums)
 //
+// The tile is the largest of which there are enough for all processors. Where even small
+// ones are few and sums are long, they are cut:
+//
+//   for example, block of pixels, some panels, part: partial[part] = sums of a tile over a part
+//   for block, thread: out[point] = epilogue(sum of the parts)
+//
 //===----------------------------------------------------------------------===//
 
 #include "targets/gpu/Gpu.h"
@@ -23,22 +29,35 @@ struct PixelBlock {
   int64_t columns, rows = 1;
 };
 
-static constexpr int64_t mostPixels = 64;
+/// A tile at most so large.
+struct TileSize {
+  int64_t pixels, channels;
+};
 
-/// Tiles of an example that keep a device busy.
-static constexpr int64_t manyTiles = 24;
+/// From the one that copies least for what it computes to the one that makes most blocks.
+static constexpr TileSize tileSizes[] = {{112, 64}, {64, 64}, {32, 32}};
 
+/// Blocks that keep a device busy.
+static constexpr int64_t manyBlocks = 132;
+
+static int64_t countTiles(int64_t extent, int64_t tile) { return (extent + tile - 1) / tile; }
+
+/// The part of a row, or the rows, of which least is left over.
 static PixelBlock choosePixels(int64_t width, int64_t height, int64_t most) {
-  if (width <= most)
-    return {width, std::max<int64_t>(1, std::min(most / width, height))};
-  // The part of a row that leaves least over.
-  PixelBlock best{most};
-  int64_t least = width;
+  auto countComputed = [](int64_t extent, int64_t tile, int64_t pixels) {
+    return countTiles(extent, tile) * countTiles(pixels, 8);
+  };
+  PixelBlock best{std::min(width, most), 1};
+  if (width <= most) {
+    for (int64_t rows = std::min(most / width, height); rows > 1; --rows)
+      if (best.rows == 1 ||
+          countComputed(height, rows, rows * width) < countComputed(height, best.rows, best.rows * width))
+        best.rows = rows;
+    return best;
+  }
   for (int64_t columns = most; columns >= most / 2; columns -= 4)
-    if (int64_t waste = (width + columns - 1) / columns * columns - width; waste < least) {
+    if (countComputed(width, columns, columns) < countComputed(width, best.columns, best.columns))
       best.columns = columns;
-      least = waste;
-    }
   return best;
 }
 
@@ -58,7 +77,18 @@ static Stage *findProduct(Group &group) {
   return product;
 }
 
-void scheduleConv(Group &group) {
+/// A kernel for parts of the sums, and one for the result.
+static bool scheduleParts(Group &group, Stage &product, const ProductTile &tile, int64_t examples) {
+  if (!launchParts(product, tile, examples, group))
+    return false;
+  Var thread = launchPoints(group.out.func, group.out.loops);
+  if (group.values.defined())
+    group.values.compute_at(group.out.func, thread);
+  product.func.compute_at(group.out.func, thread);
+  return true;
+}
+
+void scheduleConv(Group &group, int64_t minRows) {
   const std::vector<Loop> &loops = group.out.loops;
   Stage *product = findProduct(group);
   // Dimensions of pixels that are one dimension of the sums.
@@ -66,39 +96,51 @@ void scheduleConv(Group &group) {
   if (flat < 1 || loops.size() < 3 || !loops[1].extent)
     return scheduleDefault(group);
   bool hasRows = flat > 1 && loops.size() > 3 && loops[2].extent;
-  int64_t columns = product->loops[0].extent * product->loops.back().extent;
-  // Few tiles would leave the device idle: then smaller ones.
-  int64_t pixelCount = loops[1].extent * (hasRows ? loops[2].extent : 1);
-  bool isSmall = columns * pixelCount < manyTiles * mostPixels * mostPixels;
-  PixelBlock pixels =
-      choosePixels(loops[1].extent, hasRows ? loops[2].extent : 1, isSmall ? mostPixels / 2 : mostPixels);
-  ProductTile tile = chooseProductTile(product->loops[0].extent, product->loops.back().extent,
-                                       isSmall ? mostPixels / 2 : mostPixels, product->reductions, isSmall ? 32 : 64);
-  tile.rows =
-      static_cast<int>((pixels.columns * pixels.rows + tile.threadRows - 1) / tile.threadRows) * tile.threadRows;
+  int64_t width = loops[1].extent, height = hasRows ? loops[2].extent : 1;
+  int64_t channels = product->loops[0].extent * product->loops.back().extent, examples = 1;
+  for (size_t i = hasRows ? 3 : 2; i < loops.size(); ++i)
+    examples *= loops[i].extent ? loops[i].extent : minRows;
+
+  PixelBlock pixels;
+  ProductTile tile;
+  for (const TileSize &size : tileSizes) {
+    pixels = choosePixels(width, height, size.pixels);
+    tile = chooseProductTile(product->loops[0].extent, product->loops.back().extent, size.pixels, product->reductions,
+                             size.channels);
+    int64_t blocks = countTiles(width, pixels.columns) * countTiles(height, pixels.rows) *
+                     countTiles(channels, tile.lanes * tile.panels) * examples;
+    if (blocks >= manyBlocks)
+      break;
+    if (size.pixels == 64 && scheduleParts(group, *product, tile, examples))
+      return;
+  }
+  tile.rows = static_cast<int>(countTiles(pixels.columns * pixels.rows, tile.threadRows)) * tile.threadRows;
 
   Func out = group.out.func;
   Var column = loops[1].var, pixel = column, row("row"), block("block");
-  auto [panels, x, lane] = spreadColumns(out, loops[0].var, tile);
+  TileColumns columns = spreadColumns(out, loops[0], tile);
   out.split(column, block, column, static_cast<int>(pixels.columns), TailStrategy::ShiftInwards);
   std::vector<Var> outer{block};
   if (hasRows) {
     Var rows = loops[2].var, rowBlock("rowBlock"), both("both");
-    out.split(rows, rowBlock, rows, static_cast<int>(pixels.rows), TailStrategy::ShiftInwards).fuse(column, rows, both);
+    out.split(rows, rowBlock, rows, static_cast<int>(pixels.rows), TailStrategy::ShiftInwards);
     outer.push_back(rowBlock);
-    pixel = both;
+    if (pixels.rows > 1) {
+      out.fuse(column, rows, both);
+      pixel = both;
+    } else {
+      outer.push_back(rows);
+    }
   }
   for (size_t i = hasRows ? 3 : 2; i < loops.size(); ++i)
     outer.push_back(loops[i].var);
   Var others = fuseAll(out, outer, "others");
   out.split(pixel, pixel, row, tile.threadRows, TailStrategy::GuardWithIf)
-      .reorder(lane, row, x, pixel, panels, others)
-      .gpu_blocks(panels, others)
-      .gpu_threads(x, pixel)
-      .unroll(row);
-  if (group.values.defined())
-    group.values.compute_at(out, lane);
-  scheduleProductTile(*product, out, panels, tile);
+      .reorder(columns.lane, row, columns.x, pixel, columns.panels, others)
+      .gpu_blocks(columns.panels, others)
+      .gpu_threads(columns.x, pixel);
+  spreadPixels(out, columns, row, group);
+  scheduleProductTile(*product, out, columns.panels, tile, group);
 }
 
 } // namespace nnc::targets::gpu

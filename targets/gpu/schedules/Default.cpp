@@ -147,9 +147,9 @@ static void launchInParts(Stage &stage, int64_t parts) {
   launchLast(stage, part, parts);
 }
 
-void launchSums(Stage &stage) {
+void launchSums(Stage &stage, Group &group) {
   if (isProductInPanels(stage))
-    return launchProduct(stage);
+    return launchProduct(stage, group);
   if (int64_t parts = chooseParts(stage); parts > 1)
     launchInParts(stage, parts);
   else
@@ -190,7 +190,7 @@ void scheduleDefault(Group &group) {
     if (isOfPoint(stage, group) && !isLong && !isProductInPanels(stage))
       stage.func.compute_at(out, thread);
     else
-      launchSums(stage);
+      launchSums(stage, group);
   }
 }
 

@@ -27,17 +27,15 @@ static void scheduleTiles(Group &group, const ProductTile &tile) {
   const std::vector<Loop> &loops = group.out.loops;
   Func out = group.out.func;
   Var r = loops[1].var, row("row"), block("block");
-  auto [panels, x, lane] = spreadColumns(out, loops[0].var, tile);
+  TileColumns columns = spreadColumns(out, loops[0], tile);
   out.split(r, block, r, tile.rows, TailStrategy::ShiftInwards)
       .split(r, r, row, tile.threadRows)
-      .reorder(lane, row, x, r, panels, block)
-      .gpu_blocks(panels, block)
-      .gpu_threads(x, r)
-      .unroll(row);
-  if (group.values.defined())
-    group.values.compute_at(out, lane);
+      .reorder(columns.lane, row, columns.x, r, columns.panels, block)
+      .gpu_blocks(columns.panels, block)
+      .gpu_threads(columns.x, r);
+  spreadPixels(out, columns, row, group);
   for (Stage &stage : group.stages)
-    scheduleProductTile(stage, out, panels, tile);
+    scheduleProductTile(stage, out, columns.panels, tile, group);
 }
 
 void scheduleDense(Group &group, int64_t minRows) {
@@ -55,6 +53,8 @@ void scheduleDense(Group &group, int64_t minRows) {
           return a.reductions[0].extent < b.reductions[0].extent;
         });
     ProductTile tile = chooseProductTile(first.loops[0].extent, first.loops.back().extent, rows, shortest.reductions);
+    if (group.stages.size() > 1) // a thread has sums of each
+      tile.threadLanes = std::min(tile.threadLanes, 4);
     return scheduleTiles(group, tile);
   }
   if (!schedulePanels(group, minRows))
