@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 
 /** Bytes of a huge page, and of memory that is worth having them. */
-enum { NNC_HUGE_PAGE = 2 << 20, NNC_HUGE_MEMORY = 16 << 20 };
+enum { NNC_HUGE_PAGE = 2 << 20, NNC_HUGE_MEMORY = 1 << 20 };
 
 /** Rounds up to the alignment; sets the layout's overflow where that is too much. */
 static void nnc_layout_align(nnc_layout *layout) {
