@@ -8,7 +8,7 @@
 // What limits a tile is where the panel comes from: L1 gives two vectors a cycle, L2 half
 // of one at best. So many tiles pass over one slice of the panel:
 //
-//   for slice of the reduction                      16 KB of the panel, which stay in L1
+//   for slice of the reduction                      24 KB of the panel, which stay in L1
 //     for tile of points, share of the panel
 //       for step in slice: acc[points][lanes] += x[points][step] * w[step][lanes]   in registers
 //       sums[points][lanes] = acc                   on the stack
@@ -132,14 +132,14 @@ void scheduleSums(Stage &contraction, Halide::Func out, Var at, const RegisterTi
 // Slices
 //===----------------------------------------------------------------------===//
 
-/// Bytes of a slice of a panel: half of L1.
-static constexpr int64_t sliceBytes = 16 << 10;
+/// Bytes of a slice of a panel: most of L1, so that a tile's loop goes on for long.
+static constexpr int64_t sliceBytes = 24 << 10;
 
 bool needsSlices(const Stage &contraction) {
   int64_t bytes = contraction.loops[0].extent * 4;
   for (const ReductionLoop &loop : contraction.reductions)
     bytes *= loop.extent;
-  return bytes > sliceBytes * 3 / 2;
+  return bytes > sliceBytes;
 }
 
 /// The part of a loop that is in a slice of `most` steps: a divisor of the extent that is at
