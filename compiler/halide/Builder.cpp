@@ -119,7 +119,12 @@ void AlgorithmBuilder::define(Value result, const Element &element) {
 Func AlgorithmBuilder::accumulate(const std::string &name, targets::Role role, ArrayRef<Extent> extents,
                                   const Halide::RDom &domain, const Element &initial,
                                   const std::function<Expr(Expr, const Indices &)> &update) {
-  std::vector<Var> vars = makeVars(extents.size());
+  return accumulateOver(name, role, extents, makeVars(extents.size()), domain, initial, update);
+}
+
+Func AlgorithmBuilder::accumulateOver(const std::string &name, targets::Role role, ArrayRef<Extent> extents,
+                                      const std::vector<Var> &vars, const Halide::RDom &domain, const Element &initial,
+                                      const std::function<Expr(Expr, const Indices &)> &update) {
   Func accumulator(unique(name));
   accumulator(reversed(vars)) = initial(toIndices(vars));
   accumulator(reversed(vars)) = update(accumulator(reversed(vars)), toIndices(vars));
@@ -166,8 +171,11 @@ Func AlgorithmBuilder::accumulateProducts(const std::string &name, targets::Role
                                           const Halide::RDom &domain,
                                           const std::function<std::pair<Expr, Expr>(const Indices &)> &factors) {
   std::vector<targets::Factor> made;
-  Func sum = accumulate(
-      name, role, extents, domain, [](const Indices &) { return Expr(0.0f); },
+  std::vector<Var> &shared = productVars[extents.size()];
+  if (shared.empty())
+    shared = makeVars(extents.size());
+  Func sum = accumulateOver(
+      name, role, extents, shared, domain, [](const Indices &) { return Expr(0.0f); },
       [&](Expr self, const Indices &indices) {
         std::vector<Var> vars;
         for (const Expr &index : llvm::reverse(indices))
@@ -220,6 +228,13 @@ Halide::RDom AlgorithmBuilder::domain(const std::string &name, ArrayRef<Expr> ex
   for (const Expr &extent : extents)
     region.emplace_back(0, extent);
   return Halide::RDom(region, unique(name));
+}
+
+Halide::RDom AlgorithmBuilder::productDomain(int64_t terms) {
+  auto [entry, isNew] = productDomains.try_emplace(terms);
+  if (isNew)
+    entry->second = domain("k", {Expr(static_cast<int32_t>(terms))});
+  return entry->second;
 }
 
 //===----------------------------------------------------------------------===//

@@ -52,7 +52,8 @@ public:
                           const std::function<Halide::Expr(Halide::Expr, const Indices &)> &update);
 
   /// The same for a sum of products from 0, whose factors at a point `factors` gives: the
-  /// second is of the weight, or of what depends on the innermost extent as it does.
+  /// second is of the weight, or of what depends on the innermost extent as it does. Sums of
+  /// as many dimensions have the same variables, so that a schedule can take several in one loop.
   Halide::Func accumulateProducts(const std::string &name, targets::Role role, llvm::ArrayRef<nn::Extent> extents,
                                   const Halide::RDom &domain,
                                   const std::function<std::pair<Halide::Expr, Halide::Expr>(const Indices &)> &factors);
@@ -79,9 +80,15 @@ public:
   /// A reduction domain over [0, extent) for each extent, innermost first.
   Halide::RDom domain(const std::string &name, llvm::ArrayRef<Halide::Expr> extents);
 
+  /// The domain [0, terms) of all products of rows and weights that sum so many terms.
+  Halide::RDom productDomain(int64_t terms);
+
   std::string unique(const std::string &name) { return symbol + "_" + name + std::to_string(next++); }
 
 private:
+  Halide::Func accumulateOver(const std::string &name, targets::Role role, llvm::ArrayRef<nn::Extent> extents,
+                              const std::vector<Halide::Var> &vars, const Halide::RDom &domain, const Element &initial,
+                              const std::function<Halide::Expr(Halide::Expr, const Indices &)> &update);
   void bindArgument(mlir::BlockArgument argument);
   void buildOp(mlir::Operation &op);
   void buildResults();
@@ -99,6 +106,8 @@ private:
   unsigned next = 0;
   std::map<std::string, Halide::Param<int32_t>> lengths; ///< d0, d1, …
   std::map<const void *, Halide::Func> funcs;
+  std::map<size_t, std::vector<Halide::Var>> productVars; ///< by the number of dimensions
+  std::map<int64_t, Halide::RDom> productDomains;         ///< by the number of terms
   targets::Group group;
 };
 

@@ -38,7 +38,7 @@ void buildRowsTimesPanels(AlgorithmBuilder &builder, const PanelProduct &product
 
 /// acc(n, rows…) += w(n, k) x(k, rows…).
 static void buildDenseProduct(AlgorithmBuilder &builder, DenseOp op) {
-  Halide::RDom k = builder.domain("k", {Expr(static_cast<int32_t>(op.getReductionSize()))});
+  Halide::RDom k = builder.productDomain(op.getReductionSize());
   if (auto panel = dyn_cast_or_null<PanelAttr>(nn::getType(op.getWeight()).getEncoding()))
     return buildRowsTimesPanels(builder, {op.getResult(), op.getX(), op.getWeight(), panel.getWidth()}, k);
   Func sum = builder.accumulateProducts(

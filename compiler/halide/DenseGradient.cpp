@@ -19,7 +19,7 @@ static int32_t toInt(int64_t value) { return static_cast<int32_t>(value); }
 /// acc(k, rows…) += w(k, n) dy(n, rows…): a product with the transposed weight. In panels of
 /// its inputs the weight lies as that of such a product does.
 static void buildInputGradient(AlgorithmBuilder &builder, DenseInputGradientOp op) {
-  RDom n = builder.domain("n", {Expr(toInt(op.getReductionSize()))});
+  RDom n = builder.productDomain(op.getReductionSize());
   auto panel = dyn_cast_or_null<PanelAttr>(nn::getType(op.getWeight()).getEncoding());
   if (panel && panel.getDim() == 1)
     return buildRowsTimesPanels(builder, {op.getResult(), op.getDy(), op.getWeight(), panel.getWidth()}, n);

@@ -7,8 +7,9 @@
 //         sums[rows][panel] = acc                   on the stack
 //     out[block][panel] = epilogue(sums)
 //
-// Single rows use no weight twice: each has its panel at once. Gates of a cell are
-// contractions of one block, one after the other.
+// Single rows use no weight twice: each has its panel at once, and gates of a cell are taken in
+// one loop, as many as have room in registers. In blocks they are contractions of one block, one
+// after the other.
 //
 // Reached, of the multiply-add peak of one core (Zen 4, 118 GFLOP/s for both, L2 1 MB;
 // `./dev bench dense_1008 dense_64 dense_8`, NNC_ISA): AVX-512 1008³ 0.93, 64×1024×1024 0.96,
@@ -34,7 +35,27 @@ static constexpr int rowsInTask = 8;
 /// their x to stay in L2 while all panels pass.
 static constexpr int64_t rowsInBlock = 64;
 
-static void scheduleRows(Group &group, const RegisterTile &tile) {
+/// Sums that are in registers at once when several products of a row are taken together.
+static int maxSums(const Isa &isa) { return isa.vector == 16 ? 24 : 12; }
+
+/// Takes products of single rows in one loop, as many as have room in registers: what is read
+/// is several streams, and between panels fewer loops end.
+static void fuseSums(std::vector<Stage> &stages, const RegisterTile &tile, const Isa &isa) {
+  int most = std::max(1, maxSums(isa) / (tile.lanes / tile.vector)), count = 0;
+  Stage *first = nullptr;
+  for (Stage &stage : stages) {
+    bool isAlike = first && stage.reductions[0].var.name() == first->reductions[0].var.name();
+    if (!isAlike || count == most) {
+      first = &stage;
+      count = 1;
+      continue;
+    }
+    stage.func.update().compute_with(first->func.update(), first->reductions[0].var);
+    ++count;
+  }
+}
+
+static void scheduleRows(Group &group, const RegisterTile &tile, const Isa &isa) {
   const std::vector<Loop> &loops = group.out.loops;
   int width = static_cast<int>(group.stages.front().loops[0].extent);
   Halide::Func out = group.out.func;
@@ -57,6 +78,7 @@ static void scheduleRows(Group &group, const RegisterTile &tile) {
       .partition(task, Halide::Partition::Never);
   for (Stage &stage : group.stages)
     scheduleSums(stage, out, r, tile);
+  fuseSums(group.stages, tile, isa);
 }
 
 static void scheduleBlocks(Group &group, const RegisterTile &tile) {
@@ -103,7 +125,7 @@ void scheduleDense(Group &group, const Isa &isa, int64_t minRows) {
   if (tile.points > 1)
     scheduleBlocks(group, tile);
   else
-    scheduleRows(group, tile);
+    scheduleRows(group, tile, isa);
 }
 
 } // namespace nnc::targets::x86
