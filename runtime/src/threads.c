@@ -72,10 +72,17 @@ static nnc_worker workers[NNC_MAX_THREADS - 1];
 
 /*--- The mode of floats ----------------------------------------------------*/
 
+/** All traps masked, to nearest, FTZ and DAZ. */
+#define NNC_FLOAT_MODE 0x9fc0u
+
+/** Whether a state of the processor has that mode, beside flags of what happened. */
+static bool nnc_float_mode_is_ours(unsigned mode) { return (mode & 0xffc0u) == NNC_FLOAT_MODE; }
+
 unsigned nnc_float_mode_set(void) {
 #if defined(__x86_64__)
   unsigned mode = _mm_getcsr();
-  _mm_setcsr(0x9fc0); /* all traps masked, to nearest, FTZ and DAZ */
+  if (!nnc_float_mode_is_ours(mode)) /* setting it makes what follows wait */
+    _mm_setcsr(NNC_FLOAT_MODE);
   return mode;
 #else
   return 0;
@@ -84,7 +91,8 @@ unsigned nnc_float_mode_set(void) {
 
 void nnc_float_mode_restore(unsigned mode) {
 #if defined(__x86_64__)
-  _mm_setcsr(mode);
+  if (!nnc_float_mode_is_ours(mode))
+    _mm_setcsr(mode);
 #else
   (void)mode;
 #endif
@@ -336,12 +344,17 @@ void nnc_pool_prepare(void) {
   atomic_flag_clear(&pool.busy);
 }
 
+/** Whether a loop is more than one thread's. */
+static bool nnc_is_worth_sharing(int count, int64_t work) {
+  return count > 1 && work >= 2 * NNC_WORK_OF_THREAD && nnc_threads() > 1;
+}
+
 /** Runs a loop on as many threads as its work is worth. */
 static int nnc_run_loop(nnc_loop loop, int64_t work) {
   int count = loop.count;
-  int64_t most = work / NNC_WORK_OF_THREAD;
-  if (count <= 1 || most <= 1 || nnc_threads() == 1 || atomic_flag_test_and_set(&pool.busy))
+  if (!nnc_is_worth_sharing(count, work) || atomic_flag_test_and_set(&pool.busy))
     return nnc_run_range(&loop, 0, count);
+  int64_t most = work / NNC_WORK_OF_THREAD;
   nnc_fit_workers();
   int threads = pool.worker_count + 1;
   threads = threads < count ? threads : count;
@@ -401,11 +414,24 @@ static bool nnc_goes_backward(int (*task)(void *user_context, int index, uint8_t
   return !(turns & bit);
 }
 
+/** Runs the loop of a kernel in the calling thread. Steps of small networks have little but such loops. */
+static int nnc_run_kernel_alone(const nnc_kernel_loop *loop, int size, bool backward) {
+  unsigned mode = nnc_float_mode_set();
+  int code = 0, step = backward ? -1 : 1;
+  for (int index = loop->min + (backward ? size - 1 : 0), left = size; left > 0 && !code; --left, index += step)
+    code = loop->task(loop->user_context, index, loop->closure);
+  nnc_float_mode_restore(mode);
+  return code;
+}
+
 int nnc_kernel_parallel_for(void *user_context, int (*task)(void *user_context, int index, uint8_t *closure), int min,
                             int size, uint8_t *closure) {
   const nnc_tasks *tasks = user_context;
   nnc_kernel_loop loop = {user_context, task, min, closure};
   if (tasks->parallel_for && size > 1 && tasks->work >= 2 * NNC_WORK_OF_THREAD)
     return tasks->parallel_for(tasks->parallel_user, nnc_foreign_task, &loop, size);
-  return nnc_run_loop((nnc_loop){nnc_kernel_task, &loop, size, 1, nnc_goes_backward(task)}, tasks->work);
+  bool backward = size > 1 && nnc_goes_backward(task);
+  if (!nnc_is_worth_sharing(size, tasks->work))
+    return nnc_run_kernel_alone(&loop, size, backward);
+  return nnc_run_loop((nnc_loop){nnc_kernel_task, &loop, size, 1, backward}, tasks->work);
 }
