@@ -31,6 +31,7 @@ struct KernelShape {
 struct ConvShape {
   int64_t height, width;   ///< of the result
   int64_t inputs, outputs; ///< channels
+  int64_t examples = 0;    ///< for which each transform of the kernel serves; 0: for all calls
 };
 
 /// What one machine of a target can do at most, for the roofline (Williams et al. 2009): typical numbers, not those of
@@ -59,7 +60,7 @@ public:
   /// outputs is stored: [columns / width][reduction][width], padded with zeros.
   virtual int64_t panelWidth(Family family, int64_t columns) const = 0;
 
-  /// Whether a convolution of one image is faster by Winograd's algorithm, F(4x4, 3x3).
+  /// Whether a convolution is faster by Winograd's algorithm, F(4x4, 3x3).
   virtual bool prefersWinograd(const ConvShape &) const { return false; }
 
   /// Least rows of each variant, ascending, the first 1: a call with r rows

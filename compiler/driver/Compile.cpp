@@ -214,7 +214,7 @@ LogicalResult Compilation::runPasses(ModuleOp module, Station last) {
   };
   if (options.usesWinograd)
     choices.prefersWinograd = [&](const ConvSize &size) {
-      return target.prefersWinograd({size.height, size.width, size.inputs, size.outputs});
+      return target.prefersWinograd({size.height, size.width, size.inputs, size.outputs, size.examples});
     };
   buildPipeline(passes, last, choices);
   return passes.run(module);

@@ -70,7 +70,8 @@ static void buildWeights(AlgorithmBuilder &builder, WinogradWeightsOp op) {
     Expr weight = transformKernel(number / points, [&](int y) {
       return transformKernel(number % points, [&](int x) {
         auto tap = [&](int i) { return Expr(op.getFlip() ? taps - 1 - i : i); };
-        return Halide::cast<double>(builder.at(op.getKernel(), {tap(y), tap(x), in, out}));
+        bool turned = op.getTranspose();
+        return Halide::cast<double>(builder.at(op.getKernel(), {tap(y), tap(x), turned ? out : in, turned ? in : out}));
       });
     });
     return Halide::cast<float>(weight);

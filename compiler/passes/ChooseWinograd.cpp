@@ -1,7 +1,9 @@
 //===- ChooseWinograd.cpp - Convolve by tiles where that is faster --------===//
 //
 // Whether it is faster the target knows. Here is what can be: a kernel of 3 by 3 that is a
-// weight, in steps of 1, over an image of a fixed size, in a function whose weights stay.
+// weight, in steps of 1, over an image of a fixed size. The cotangent of the image is a
+// convolution, too: of the result's cotangent with the kernel turned around and transposed.
+// In train blocks weights change, so that each step transforms them anew.
 //
 //===----------------------------------------------------------------------===//
 
@@ -18,11 +20,11 @@ using namespace mlir;
 using namespace nnc;
 using namespace nnc::nn;
 
-/// The size of a convolution that can be computed by tiles.
-static std::optional<ConvSize> getSize(ConvOp conv) {
+/// The size of a convolution, or of an image's cotangent, that can be computed by tiles.
+template <typename Conv> static std::optional<ConvSize> getSize(Conv conv) {
   RankedTensorType kernel = getType(conv.getKernel()), result = getType(conv.getResult());
   auto isOne = [](int64_t value) { return value == 1; };
-  auto read = conv.getKernel().getDefiningOp<ReadOp>();
+  auto read = conv.getKernel().template getDefiningOp<ReadOp>();
   if (!read || !SymbolTable::lookupNearestSymbolFrom<WeightOp>(read, read.getSymbolAttr()) || kernel.getRank() != 4 ||
       kernel.getShape().take_front(2) != ArrayRef<int64_t>({3, 3}) || conv.getGroups() != 1 ||
       !llvm::all_of(conv.getStrides(), isOne) || !llvm::all_of(conv.getDilations(), isOne))
@@ -30,7 +32,10 @@ static std::optional<ConvSize> getSize(ConvOp conv) {
   ArrayRef<int64_t> image = getFixedShape(result);
   if (image.size() != 3)
     return std::nullopt; // one of its dimensions is time
-  return ConvSize{image[0], image[1], kernel.getDimSize(2), kernel.getDimSize(3)};
+  bool ofInput = std::is_same_v<Conv, ConvInputGradientOp>;
+  if (ofInput && llvm::any_of(conv.getPadding(), [](int64_t padding) { return padding > 2; }))
+    return std::nullopt; // of dy some is not read
+  return ConvSize{image[0], image[1], kernel.getDimSize(ofInput ? 3 : 2), kernel.getDimSize(ofInput ? 2 : 3)};
 }
 
 namespace {
@@ -43,27 +48,43 @@ struct ChooseWinogradPass : nnc::impl::ChooseWinogradBase<ChooseWinogradPass> {
     if (!choices.panelWidth)
       choices = {[this](Family, int64_t) { return width.getValue(); },
                  [this](const ConvSize &size) { return std::min(size.inputs, size.outputs) >= least; }};
-    for (auto function : getOperation().getOps<func::FuncOp>())
-      if (!function->hasAttr("nn.train"))
-        function.walk([&](ConvOp conv) {
-          if (std::optional<ConvSize> size = getSize(conv); size && choices.prefersWinograd(*size))
-            replace(conv, *size);
-        });
+    for (auto function : getOperation().getOps<func::FuncOp>()) {
+      int64_t examples = function->hasAttr("nn.train") ? examplesInStep : 0;
+      function.walk([&](Operation *op) {
+        if (auto conv = dyn_cast<ConvOp>(op))
+          consider(conv, conv.getX(), conv.getPadding(), examples);
+        SmallVector<int64_t> padding;
+        if (auto gradient = dyn_cast<ConvInputGradientOp>(op)) {
+          for (int64_t before : gradient.getPadding())
+            padding.push_back(2 - before);
+          consider(gradient, gradient.getDy(), padding, examples);
+        }
+      });
+    }
   }
 
-  void replace(ConvOp conv, const ConvSize &size) {
-    int64_t panel = choices.panelWidth(Family::Conv, size.outputs);
-    if (panel == 0)
+  /// Replaces `conv`, which reads `image` as a convolution with this padding does, where that is faster.
+  template <typename Conv> void consider(Conv conv, Value image, ArrayRef<int64_t> padding, int64_t examples) {
+    std::optional<ConvSize> size = getSize(conv);
+    if (!size)
+      return;
+    size->examples = examples;
+    int64_t panel = choices.panelWidth(Family::Conv, size->outputs);
+    if (panel == 0 || !choices.prefersWinograd(*size))
       return;
     OpBuilder builder(conv);
-    auto type = RankedTensorType::get({36, size.inputs, size.outputs}, builder.getF32Type(),
+    bool ofInput = std::is_same_v<Conv, ConvInputGradientOp>;
+    auto type = RankedTensorType::get({36, size->inputs, size->outputs}, builder.getF32Type(),
                                       PanelAttr::get(&getContext(), /*dim=*/2, panel));
-    Value weights = WinogradWeightsOp::create(builder, conv.getLoc(), type, conv.getKernel(), conv.getFlip());
-    Value result =
-        WinogradConvOp::create(builder, conv.getLoc(), conv.getType(), conv.getX(), weights, conv.getPaddingAttr());
-    conv.replaceAllUsesWith(result);
+    Value weights = WinogradWeightsOp::create(builder, conv.getLoc(), type, conv.getKernel(), conv.getFlip() != ofInput,
+                                              /*transpose=*/ofInput);
+    Value result = WinogradConvOp::create(builder, conv.getLoc(), conv.getType(), image, weights, padding);
+    conv.getResult().replaceAllUsesWith(result);
     conv.erase();
   }
+
+  /// A step of training has that many examples, or more: no fewer are worth a transform of the weights.
+  static constexpr int64_t examplesInStep = 8;
 
   Choices choices;
 };

@@ -24,12 +24,13 @@ using PanelUse = std::pair<Family, int64_t>;
 /// None for uses that are no contraction of the weight.
 static std::optional<PanelUse> getPanelUse(OpOperand &use) {
   Operation *op = use.getOwner();
+  bool isConv = isa<ConvOp, ConvInputGradientOp>(op) && op->getAttrOfType<IntegerAttr>("groups").getInt() == 1;
+  if (isa<WinogradWeightsOp>(op) || (isConv && use.getOperandNumber() == 1))
+    return PanelUse(Family::Conv, getType(use.get()).getRank() - 1);
   if (use.getOperandNumber() != 1)
     return std::nullopt;
   if (isa<DenseOp, DenseInputGradientOp>(op))
     return PanelUse(Family::Dense, 0);
-  if (isa<ConvOp, ConvInputGradientOp>(op) && op->getAttrOfType<IntegerAttr>("groups").getInt() == 1)
-    return PanelUse(Family::Conv, getType(use.get()).getRank() - 1);
   return std::nullopt;
 }
 
@@ -55,7 +56,7 @@ struct LayWeightsPass : nnc::impl::LayWeightsBase<LayWeightsPass> {
     std::optional<PanelUse> panels;
     for (ReadOp read : reads)
       for (OpOperand &use : read->getUses()) {
-        if (isa<WinogradWeightsOp>(use.getOwner()))
+        if (isa<WinogradWeightsOp>(use.getOwner()) && gradients.empty())
           continue; // reads it once, as it lies
         std::optional<PanelUse> wanted = getPanelUse(use);
         if (!wanted || (panels && panels != wanted))
@@ -91,7 +92,8 @@ struct LayWeightsPass : nnc::impl::LayWeightsBase<LayWeightsPass> {
     bool isDense = false;
     for (OpOperand &use : read->getUses()) {
       isDense |= isa<DenseInputGradientOp>(use.getOwner());
-      if (isa<DenseInputGradientOp, ConvInputGradientOp>(use.getOwner()))
+      auto tiles = dyn_cast<WinogradWeightsOp>(use.getOwner());
+      if (isa<DenseInputGradientOp, ConvInputGradientOp>(use.getOwner()) || (tiles && tiles.getTranspose()))
         uses.push_back(&use);
     }
     if (uses.empty())

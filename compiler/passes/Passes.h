@@ -23,6 +23,7 @@ using PanelWidth = std::function<int64_t(nn::Family family, int64_t columns)>;
 struct ConvSize {
   int64_t height, width;   ///< of the result
   int64_t inputs, outputs; ///< channels
+  int64_t examples = 0;    ///< for which each transform of the kernel serves; 0: for all calls
 };
 
 /// Whether Winograd's algorithm is faster.

@@ -7,6 +7,7 @@
 //   by tiles  tiles * 36 * in * out / 16 / 0.93                    multiply-adds
 //             + tiles * 40 * (in + out)                            both transforms
 //             + 144 * in * out / 5.5                               bytes of the weights, from memory
+//             + 290 * in * out / 5.5 / examples                    in training: their transform, in each step
 //
 // A tile has 4 by 4 pixels, those beyond the image's edge too. So tiles lose where the image
 // is small (7 by 7 pixels: 4 tiles read 4 times the weights), and where there are few channels
@@ -23,6 +24,10 @@ namespace nnc::targets::x86 {
 
 static constexpr double multiplyAddsInCycle = 16 * 0.93, transformCycles = 40, bytesInCycle = 5.5, margin = 0.85;
 
+/// What a transform of weights takes, as bytes of memory: it reads 9 elements, computes in
+/// float64, and writes 36 to lines that are read first.
+static constexpr double transformBytes = 290;
+
 /// With fewer channels on a side, lanes are idle. With more, not even four tiles of the transformed
 /// image fit half of L2.
 static constexpr int64_t leastChannels = 16, mostInputs = 1024;
@@ -37,6 +42,8 @@ bool prefersWinograd(const ConvShape &conv) {
   double direct = pixels * 9 * pairs / multiplyAddsInCycle + 9 * 4 * pairs / bytesInCycle;
   double byTiles =
       tiles * 36 * pairs / multiplyAddsInCycle + tiles * transformCycles * channels + 36 * 4 * pairs / bytesInCycle;
+  if (conv.examples != 0)
+    byTiles += transformBytes * pairs / bytesInCycle / static_cast<double>(conv.examples);
   return byTiles < direct * margin;
 }
 

@@ -41,6 +41,7 @@ class Output:
     operands: tuple[str, ...]
     attributes: str
     expected: Callable
+    prepare: tuple[str, Port] | None = None  # an op with its attributes on the last operand first, and what it gives
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,13 @@ class Case:
         results = ", ".join(f'{output.port.type()} {{nn.name = "{name}"}}' for name, output in self.outputs.items())
         lines = [f"module @{self.name} {{", f"  func.func @infer({arguments}) -> ({results}) {{"]
         for name, output in self.outputs.items():
-            operands = ", ".join(f"%{operand}" for operand in output.operands)
-            types = ", ".join(self.arguments[operand].type() for operand in output.operands)
+            names = [f"%{operand}" for operand in output.operands]
+            given = [self.arguments[operand].type() for operand in output.operands]
+            if output.prepare:
+                op, port = output.prepare
+                lines.append(f"    %{name}_prepared = nn.{op.format(operand=names[-1])} : ({given[-1]}) -> {port.type()}")
+                names[-1], given[-1] = f"%{name}_prepared", port.type()
+            operands, types = ", ".join(names), ", ".join(given)
             lines.append(f"    %{name} = nn.{output.op} {operands}{output.attributes} : ({types}) -> {output.port.type()}")
         names = ", ".join(f"%{name}" for name in self.outputs)
         types = ", ".join(output.port.type() for output in self.outputs.values())
@@ -146,6 +152,23 @@ def conv(name: str, image: tuple[int, ...], ci: int, co: int, kernel: tuple[int,
     CASES.append(Case(name, arguments, outputs, calls, ("T",) if time else (), evaluate))
 
 
+def tiles(name: str, image: tuple[int, int], ci: int, co: int, padding: tuple[int, ...] = (1, 1, 1, 1),
+          flip: bool = False, batches: tuple[int, ...] = (1, 3)) -> None:
+    """The gradient of a convolution's image by Winograd's algorithm: a convolution of dy by the turned kernel, which is
+    plain or, as where it is packed for this, in panels of its inputs."""
+    window = Window((1, 1), (1, 1), padding, 1, flip)
+    sizes = [reference.output_size(size, 3, 1, 1, *padding[2 * i:2 * i + 2]) for i, size in enumerate(image)]
+    width = panel_width(ci, conv=True)
+    arguments = {"dy": Port(("batch", *sizes, co)), "w": Port((3, 3, ci, co)), "v": Port((3, 3, ci, co), (2, width))}
+    turned = (f"winograd_weights {{operand}} {{{{flip = {str(not flip).lower()}, transpose = true}}}}",
+              Port((36, co, ci), (2, width)))
+    attributes = f" {{padding = array<i64: {', '.join(str(2 - number) for number in padding)}>}}"
+    outputs = {f"dx{weight}": Output(
+        Port(("batch", *image, ci)), "winograd_conv", ("dy", weight), attributes, lambda a, size, weight=weight:
+        reference.conv_input_gradient(a["dy"], a[weight], size, (1, 2), window), turned) for weight in ("w", "v")}
+    CASES.append(Case(name, arguments, outputs, tuple({"batch": batch} for batch in batches)))
+
+
 ROWS = tuple({"batch": rows} for rows in (1, 2, 5, 16, 77))
 
 dense("dense_small", 10, 7, ("batch",), ROWS)
@@ -180,3 +203,8 @@ conv("conv_time", (), 12, 20, (3,), padding=(1, 1), time=(1, 2, 29))
 conv("conv_time_valid", (), 9, 16, (4,), time=(3, 4, 17))  # of three steps, nothing is left
 conv("conv_time_stride", (), 9, 16, (5,), stride=(2,), padding=(2, 2), time=(1, 2, 17))
 conv("conv_time_space", (7,), 6, 10, (3, 3), padding=(1, 1, 1, 1), time=(1, 6))
+
+tiles("tiles", (12, 16), 16, 32, batches=(1, 5))
+tiles("tiles_odd", (7, 11), 5, 19)
+tiles("tiles_one_sided", (9, 6), 17, 40, padding=(2, 0, 0, 1))
+tiles("tiles_flip", (8, 8), 24, 16, padding=(0, 0, 0, 0), flip=True)

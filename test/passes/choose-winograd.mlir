@@ -51,14 +51,38 @@ func.func @infer(%x: !image) -> (tensor<?x5x4x8xf32, #nn.dims<"batch">>, !small,
 // -----
 
 !image = tensor<?x9x7x8xf32, #nn.dims<"batch">>
+!result = tensor<?x8x7x24xf32, #nn.dims<"batch">>
 
-// Weights that training changes are not transformed in every step.
+// Training transforms its weights in every step. The cotangent of the image is a convolution of the result's by the
+// kernel, transposed and turned around, over a border that complements the image's.
+// CHECK-NOT: nn.prepared
 // CHECK-LABEL: func.func @train
-// CHECK: nn.conv
+// CHECK: %[[K:.+]] = nn.read @k
+// CHECK: %[[U:.+]] = nn.winograd_weights %[[K]] : (tensor<3x3x8x24xf32>) -> tensor<36x8x24xf32, #nn.panel<dim = 2, width = 16>>
+// CHECK: nn.winograd_conv %arg0, %[[U]] {padding = array<i64: 1, 0, 0, 2>}
+// CHECK: %[[T:.+]] = nn.winograd_weights %[[K]] {flip = true, transpose = true} : (tensor<3x3x8x24xf32>) -> tensor<36x24x8xf32, #nn.panel<dim = 2, width = 16>>
+// CHECK: nn.winograd_conv %arg1, %[[T]] {padding = array<i64: 1, 2, 2, 0>}
+// CHECK-NOT: nn.conv_input_gradient
+nn.weight @k : tensor<3x3x8x24xf32> init <kind = glorot>
+func.func @train(%x: !image, %dy: !result) -> (!result, !image) attributes {nn.train = {name = "train", optimizer = "sgd", betas = [], reduce_sum = false}} {
+  %0 = nn.read @k : tensor<3x3x8x24xf32>
+  %1 = nn.conv %x, %0 {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, padding = array<i64: 1, 0, 0, 2>} : (!image, tensor<3x3x8x24xf32>) -> !result
+  %2 = nn.conv_input_gradient %dy, %0 {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, padding = array<i64: 1, 0, 0, 2>} : (!result, tensor<3x3x8x24xf32>) -> !image
+  return %1, %2 : !result, !image
+}
+
+// -----
+
+!image = tensor<?x9x7x8xf32, #nn.dims<"batch">>
+!wide = tensor<?x13x11x8xf32, #nn.dims<"batch">>
+
+// A border of 3: of the result's cotangent some is not read.
+// CHECK-LABEL: func.func @train
+// CHECK: nn.conv_input_gradient
 // CHECK-NOT: winograd
 nn.weight @k : tensor<3x3x8x8xf32> init <kind = glorot>
-func.func @train(%x: !image) -> !image attributes {nn.train = {name = "train", optimizer = "sgd", betas = [], reduce_sum = false}} {
+func.func @train(%dy: !wide) -> !image attributes {nn.train = {name = "train", optimizer = "sgd", betas = [], reduce_sum = false}} {
   %0 = nn.read @k : tensor<3x3x8x8xf32>
-  %1 = nn.conv %x, %0 {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, padding = array<i64: 1, 1, 1, 1>} : (!image, tensor<3x3x8x8xf32>) -> !image
+  %1 = nn.conv_input_gradient %dy, %0 {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, padding = array<i64: 3, 3, 3, 3>} : (!wide, tensor<3x3x8x8xf32>) -> !image
   return %1 : !image
 }

@@ -76,7 +76,9 @@ FailureOr<RankedTensorType> WinogradWeightsOp::inferType() {
   ArrayRef<int64_t> shape = kernel.getShape();
   if (kernel.getRank() != 4 || !kernel.hasStaticShape() || shape[0] != 3 || shape[1] != 3)
     return emitOpError("needs a kernel [3, 3, ci, co], not ") << describe(kernel);
-  return inDeclaredPanels(*this, RankedTensorType::get({36, shape[2], shape[3]}, kernel.getElementType()));
+  bool turned = getTranspose();
+  return inDeclaredPanels(
+      *this, RankedTensorType::get({36, shape[turned ? 3 : 2], shape[turned ? 2 : 3]}, kernel.getElementType()));
 }
 
 FailureOr<RankedTensorType> WinogradConvOp::inferType() {

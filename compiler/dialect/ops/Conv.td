@@ -49,10 +49,12 @@ def NN_WinogradWeightsOp : NN_ComputeOp<"winograd_weights", "Conv"> {
   let summary = "a kernel of 3 by 3 as Winograd's convolution multiplies with it";
   let description = [{
     `kernel[3, 3, ci, co]` gives `[36, ci, co]`: G k G^T for every pair of channels, of
-    which number 6 i + j is in row i and column j. The result type may declare
-    `#nn.panel`s of `co`. With `flip` the kernel is turned around first.
+    which number 6 i + j is in row i and column j. With `transpose` it gives `[36, co, ci]`,
+    for the cotangent of the image. The result type may declare `#nn.panel`s of its last
+    dimension. With `flip` the kernel is turned around first.
   }];
-  let arguments = (ins NN_Float:$kernel, DefaultValuedAttr<BoolAttr, "false">:$flip);
+  let arguments = (ins NN_Float:$kernel, DefaultValuedAttr<BoolAttr, "false">:$flip,
+    DefaultValuedAttr<BoolAttr, "false">:$transpose);
   let results = (outs NN_Float:$result);
 }
 
