@@ -1,6 +1,7 @@
 """How lit runs the tests: every .nn, .mlir and .test file with a RUN line."""
 
 import os
+import subprocess
 import sys
 
 import lit.formats
@@ -18,8 +19,15 @@ config.environment["XDG_CACHE_HOME"] = os.path.join(config.nnc_build_dir, "test"
 # FileCheck shows what it looked at.
 config.environment["FILECHECK_OPTS"] = "-dump-input-filter=error -color=0"
 
+python = sys.executable
+if "address" in config.nnc_sanitizers:
+    config.available_features.add("sanitized")
+    # A program that is not built with the sanitizer loads it before it loads a library that is.
+    library = subprocess.run(["cc", "-print-file-name=libasan.so"], capture_output=True, text=True, check=True).stdout
+    python = f"env LD_PRELOAD={library.strip()} {python}"
+
 config.substitutions += [
-    ("%python", sys.executable),
+    ("%python", python),
     ("%source", config.nnc_source_dir),
     ("%build", config.nnc_build_dir),
     ("%examples", os.path.join(config.nnc_source_dir, "examples")),

@@ -148,8 +148,10 @@ class Guard {
 public:
   Guard() {
     getrlimit(RLIMIT_AS, &before);
+#ifndef __SANITIZE_ADDRESS__ // which reserves more than any limit
     rlimit limit{std::min(bytesForAll, before.rlim_max), before.rlim_max};
     setrlimit(RLIMIT_AS, &limit);
+#endif
     // An overflow of the stack leaves none for the handler.
     stack_t own{};
     own.ss_sp = handlerStack.data();
