@@ -13,8 +13,10 @@
 //
 // Reached, of the multiply-add peak of one core (Zen 4, 118 GFLOP/s for both, L2 1 MB;
 // `./dev bench dense_1008 dense_64 dense_8`, NNC_ISA): AVX-512 1008³ 0.93, 64×1024×1024 0.96,
-// 8×512×512 0.97; AVX2 0.90, 0.93, 0.84 (the last reads its weights from L3, and 8 rows are
-// two tiles of 8 sums). One row is bound by reading the weights.
+// 8×512×512 0.95; AVX2 0.91, 0.93, 0.86. The last has two tiles of 4 rows by 16 lanes: 8 sums are
+// as many as there are multiply-adds under way, with none to spare, and 12 have no room where 8
+// rows share 32 lanes. Panels of 48 lanes (528 columns) gave 0.87 there and 0.93 with AVX-512.
+// One row is bound by reading the weights: a step of an LSTM at 0.94 of what L2 gives (docs/targets.md).
 //
 //===----------------------------------------------------------------------===//
 
