@@ -5,7 +5,8 @@
 // for all steps at once and become sequences themselves. After it: contractions
 // that only outputs need, with what follows them, are computed from states that
 // the loop stacks. An op over all steps is the op of one step with the steps as
-// one more outermost dimension. Of a loop that carries no state nothing needs to
+// one more outermost dimension; one that fills steps past an example's end, as it knows by the
+// number of the step, is a mask of the sequence. Of a loop that carries no state nothing needs to
 // stay: it vanishes where every op of it can be computed for all steps.
 //
 //===----------------------------------------------------------------------===//
@@ -67,6 +68,28 @@ static void shiftAxes(Operation *op) {
   }
 }
 
+/// A step's value that is filled where an example has ended: select(index < lengths, value, number).
+struct FilledStep {
+  Value value, lengths;
+  double fill;
+};
+
+/// What an op fills, when it is such a one of this loop.
+static std::optional<FilledStep> getFilledStep(EachOp loop, Operation *op) {
+  auto select = dyn_cast<SelectOp>(op);
+  auto spread = select ? select.getCondition().getDefiningOp<BroadcastOp>() : BroadcastOp();
+  auto isAlive = spread ? spread.getX().getDefiningOp<LtOp>() : LtOp();
+  auto filled = select ? select.getB().getDefiningOp<BroadcastOp>() : BroadcastOp();
+  auto number = filled ? filled.getX().getDefiningOp<ConstantOp>() : ConstantOp();
+  if (!isAlive || !number || isAlive.getA() != loop.getIndex() || spread.getDims() != ArrayRef<int64_t>{0} ||
+      loop.getBody().isAncestor(isAlive.getB().getParentRegion()))
+    return std::nullopt;
+  auto fill = dyn_cast<FloatAttr>(number.getValue());
+  if (!fill || getType(number.getResult()).getRank() != 0)
+    return std::nullopt;
+  return FilledStep{select.getA(), isAlive.getB(), fill.getValueAsDouble()};
+}
+
 namespace {
 
 class LoopSplitter {
@@ -89,6 +112,13 @@ private:
 
   /// A copy of `op` for all steps.
   Operation *cloneLifted(OpBuilder &builder, Operation *op, IRMapping &mapping) {
+    if (std::optional<FilledStep> filled = getFilledStep(loop, op); filled && mapping.contains(filled->value)) {
+      Value mask =
+          MaskOp::create(builder, op->getLoc(), loop.getStackedType(getType(op->getResult(0))),
+                         mapping.lookup(filled->value), filled->lengths, /*axis=*/0, llvm::APFloat(filled->fill));
+      mapping.map(op->getResult(0), mask);
+      return mask.getDefiningOp();
+    }
     Operation *copy = builder.clone(*op, mapping);
     copy->getResult(0).setType(loop.getStackedType(getType(op->getResult(0))));
     shiftAxes(copy);
@@ -134,11 +164,15 @@ void LoopSplitter::hoistInvariants() {
 llvm::SetVector<Operation *> LoopSplitter::findHoisted() {
   llvm::SetVector<Operation *> liftable, hoisted;
   auto isSteps = [&](Value value) { return isElement(value) || liftable.contains(value.getDefiningOp()); };
-  for (Operation &op : loop.getBody().front().without_terminator())
-    if (canLift(&op) && llvm::any_of(op.getOperands(), isSteps) && llvm::all_of(op.getOperands(), [&](Value operand) {
-          return isSteps(operand) || (!isInside(operand) && fitsEveryStep(&op, operand));
-        }))
+  for (Operation &op : loop.getBody().front().without_terminator()) {
+    std::optional<FilledStep> filled = getFilledStep(loop, &op);
+    bool isFilled = filled && isSteps(filled->value);
+    if (isFilled ||
+        (canLift(&op) && llvm::any_of(op.getOperands(), isSteps) && llvm::all_of(op.getOperands(), [&](Value operand) {
+           return isSteps(operand) || (!isInside(operand) && fitsEveryStep(&op, operand));
+         })))
       liftable.insert(&op);
+  }
   for (Operation *op : llvm::reverse(liftable.getArrayRef()))
     if (loop.getStarts().empty() || isContraction(op) ||
         llvm::any_of(op->getUsers(), [&](Operation *user) { return hoisted.contains(user); }))

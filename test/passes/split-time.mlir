@@ -68,3 +68,31 @@ func.func @state_stays(%w: tensor<4x4xf32>, %h0: !step) -> !steps {
   } : (!step) -> (!steps, !step)
   return %y : !steps
 }
+
+// -----
+
+!step = tensor<?x4xf32, #nn.dims<"batch">>
+!bools = tensor<?x4xi1, #nn.dims<"batch">>
+!steps = tensor<?x?x4xf32, #nn.dims<"T", "batch">>
+!lengths = tensor<?xi32, #nn.dims<"batch">>
+
+// What a step fills where its example has ended is a mask of the sequence: a loop without
+// states vanishes although it asks for the number of the step.
+// CHECK-LABEL: @filled_steps
+// CHECK-NOT: nn.each
+// CHECK: %[[M:.+]] = nn.mask %arg0, %arg1 {axis = 0 : i64, fill = 1.000000e+00 : f64}
+// CHECK: %[[L:.+]] = nn.log %[[M]]
+// CHECK: return %[[L]]
+func.func @filled_steps(%x: !steps, %lengths: !lengths) -> !steps {
+  %y = nn.each "T" sequences(%x) {
+  ^bb0(%t: tensor<i32>, %x_t: !step):
+    %one = nn.constant 1.000000e+00 : f32 : tensor<f32>
+    %ones = nn.broadcast %one {dims = array<i64>} : (tensor<f32>) -> !step
+    %0 = nn.lt %t, %lengths : (tensor<i32>, !lengths) -> tensor<?xi1, #nn.dims<"batch">>
+    %1 = nn.broadcast %0 {dims = array<i64: 0>} : (tensor<?xi1, #nn.dims<"batch">>) -> !bools
+    %2 = nn.select %1, %x_t, %ones : (!bools, !step, !step) -> !step
+    %3 = nn.log %2 : (!step) -> !step
+    nn.yield outputs(%3 : !step)
+  } : (!steps) -> !steps
+  return %y : !steps
+}
