@@ -62,6 +62,21 @@ private:
   Location location;
 };
 
+/// Lets a loss read what `Activation` gives where it reads that masked, and masks the loss instead.
+/// Losses past an example's end count nowhere; the mask keeps a logarithm of 0 from being
+/// differentiated there, which one that is computed from logits does not need.
+template <typename Activation, typename LossOp> struct MaskLoss : OpRewritePattern<LossOp> {
+  using OpRewritePattern<LossOp>::OpRewritePattern;
+  LogicalResult matchAndRewrite(LossOp op, PatternRewriter &rewriter) const override {
+    auto mask = op.getY().template getDefiningOp<MaskOp>();
+    if (!mask || mask.getAxis() != 0 || !mask.getX().template getDefiningOp<Activation>())
+      return failure();
+    auto loss = LossOp::create(rewriter, op.getLoc(), op.getType(), mask.getX(), op.getTarget());
+    rewriter.replaceOpWithNewOp<MaskOp>(op, op.getType(), loss, mask.getLengths(), /*axis=*/0, llvm::APFloat(0.0));
+    return success();
+  }
+};
+
 /// -log y[label].
 struct LowerCrossEntropy : OpRewritePattern<CrossEntropyOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -135,6 +150,7 @@ struct LowerHinge : OpRewritePattern<HingeOp> {
 struct LowerLossesPass : nnc::impl::LowerLossesBase<LowerLossesPass> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
+    patterns.add<MaskLoss<SoftmaxOp, CrossEntropyOp>, MaskLoss<SigmoidOp, BinaryCrossEntropyOp>>(&getContext(), 2);
     patterns.add<LowerCrossEntropy, LowerNll, LowerDistance<MseOp, SquareOp>, LowerDistance<L1Op, AbsOp>,
                  LowerBinaryCrossEntropy, LowerHinge>(&getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))

@@ -127,3 +127,25 @@ func.func @hinge(%y: !v, %label: !c) -> !l {
   %0 = nn.hinge %y, %label : (!v, !c) -> !l
   return %0 : !l
 }
+
+// -----
+
+!v = tensor<?x?x8xf32, #nn.dims<"T", "batch">>
+!c = tensor<?x?xi32, #nn.dims<"T", "batch">>
+!l = tensor<?x?xf32, #nn.dims<"T", "batch">>
+!lengths = tensor<?xi32, #nn.dims<"batch">>
+
+// Probabilities that are masked past the examples' ends come from logits, too: the loss is
+// masked in their place.
+// CHECK-LABEL: @of_masked_softmax
+// CHECK: %[[LOG:.+]] = nn.log_softmax %arg0
+// CHECK-NOT: nn.log %
+// CHECK: %[[LOSS:.+]] = nn.neg
+// CHECK: %[[M:.+]] = nn.mask %[[LOSS]], %arg2 {axis = 0 : i64, fill = 0.000000e+00 : f64}
+// CHECK: return %[[M]]
+func.func @of_masked_softmax(%x: !v, %label: !c, %lengths: !lengths) -> !l {
+  %y = nn.softmax %x : (!v) -> !v
+  %masked = nn.mask %y, %lengths {axis = 0 : i64, fill = 1.000000e+00 : f64} : (!v, !lengths) -> !v
+  %0 = nn.cross_entropy %masked, %label : (!v, !c) -> !l
+  return %0 : !l
+}
