@@ -85,7 +85,9 @@ static void stageFactor(const Stage &stage, const Factor &factor, Func sums, con
   }
   for (int reduction : factor.reductions) {
     int64_t extent = stage.reductions[reduction].extent;
-    extents.push_back(reduction > tile.fused ? (extent ? 0 : 1) : tile.fused || extent < tile.chunk ? 0 : tile.chunk);
+    extents.push_back(reduction > tile.fused                          ? (extent ? 0 : 1)
+                      : tile.fused || (extent && extent < tile.chunk) ? 0
+                                                                      : tile.chunk);
     inMemory.push_back(tile.fused ? 0 : extent);
   }
   for (int loop : factor.loops)
@@ -131,6 +133,16 @@ static void stageFactor(const Stage &stage, const Factor &factor, Func sums, con
   func.gpu_threads(x, y).unroll(step, 8, TailStrategy::GuardWithIf); // so that its reads are on their way at once
 }
 
+/// A thread's lanes, as vectors of what the memory gives at once: what is shared begins with a vector of
+/// four, but of no more.
+template <typename Definition>
+static void vectorizeLanes(Definition &definition, const Var &lane, const ProductTile &tile) {
+  Var quads("quads");
+  if (tile.threadLanes > 4)
+    definition.split(lane, quads, lane, 4).unroll(quads);
+  definition.vectorize(lane);
+}
+
 /// The loops of a definition of the sums as loops over threads: lanes and panels, rows.
 /// Those of a thread are `inner`, from its lanes and rows out.
 template <typename Definition>
@@ -145,7 +157,8 @@ static void spreadThreads(Definition &definition, const Stage &stage, const Prod
   for (size_t i = 2; i + 1 < stage.loops.size(); ++i)
     order.push_back(stage.loops[i].var);
   order.insert(order.end(), outer.begin(), outer.end());
-  definition.reorder(order).gpu_threads(x, rows).vectorize(lane).unroll(row);
+  definition.reorder(order).gpu_threads(x, rows).unroll(row);
+  vectorizeLanes(definition, lane, tile);
   for (const VarOrRVar &loop : inner)
     definition.unroll(loop);
 }
@@ -161,9 +174,9 @@ TileColumns spreadColumns(Func out, const Loop &column, const ProductTile &tile)
   return columns;
 }
 
-void spreadPixels(Func out, const TileColumns &columns, const Var &row, Group &group) {
+void spreadPixels(Func out, const TileColumns &columns, const Var &row, const ProductTile &tile, Group &group) {
   if (columns.areWhole && !group.values.defined())
-    out.vectorize(columns.lane);
+    vectorizeLanes(out, columns.lane, tile);
   else
     out.unroll(columns.lane);
   out.unroll(row);
@@ -254,11 +267,8 @@ static void launchTiles(Stage &stage, const ProductTile &tile, Group &group) {
   for (size_t i = 2; i + 1 < loops.size(); ++i)
     outer.push_back(loops[i].var);
   Var others = fuseAll(stored, outer, "others");
-  stored.reorder(lane, row, x, rows, panels, others)
-      .gpu_blocks(panels, others)
-      .gpu_threads(x, rows)
-      .vectorize(lane)
-      .unroll(row);
+  stored.reorder(lane, row, x, rows, panels, others).gpu_blocks(panels, others).gpu_threads(x, rows).unroll(row);
+  vectorizeLanes(stored, lane, tile);
   scheduleProductTile(stage, stored, panels, tile, group);
 }
 

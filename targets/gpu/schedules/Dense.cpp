@@ -33,7 +33,7 @@ static void scheduleTiles(Group &group, const ProductTile &tile) {
       .reorder(columns.lane, row, columns.x, r, columns.panels, block)
       .gpu_blocks(columns.panels, block)
       .gpu_threads(columns.x, r);
-  spreadPixels(out, columns, row, group);
+  spreadPixels(out, columns, row, tile, group);
   for (Stage &stage : group.stages)
     scheduleProductTile(stage, out, columns.panels, tile, group);
 }
