@@ -119,10 +119,10 @@ Expr softplus(Expr x) {
 
 Expr gelu(Expr x) {
   // Beyond 6 erf is 1 as a float; Halide's own is NaN at infinity, and a device's may be off
-  // by a bit.
+  // by a bit. The share is at most 1: twice the largest float would be infinity.
   Expr z = Halide::clamp(x * 0.707106781186547524f, -6.0f, 6.0f);
-  Expr share = Halide::select(z > -6.0f, 1.0f + Halide::erf(z), 0.0f);
-  return choose(isNan(x), x, 0.5f * x * share);
+  Expr share = Halide::select(z > -6.0f, 0.5f + 0.5f * Halide::erf(z), 0.0f);
+  return choose(isNan(x), x, x * share);
 }
 
 Expr pow(Expr a, Expr b) { return choose(isNan(a) || isNan(b), fromBits(Expr(nanBits)), Halide::pow(a, b)); }
