@@ -98,8 +98,11 @@ def run_gradcheck(build):
 
 def run_opencl(build):
     """Layers, derivatives and trainings on OpenCL's device, which here is the processor: some of each family; all with
-    ./dev test -target=opencl."""
-    return run_script([VENV / "python", TEST / "gpu" / "run.py", "--build", build, "--target", "opencl", "--every", "10"])
+    ./dev test -target=opencl. Then examples, compiled for devices; all with test/gpu/examples.py --full."""
+    folder = TEST / "gpu"
+    suites = [run_script([VENV / "python", folder / "run.py", "--build", build, "--target", "opencl", "--every", "10"]),
+              run_script([VENV / "python", folder / "examples.py", "--build", build])]
+    return tuple(map(sum, zip(*suites)))
 
 
 def run_examples(build):
