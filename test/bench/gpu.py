@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Time networks compiled for CUDA beside PyTorch on the same device: eager, and with CUDA graphs.
 
-    gpu.py --libraries DIR [--build DIR] [--runtime FILE] [--seconds S] [--json FILE] [NAME...]
+    gpu.py --libraries DIR [--against DIR] [--build DIR] [--runtime FILE] [--seconds S] [--json FILE] [NAME...]
 
---libraries holds what gpu_libraries.py compiles; with --build it is compiled there first. float32 everywhere, without TF32. What is timed is a whole call from the host: arguments are handed over and results
+--libraries holds what gpu_libraries.py compiles; with --build it is compiled there first. --against holds the same of
+another nnc, with its own runtime: a column more. float32 everywhere, without TF32. What is timed is a whole call from the host: arguments are handed over and results
 are back. PyTorch's inputs are copied from pinned memory and its result is read back, as ours are.
 """
 
@@ -12,7 +13,9 @@ from __future__ import annotations
 import argparse
 import json
 import pathlib
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -206,10 +209,20 @@ def graphed(subject: Subject, x: torch.Tensor, labels: torch.Tensor | None, seco
     return fastest(replay, seconds)
 
 
+def time_elsewhere(folder: pathlib.Path, name: str, seconds: float) -> float:
+    """Ours, of libraries whose runtime is another one than this process's."""
+    with tempfile.NamedTemporaryFile(suffix=".json") as results:
+        subprocess.run([sys.executable, __file__, "--libraries", folder, "--seconds", str(seconds), "--only-ours", "--json",
+                        results.name, name], check=True, stdout=subprocess.DEVNULL)
+        return json.loads(pathlib.Path(results.name).read_text())[name]["ours"]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", help=f"of {', '.join(SUBJECTS)}; all when none is named")
     parser.add_argument("--libraries", type=pathlib.Path, required=True)
+    parser.add_argument("--against", type=pathlib.Path, help="the same of another nnc, to compare with")
+    parser.add_argument("--only-ours", action="store_true", help="without PyTorch's")
     parser.add_argument("--build", type=pathlib.Path, help="the build folder whose nnc compiles them")
     parser.add_argument("--runtime", type=pathlib.Path, help="libnnc_runtime.so (among the libraries)")
     parser.add_argument("--seconds", type=float, default=0.5)
@@ -224,21 +237,25 @@ def main() -> int:
     torch.backends.cudnn.benchmark = True
     runtime = Runtime(options.runtime or options.libraries / "libnnc_runtime.so")
     results = {}
-    print(f"{torch.cuda.get_device_name()}; microseconds: ours, PyTorch eager, with CUDA graphs")
+    peers = ["against"] * bool(options.against) + ["eager", "graph"] * (not options.only_ours)
+    titles = {"against": "another nnc's", "eager": "PyTorch eager", "graph": "with CUDA graphs"}
+    print(f"{torch.cuda.get_device_name()}; microseconds: {', '.join(['ours', *(titles[peer] for peer in peers)])}")
     for name in options.names or SUBJECTS:
         subject = SUBJECTS[name]()
         x, labels = subject.inputs(), subject.labels() if subject.labels else None
         row = {}
-        for who, call in (("ours", lambda: ours(runtime, options.libraries, subject, x, labels, options.seconds)),
-                          ("eager", lambda: eager(subject, x, labels, options.seconds)),
-                          ("graph", lambda: graphed(subject, x, labels, options.seconds))):
+        calls = {"ours": lambda: ours(runtime, options.libraries, subject, x, labels, options.seconds),
+                 "against": lambda: time_elsewhere(options.against, name, options.seconds),
+                 "eager": lambda: eager(subject, x, labels, options.seconds),
+                 "graph": lambda: graphed(subject, x, labels, options.seconds)}
+        for who in ("ours", *peers):
             try:
-                row[who] = call()
+                row[who] = calls[who]()
             except Exception as error:  # one that cannot be taken does not hide the others
                 print(f"{name}: {who}: {type(error).__name__}: {str(error).splitlines()[0]}")
         results[name] = row
-        shown = "  ".join(f"{row[who] * 1e6:9.1f}" if who in row else "        -" for who in ("ours", "eager", "graph"))
-        ratios = "  ".join(f"{row[who] / row['ours']:5.2f}x" for who in ("eager", "graph") if who in row and "ours" in row)
+        shown = "  ".join(f"{row[who] * 1e6:9.1f}" if who in row else "        -" for who in ("ours", *peers))
+        ratios = "  ".join(f"{row[who] / row['ours']:5.2f}x" for who in peers if who in row and "ours" in row)
         print(f"{name:18} {shown}   {ratios}", flush=True)
     if options.json:
         options.json.write_text(json.dumps(results, indent=1))

@@ -2,10 +2,11 @@
 """Make a folder that carries libraries compiled for CUDA, and their checks, to a machine that has the device and no
 compiler.
 
-    bundle.py --build DIR [-o FOLDER] [--target cuda|opencl] [--every N] [--arch sm_80,sm_90]
+    bundle.py --build DIR [-o FOLDER] [--target cuda|opencl] [--every N] [--arch sm_80,sm_90] [--against NNC]
 
 There, FOLDER/run checks what `./dev test -target=cuda` checks here, and with --bench how fast the networks are (run.py).
---every takes one of so many cases of each family. The folder stays below 60 MB, or nothing is left.
+--every takes one of so many cases of each family. --against compiles the networks with another nnc too, as one from
+before a schedule was changed, and --bench compares both in one run. The folder stays below 60 MB, or nothing is left.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ import tarfile
 import run
 
 ROOT = run.ROOT
-sys.path.insert(0, str(ROOT / "test/bench"))
+sys.path[:0] = [str(ROOT / "test/bench"), str(ROOT / "test/conformance")]
 from gpu_libraries import compile_libraries  # noqa: E402
+from harness import runtime_library  # noqa: E402
 
 LIMIT = 60_000_000  # bytes
 COPIED = ("test/suite.py", "test/conformance", "test/learning", "test/gpu/run.py", "test/bench/gpu.py",
@@ -67,6 +69,7 @@ def main() -> int:
     parser.add_argument("--target", choices=["cuda", "opencl"], default="cuda")
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--arch", default="", help="architectures that are assembled for, besides PTX")
+    parser.add_argument("--against", type=pathlib.Path, metavar="NNC", help="another nnc, to compare with")
     options = parser.parse_args()
     if options.output.exists():
         raise SystemExit(f"{options.output} is there already")
@@ -76,8 +79,15 @@ def main() -> int:
     bad = [name for name, command in run.commands(options.target, options.every).items()
            if run.call([*command, "--build", options.build.resolve(), "--keep", compiled / name, "--compile-only"])]
     if options.target == "cuda":
-        compile_libraries(options.build / "bin/nnc", compiled / "bench", [f"-arch={options.arch}"] if options.arch else [])
+        arch = [f"-arch={options.arch}"] if options.arch else []
+        compile_libraries(options.build / "bin/nnc", compiled / "bench", arch)
         shutil.copy(compiled / "learning/libnnc_runtime.so", compiled / "bench")
+        if options.against:
+            other, folder = options.against.resolve(), compiled / "against"
+            compile_libraries(other, folder, arch)
+            runtime = runtime_library(other, None, folder)
+            if runtime.parent != folder:
+                shutil.copy(runtime, folder)
     pack(compiled)
     if size(options.output) > LIMIT:
         shutil.rmtree(options.output)

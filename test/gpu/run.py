@@ -61,7 +61,9 @@ def main() -> int:
         passed, failed = passed + good, failed + bad
     print(f"{passed} passed, {failed} failed", flush=True)
     if options.bench and options.compiled:
-        call([sys.executable, ROOT / "test/bench/gpu.py", "--libraries", options.compiled / "bench"])
+        against = options.compiled / "against"
+        call([sys.executable, ROOT / "test/bench/gpu.py", "--libraries", options.compiled / "bench",
+              *(["--against", against] if against.exists() else [])])
     return failed != 0
 
 
