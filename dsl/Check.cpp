@@ -7,6 +7,7 @@
 #include "dsl/Windows.h"
 
 #include <algorithm>
+#include <cctype>
 
 namespace nnc::dsl {
 
@@ -304,11 +305,29 @@ private:
       if (known != networks.end())
         error(network.location, "network `" + network.name + "` is defined twice",
               {{(*known)->location, "it is first defined here"}});
-      else
+      else {
+        checkName(network);
         networks.push_back(&network);
+      }
     }
     for (const TrainDecl &train : ast.trains)
       trains.push_back(&train);
+  }
+
+  /// What a C program sees of a network begins with its name, macros with that in capitals.
+  void checkName(const NetworkDecl &network) {
+    auto lower = [](std::string name) {
+      std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
+      return name;
+    };
+    std::string name = lower(network.name);
+    if (name == "nnc" || name.rfind("nnc_", 0) == 0)
+      error(network.location, "a network cannot be called `" + network.name + "`: so begin the names of the runtime");
+    for (const NetworkDecl *other : networks)
+      if (lower(other->name) == name)
+        error(network.location,
+              "networks `" + other->name + "` and `" + network.name + "` differ in capitals alone; their macros do not",
+              {{other->location, "the other is here"}});
   }
 
   Network checkNetwork(const NetworkDecl &declaration) {

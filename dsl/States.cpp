@@ -201,7 +201,7 @@ void Elaborator::finishStates(const Statement &statement, LoopState &loop, Scope
     }
     for (size_t i = 0; i < lagged.size(); ++i) {
       loop.each.carried.push_back(lagged[i]);
-      loop.each.next.push_back(i == 0 ? value.value_or(lagged[0]) : lagged[i - 1]);
+      loop.each.next.push_back(i == 0 ? (value ? *value : lagged[0]) : lagged[i - 1]);
     }
   }
 }

@@ -112,11 +112,15 @@ Item Elaborator::evaluateIndex(const Expr &expr, Scope &scope) {
         end = *number;
       }
     }
-    if (start >= end || end > extent)
+    if (start >= end || end > extent) {
+      std::vector<Note> notes{originOf(value.value, "the value")};
+      if (start == extent && drops) // counted from 1, as steps of time are
+        notes.push_back({expr.location, "subscripts count from 0: the last is " + std::to_string(extent - 1)});
       return error(expr.location,
                    "takes " + std::to_string(start) + ":" + std::to_string(end) + " of a dimension of " +
                        std::to_string(extent),
-                   {originOf(value.value, "the value")});
+                   std::move(notes));
+    }
     starts.push_back(start);
     sizes.push_back(end - start);
     if (!drops)
