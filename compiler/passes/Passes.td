@@ -195,9 +195,10 @@ def ChooseWinograd : Pass<"nn-choose-winograd", "mlir::ModuleOp"> {
   let summary = "Convolve by tiles where that is faster";
   let description = [{
     A convolution of an image with a weight of 3 by 3, in steps of 1, becomes one by
-    Winograd's algorithm where the target says that it is faster, and so does the cotangent
-    of its image. Its weights depend on the kernel alone, so that HoistWeights computes
-    them once; in train blocks, whose weights change, each step does. `width` and `least`
+    Winograd's algorithm where the target says that it is faster. Its weights depend on
+    the kernel alone, so that HoistWeights computes them once. In train blocks the
+    cotangent of its image does, whose weights each step computes, and what goes forward
+    stays as exact as direct sums. `width` and `least`
     (channels on both sides) stand in for the target's choices when the pass runs alone.
 
     ```mlir
