@@ -18,6 +18,17 @@
 #include "conv3x3_28_128_128.h"
 #include "conv3x3_56_64_64.h"
 #include "conv3x3_7_512_512.h"
+#include "conv_gradients_14_1_256_1024_1.h"
+#include "conv_gradients_14_3_256_256_1.h"
+#include "conv_gradients_14_3_512_512_2.h"
+#include "conv_gradients_28_3_128_128_1.h"
+#include "conv_gradients_28_3_256_256_2.h"
+#include "conv_gradients_56_1_256_512_2.h"
+#include "conv_gradients_56_1_256_64_1.h"
+#include "conv_gradients_56_1_64_256_1.h"
+#include "conv_gradients_56_3_128_128_2.h"
+#include "conv_gradients_56_3_64_64_1.h"
+#include "conv_gradients_7_3_512_512_1.h"
 #include "dense_1008.h"
 #include "dense_64.h"
 #include "dense_8.h"
@@ -36,14 +47,21 @@
 #include "resnet18.h"
 #include "resnet50.h"
 #include "rnn.h"
+#include "train_alexnet.h"
+#include "train_googlenet.h"
+#include "train_resnet152.h"
+#include "train_vgg16.h"
 #include "vgg16.h"
 
 #include <benchmark/benchmark.h>
 
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <new>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace {
@@ -58,6 +76,8 @@ struct Subject {
   double operations;            ///< floating-point operations an example
   std::vector<int64_t> lengths; ///< of the free dimensions
   bool trains = false;          ///< a step of training, else inference
+  /// With -profile: what the timed group begins with, of the layer timed; none: the whole call.
+  const char *group = nullptr;
 };
 
 double denseOperations(double inputs, double outputs) { return 2 * inputs * outputs; }
@@ -92,9 +112,10 @@ std::vector<Subject> layers() {
   };
 }
 
+constexpr double GigaMultiplyAdds = 2e9;
+
 /// Inference: whole networks for photographs, with what their convolutions and dense layers multiply.
 std::vector<Subject> photographs() {
-  constexpr double GigaMultiplyAdds = 2e9;
   return {
       {"alexnet", &alexnet_network, 1, 0.714 * GigaMultiplyAdds, {}},
       {"vgg16", &vgg16_network, 1, 15.470 * GigaMultiplyAdds, {}},
@@ -148,7 +169,40 @@ std::vector<Subject> steps() {
       {"train_gru_1", &gru_network, 1, recurrent(3), {steps}, true},
       {"train_gru_32", &gru_network, 32, recurrent(3), {steps}, true},
       {"train_lenet5_64", &lenet5_sgd_network, 64, trainingFactor * lenet5Operations(), {}, true},
+      {"train_alexnet", &train_alexnet_network, 8, trainingFactor * 0.714 * GigaMultiplyAdds, {}, true},
+      {"train_vgg16", &train_vgg16_network, 8, trainingFactor * 15.470 * GigaMultiplyAdds, {}, true},
+      {"train_resnet152", &train_resnet152_network, 8, trainingFactor * 11.514 * GigaMultiplyAdds, {}, true},
+      {"train_googlenet", &train_googlenet_network, 8, trainingFactor * 1.498 * GigaMultiplyAdds, {}, true},
   };
+}
+
+/// Training: the gradients of one convolution, of its image and of its kernel.
+std::vector<Subject> gradients() {
+  std::vector<Subject> subjects;
+  auto add = [&](const char *data, const char *weights, const nnc_network *network, double size, double kernel,
+                 double inputs, double outputs) {
+    double operations = convOperations(size, kernel, inputs, outputs);
+    subjects.push_back({data, network, 8, operations, {}, true, "conv_input_gradient"});
+    subjects.push_back({weights, network, 8, operations, {}, true, "conv_kernel_gradient"});
+  };
+#define NNC_ADD(size, kernel, inputs, outputs, stride)                                                                 \
+  add("data_gradient_" #size "_" #kernel "_" #inputs "_" #outputs "_" #stride,                                         \
+      "weight_gradient_" #size "_" #kernel "_" #inputs "_" #outputs "_" #stride,                                       \
+      &conv_gradients_##size##_##kernel##_##inputs##_##outputs##_##stride##_network, double(size) / (stride), kernel,  \
+      inputs, outputs)
+  NNC_ADD(56, 3, 64, 64, 1);
+  NNC_ADD(28, 3, 128, 128, 1);
+  NNC_ADD(14, 3, 256, 256, 1);
+  NNC_ADD(7, 3, 512, 512, 1);
+  NNC_ADD(56, 1, 64, 256, 1);
+  NNC_ADD(56, 1, 256, 64, 1);
+  NNC_ADD(14, 1, 256, 1024, 1);
+  NNC_ADD(56, 3, 128, 128, 2);
+  NNC_ADD(28, 3, 256, 256, 2);
+  NNC_ADD(14, 3, 512, 512, 2);
+  NNC_ADD(56, 1, 256, 512, 2);
+#undef NNC_ADD
+  return subjects;
 }
 
 /// What an argument points to: elements that begin at a cache line, with random values.
@@ -200,6 +254,17 @@ bool succeeded(benchmark::State &state, nnc_status status) {
   return status == NNC_OK;
 }
 
+/// Seconds in the subject's group since the profile was cleared; none where there is no such group.
+std::optional<double> getGroupSeconds(nnc_context *context, const Subject &subject) {
+  for (int32_t i = 0; i < nnc_profile_count(subject.network); ++i) {
+    nnc_group_profile group;
+    if (nnc_profile_at(context, i, &group) == NNC_OK && std::string_view(group.layer) == "timed1" &&
+        std::strncmp(group.operations, subject.group, std::strlen(subject.group)) == 0)
+      return group.seconds;
+  }
+  return std::nullopt;
+}
+
 /// Runs the network as often as the library asks; its argument is the number of threads.
 void runSubject(benchmark::State &state, const Subject &subject) {
   nnc_model *rawModel = nullptr;
@@ -225,9 +290,18 @@ void runSubject(benchmark::State &state, const Subject &subject) {
   // The first call transforms weights, and touches memory for the first time.
   if (!succeeded(state, run(context.get(), 0, subject.batch, lengths, nullptr, arguments.data())))
     return;
-  for (auto _ : state)
+  for (auto _ : state) {
+    if (subject.group && !succeeded(state, nnc_profile_clear(context.get())))
+      return;
     if (!succeeded(state, run(context.get(), 0, subject.batch, lengths, nullptr, arguments.data())))
       return;
+    if (!subject.group)
+      continue;
+    std::optional<double> seconds = getGroupSeconds(context.get(), subject);
+    if (!seconds)
+      return state.SkipWithError("no such group");
+    state.SetIterationTime(*seconds);
+  }
   state.counters["flops"] = benchmark::Counter(subject.operations * static_cast<double>(subject.batch),
                                                benchmark::Counter::kIsIterationInvariantRate);
 }
@@ -252,13 +326,19 @@ void registerAll() {
     subjects.push_back(std::move(sequence));
   for (Subject &step : steps())
     subjects.push_back(std::move(step));
-  for (const Subject &subject : subjects)
-    benchmark::RegisterBenchmark(subject.name, runSubject, subject)
-        ->ArgName("threads")
-        ->Arg(1)
-        ->Arg(2)
-        ->UseRealTime()
-        ->Unit(benchmark::kMicrosecond);
+  for (Subject &gradient : gradients())
+    subjects.push_back(std::move(gradient));
+  for (const Subject &subject : subjects) {
+    auto *registered = benchmark::RegisterBenchmark(subject.name, runSubject, subject)
+                           ->ArgName("threads")
+                           ->Arg(1)
+                           ->Arg(2)
+                           ->Unit(benchmark::kMicrosecond);
+    if (subject.group)
+      registered->UseManualTime();
+    else
+      registered->UseRealTime();
+  }
 }
 
 } // namespace

@@ -3,8 +3,9 @@
 
     peers_training.py [NAME...] [--threads N] [--peers torch,compiled,jax] [--seconds S]
 
-As peers.py, in the same environment. A step is forward, backward and plain gradient descent; the same equations, sizes
-and float32 everywhere. Prints one JSON object: {network: {peer: seconds a step, the fastest of all}}.
+As peers.py, in the same environment. A step is forward, backward and plain gradient descent, of networks for photographs
+gradient descent with momentum and weight decay, in PyTorch, eager, with channels last; the same equations, sizes and
+float32 everywhere. Prints one JSON object: {network: {peer: seconds a step, the fastest of all}}.
 """
 
 from __future__ import annotations
@@ -49,18 +50,40 @@ def tagger(kind: str, batch: int) -> Subject:
     return (Tagger(kind, HIDDEN), torch.randn(STEPS, batch, INPUTS), torch.randint(0, TAGS, (STEPS * batch,)), F.cross_entropy)
 
 
+def photographs(name: str) -> Subject:
+    """One of torchvision's networks and 8 images."""
+    import torchvision
+    more = {"init_weights": False} if name == "googlenet" else {}
+    model = getattr(torchvision.models, name)(**more).train().to(memory_format=torch.channels_last)
+    x = torch.randn(8, 3, 224, 224).to(memory_format=torch.channels_last)
+
+    def loss(answer, labels: torch.Tensor) -> torch.Tensor:
+        if isinstance(answer, torch.Tensor):
+            return F.cross_entropy(answer, labels)
+        first, second = (F.cross_entropy(logits, labels) for logits in (answer.aux_logits1, answer.aux_logits2))
+        return F.cross_entropy(answer.logits, labels) + 0.3 * first + 0.3 * second
+
+    return model, x, torch.randint(0, 1000, (8,)), loss
+
+
+# Timed in PyTorch, eager, alone, with the optimizer of our train blocks; a step takes seconds.
+PHOTOGRAPHS = {f"train_{name}": decay for name, decay in
+               (("alexnet", 5e-4), ("vgg16", 5e-4), ("googlenet", 0), ("resnet152", 1e-4))}
+
 SUBJECTS: dict[str, Callable[[], Subject]] = {
     "train_char_rnn": char_rnn,
     **{f"train_{kind}_{batch}": (lambda kind=kind, batch=batch: tagger(kind, batch))
        for kind in ("rnn", "lstm", "gru") for batch in (1, 32)},
+    **{name: (lambda name=name: photographs(name.removeprefix("train_"))) for name in PHOTOGRAPHS},
     # Without its softmax, which the loss brings.
     "train_lenet5_64": lambda: (lenet5()[:-1], torch.randn(64, 1, 32, 32), torch.randint(0, 10, (64,)), F.cross_entropy),
 }
 
 
-def torch_step(_: str, subject: Subject) -> Callable[[], object]:
+def torch_step(name: str, subject: Subject) -> Callable[[], object]:
     model, x, labels, loss = subject
-    optimizer = torch.optim.SGD(model.parameters(), lr=RATE)
+    more = {"momentum": 0.9, "weight_decay": PHOTOGRAPHS[name]} if name in PHOTOGRAPHS else {}
+    optimizer = torch.optim.SGD(model.parameters(), lr=RATE, **more)
 
     def step() -> None:
         optimizer.zero_grad(set_to_none=True)
@@ -171,7 +194,8 @@ def main() -> None:
     # XLA has no number of threads; a processor for each it may use.
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:arguments.threads])
     torch.set_num_threads(arguments.threads)
-    print_fastest(arguments, lambda name, peer: PEERS[peer](name, SUBJECTS[name]()))
+    print_fastest(arguments, lambda name, peer: None if name in PHOTOGRAPHS and peer != "torch"
+                  else PEERS[peer](name, SUBJECTS[name]()))
 
 
 if __name__ == "__main__":
