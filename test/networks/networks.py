@@ -79,6 +79,7 @@ VARIANTS = (
     small("alexnet", "alexnet", "alexnet", 112, settings={"drop": 0}),
     small("alexnet_paper", "alexnet", "alexnet", 112, paper=True, settings={"drop": 0}),
     small("vgg16", "vgg16", "vgg16", 64, settings={"drop": 0}),
+    small("vgg16_wide", "vgg16", "vgg16", 64, narrow=2, settings={"drop": 0}),  # tiles in most layers
     small("resnet18", "resnet152", "resnet18", 64, settings={"depth": 18}),
     small("resnet50", "resnet152", "resnet50", 64, trains=False, settings={"depth": 50}),
     small("resnet50_paper", "resnet152", "resnet50", 64, paper=True, trains=False, settings={"depth": 50}),
