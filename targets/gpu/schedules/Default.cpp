@@ -148,7 +148,10 @@ static void launchInParts(Stage &stage, int64_t parts) {
 }
 
 void launchSums(Stage &stage, Group &group) {
-  if (isProductInPanels(stage))
+  // Of rows of few pixels a tile's terms would be those of several loops in one: by threads of their own.
+  bool isShort = stage.role == Role::OuterProduct && stage.reductions.size() > 1 && stage.reductions[0].extent > 0 &&
+                 stage.reductions[0].extent < 8;
+  if (isProductInPanels(stage) && !isShort)
     return launchProduct(stage, group);
   if (int64_t parts = chooseParts(stage); parts > 1)
     launchInParts(stage, parts);
