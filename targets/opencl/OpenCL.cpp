@@ -2,6 +2,8 @@
 
 #include "targets/opencl/OpenCL.h"
 
+#include "targets/opencl/PackedVectors.h"
+
 namespace nnc::targets {
 
 namespace {
@@ -15,6 +17,11 @@ public:
   std::vector<Isa> isas() const override {
     return {
         {"opencl", Halide::Target("x86-64-linux-sse41-opencl-no_runtime-no_asserts-no_bounds_query-user_context"), 4}};
+  }
+
+  void schedule(Group &group, const Isa &isa, int64_t minRows) const override {
+    Gpu::schedule(group, isa, minRows);
+    group.passes.push_back(packVectors());
   }
 };
 

@@ -148,11 +148,7 @@ static void launchInParts(Stage &stage, int64_t parts) {
 }
 
 void launchSums(Stage &stage, Group &group) {
-  // Gradients of small weights, and of those of rows of few pixels: by threads of their own.
-  bool isSmall = stage.role == Role::OuterProduct && stage.loops.size() > 2 &&
-                 (stage.loops[1].extent < 32 || stage.loops[0].extent * stage.loops.back().extent < 32 ||
-                  (stage.reductions.size() > 1 && stage.reductions[0].extent > 0 && stage.reductions[0].extent < 8));
-  if (isProductInPanels(stage) && !isSmall)
+  if (isProductInPanels(stage))
     return launchProduct(stage, group);
   if (int64_t parts = chooseParts(stage); parts > 1)
     launchInParts(stage, parts);
