@@ -220,8 +220,11 @@ bool scheduleOuterProducts(Group &group, const RowBlocks &blocks, const Isa &isa
   for (size_t i = 2; i + 1 < loops.size(); ++i)
     order.push_back(placed.loops[i].var);
   order.insert(order.end(), {panel, columnBlock, panelBlock});
+  // The last block begins earlier where columns are left over, and computes some again: of one with fewer columns
+  // Halide does not see that it needs no more of the stack than the others.
+  TailStrategy tail = columns >= block ? TailStrategy::ShiftInwards : TailStrategy::GuardWithIf;
   out.split(panel, panelBlock, panel, static_cast<int>(panels), TailStrategy::GuardWithIf)
-      .split(k, columnBlock, k, static_cast<int>(block), TailStrategy::GuardWithIf)
+      .split(k, columnBlock, k, static_cast<int>(block), tail)
       .reorder(order)
       .vectorize(placed.loops[0].var, tile.vector)
       .fuse(columnBlock, panelBlock, task);
