@@ -66,8 +66,6 @@
 
 namespace {
 
-using namespace nnc::bench;
-
 /// A network and the call that is timed.
 struct Subject {
   const char *name;
