@@ -133,11 +133,15 @@ def run_peers(python: pathlib.Path | None, names: list[str], seconds: float) -> 
     """Seconds a call by "name/peer"; nothing without an environment."""
     found: dict[str, float] = {}
     trained = TRAIN | TRAIN_IMAGES
-    for script, own in (("peers.py", [name for name in names if name not in trained and name not in GRADIENTS]),
-                        ("peers_training.py", [name for name in names if name in trained])):
+    # A step with photographs takes seconds, and its bar is what PyTorch takes without a compiler of its own.
+    for script, own, options in (
+            ("peers.py", [name for name in names if name not in trained and name not in GRADIENTS], []),
+            ("peers_training.py", [name for name in names if name in TRAIN], []),
+            ("peers_training.py", [name for name in names if name in TRAIN_IMAGES], ["--peers", "torch"])):
         if not python or not own:
             continue
-        done = subprocess.run([python, HERE / script, *own, "--seconds", str(seconds)], capture_output=True, text=True)
+        done = subprocess.run([python, HERE / script, *own, "--seconds", str(seconds), *options],
+                              capture_output=True, text=True)
         if done.returncode:
             print(f"{script} failed: {done.stderr.strip().splitlines()[-1]}", file=sys.stderr)
             continue
