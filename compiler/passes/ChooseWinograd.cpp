@@ -55,10 +55,12 @@ struct ChooseWinogradPass : nnc::impl::ChooseWinogradBase<ChooseWinogradPass> {
       bool trains = function->hasAttr("nn.train");
       int64_t examples = trains ? examplesInStep : 0;
       function.walk([&](Operation *op) {
-        if (auto conv = dyn_cast<ConvOp>(op); conv && !trains)
-          consider(conv, conv.getX(), conv.getPadding(), examples);
-        SmallVector<int64_t> padding;
-        if (auto gradient = dyn_cast<ConvInputGradientOp>(op)) {
+        // Either is gone once it is replaced.
+        if (auto conv = dyn_cast<ConvOp>(op)) {
+          if (!trains)
+            consider(conv, conv.getX(), conv.getPadding(), examples);
+        } else if (auto gradient = dyn_cast<ConvInputGradientOp>(op)) {
+          SmallVector<int64_t> padding;
           for (int64_t before : gradient.getPadding())
             padding.push_back(2 - before);
           consider(gradient, gradient.getDy(), padding, examples);
