@@ -5,6 +5,9 @@
 #include "mlir/IR/DialectImplementation.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/MathExtras.h"
+
+#include <limits>
 
 using namespace mlir;
 using namespace nnc::nn;
@@ -112,6 +115,17 @@ RankedTensorType nnc::nn::inDeclaredPanels(Operation *op, RankedTensorType type)
   return panel ? RankedTensorType::get(type.getShape(), type.getElementType(), panel) : type;
 }
 
+/// What kernels address in 32 bits, for one unit of the lengths that are not known.
+static constexpr int64_t mostElements = std::numeric_limits<int32_t>::max();
+
+static bool isCountable(RankedTensorType type) {
+  int64_t count = 1;
+  for (int64_t extent : getFixedShape(type))
+    if (llvm::MulOverflow(count, extent, count) || count > mostElements)
+      return false;
+  return true;
+}
+
 LogicalResult nnc::nn::verifyInferredType(Operation *op) {
   auto isRanked = [](Type type) {
     auto ranked = dyn_cast<RankedTensorType>(type);
@@ -125,6 +139,8 @@ LogicalResult nnc::nn::verifyInferredType(Operation *op) {
   FailureOr<RankedTensorType> inferred = cast<ComputeOp>(op).inferType();
   if (failed(inferred))
     return failure();
+  if (!isCountable(*inferred))
+    return op->emitOpError() << "gives " << *inferred << ", but a value has at most " << mostElements << " elements";
   Type given = op->getResult(0).getType();
   if (isRanked(given) && given != *inferred)
     return op->emitOpError() << "gives " << *inferred << ", not " << given;

@@ -2,6 +2,8 @@
 
 #include "compiler/dialect/Window.h"
 
+#include <limits>
+
 using namespace mlir;
 
 namespace nnc::nn {
@@ -29,12 +31,14 @@ static LogicalResult checkLists(Operation *op, const Window &window) {
               (window.overhang.empty() || window.overhang.size() == rank);
   if (!fits)
     return op->emitOpError("needs one stride and two paddings for each of its ") << rank << " spatial dimensions";
-  auto positive = [](int64_t value) { return value >= 1; };
-  auto notNegative = [](int64_t value) { return value >= 0; };
+  constexpr int64_t most = std::numeric_limits<int32_t>::max();
+  auto positive = [](int64_t value) { return value >= 1 && value <= most; };
+  auto notNegative = [](int64_t value) { return value >= 0 && value <= most; };
   if (!llvm::all_of(window.sizes, positive) || !llvm::all_of(window.strides, positive) ||
       !llvm::all_of(window.dilations, positive) || !llvm::all_of(window.padding, notNegative) ||
       !llvm::all_of(window.overhang, notNegative))
-    return op->emitOpError("needs sizes, strides and dilations of at least 1, paddings of at least 0");
+    return op->emitOpError("needs sizes, strides and dilations of at least 1, paddings of at least 0, and of at most ")
+           << most;
   return success();
 }
 

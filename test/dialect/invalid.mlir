@@ -376,3 +376,12 @@ func.func @winograd_image(%x: tensor<?x5x5x3xf32, #nn.dims<"batch">>, %u: tensor
   %0 = nn.winograd_conv %x, %u {padding = array<i64: 1, 1, 1, 1>} : (tensor<?x5x5x3xf32, #nn.dims<"batch">>, tensor<36x4x6xf32>) -> tensor<*xf32>
   return
 }
+
+// -----
+
+!v = tensor<?x65536x65536xf32, #nn.dims<"batch">>
+func.func @too_large(%x: !v) {
+  // expected-error @+1 {{'nn.tanh' op gives 'tensor<?x65536x65536xf32, #nn.dims<"batch">>', but a value has at most 2147483647 elements}}
+  %0 = nn.tanh %x : (!v) -> !v
+  return
+}
