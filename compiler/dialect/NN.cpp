@@ -7,8 +7,6 @@
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/MathExtras.h"
 
-#include <limits>
-
 using namespace mlir;
 using namespace nnc::nn;
 
@@ -115,8 +113,8 @@ RankedTensorType nnc::nn::inDeclaredPanels(Operation *op, RankedTensorType type)
   return panel ? RankedTensorType::get(type.getShape(), type.getElementType(), panel) : type;
 }
 
-/// What kernels address in 32 bits, for one unit of the lengths that are not known.
-static constexpr int64_t mostElements = std::numeric_limits<int32_t>::max();
+/// So many that bytes of a few such values can still be counted; for one unit of lengths that are not known.
+static constexpr int64_t mostElements = int64_t(1) << 48;
 
 static bool isCountable(RankedTensorType type) {
   int64_t count = 1;

@@ -379,9 +379,9 @@ func.func @winograd_image(%x: tensor<?x5x5x3xf32, #nn.dims<"batch">>, %u: tensor
 
 // -----
 
-!v = tensor<?x65536x65536xf32, #nn.dims<"batch">>
+!v = tensor<?x65536x65536x65536x2xf32, #nn.dims<"batch">>
 func.func @too_large(%x: !v) {
-  // expected-error @+1 {{'nn.tanh' op gives 'tensor<?x65536x65536xf32, #nn.dims<"batch">>', but a value has at most 2147483647 elements}}
+  // expected-error @+1 {{'nn.tanh' op gives 'tensor<?x65536x65536x65536x2xf32, #nn.dims<"batch">>', but a value has at most 281474976710656 elements}}
   %0 = nn.tanh %x : (!v) -> !v
   return
 }
