@@ -24,13 +24,12 @@ using PanelUse = std::pair<Family, int64_t>;
 /// None for uses that are no contraction of the weight.
 static std::optional<PanelUse> getPanelUse(OpOperand &use) {
   Operation *op = use.getOwner();
-  bool isConv = isa<ConvOp, ConvInputGradientOp>(op) && op->getAttrOfType<IntegerAttr>("groups").getInt() == 1;
-  if (isa<WinogradWeightsOp>(op) || (isConv && use.getOperandNumber() == 1))
-    return PanelUse(Family::Conv, getType(use.get()).getRank() - 1);
   if (use.getOperandNumber() != 1)
     return std::nullopt;
   if (isa<DenseOp, DenseInputGradientOp>(op))
     return PanelUse(Family::Dense, 0);
+  if (isa<ConvOp, ConvInputGradientOp>(op) && op->getAttrOfType<IntegerAttr>("groups").getInt() == 1)
+    return PanelUse(Family::Conv, getType(use.get()).getRank() - 1);
   return std::nullopt;
 }
 
@@ -56,7 +55,7 @@ struct LayWeightsPass : nnc::impl::LayWeightsBase<LayWeightsPass> {
     std::optional<PanelUse> panels;
     for (ReadOp read : reads)
       for (OpOperand &use : read->getUses()) {
-        if (isa<WinogradWeightsOp>(use.getOwner()) && gradients.empty())
+        if (isa<WinogradWeightsOp>(use.getOwner()))
           continue; // reads it once, as it lies
         std::optional<PanelUse> wanted = getPanelUse(use);
         if (!wanted || (panels && panels != wanted))
