@@ -14,11 +14,9 @@ using namespace nnc::nn;
 
 namespace nnc {
 
-static double getNumber(const dsl::Operation &operation, StringRef name) {
-  for (const auto &[key, value] : operation.attributes)
-    if (key == name)
-      return std::get<double>(value);
-  llvm_unreachable("a checked batch norm has its attributes");
+/// As sums and counts have them: the first `count`.
+static NamedAttribute getFirstAxes(OpBuilder &builder, int64_t count) {
+  return builder.getNamedAttr("axes", builder.getDenseI64ArrayAttr(llvm::to_vector(llvm::seq<int64_t>(0, count))));
 }
 
 bool GraphImporter::isRagged(const dsl::Type &type) const {
@@ -27,10 +25,8 @@ bool GraphImporter::isRagged(const dsl::Type &type) const {
 
 /// How many values each channel has.
 Value GraphImporter::countValues(Value x, const dsl::Type &type) {
-  if (!isRagged(type)) {
-    SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(0, nn::getType(x).getRank() - 1));
-    return build("nn.count", x, builder.getNamedAttr("axes", builder.getDenseI64ArrayAttr(axes)));
-  }
+  if (!isRagged(type))
+    return build("nn.count", x, getFirstAxes(builder, nn::getType(x).getRank() - 1));
   dsl::Type steps;
   double each = 1;
   for (const dsl::Dim &dim : ArrayRef(type.shape).drop_back())
@@ -51,28 +47,25 @@ Value GraphImporter::countSteps(const dsl::Type &type, Value skipped) {
   Value ones = fillPastEnd(fill(1), type, 0);
   if (skipped)
     ones = build("nn.select", {isBelow(step, skipped, imported), fill(0), ones}, {});
-  SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(0, imported.getRank()));
-  return build("nn.sum", ones, builder.getNamedAttr("axes", builder.getDenseI64ArrayAttr(axes)));
+  return build("nn.sum", ones, getFirstAxes(builder, imported.getRank()));
 }
 
 /// Over all values of a channel, those past an example's end left out.
 Value GraphImporter::importBatchStatistics(const dsl::Operation &operation) {
   Value x = get(operation.operands[0]);
   const dsl::Type &type = typeOf(operation.operands[0]);
-  SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(0, nn::getType(x).getRank() - 1));
+  NamedAttribute axes = getFirstAxes(builder, nn::getType(x).getRank() - 1);
   Value count = countValues(x, type);
   // A step that no example has, of an inner loop say, has no statistics.
   Value divisor = isRagged(type) ? build("nn.max", {count, real(1)}, {}) : count;
   auto meanOf = [&](Value value) {
-    Value sum =
-        build("nn.sum", fillPastEnd(value, type, 0), builder.getNamedAttr("axes", builder.getDenseI64ArrayAttr(axes)));
-    return build("nn.div", {sum, divisor}, {});
+    return build("nn.div", {build("nn.sum", fillPastEnd(value, type, 0), axes), divisor}, {});
   };
 
   Value mean = meanOf(x);
   Value centred = build("nn.sub", {x, mean}, {});
   Value variance = meanOf(build("nn.square", centred, {}));
-  Value epsilon = real(getNumber(operation, "epsilon"));
+  Value epsilon = real(getAttribute<double>(operation, "epsilon"));
   Value deviation = build("nn.sqrt", build("nn.add", {variance, epsilon}, {}), {});
   Value scale = get(operation.operands[1]), shift = get(operation.operands[2]);
 
@@ -88,7 +81,7 @@ Value GraphImporter::importBatchStatistics(const dsl::Operation &operation) {
 /// says nothing of a variance, and a step that the window before went through has been
 /// counted.
 void GraphImporter::moveStatistics(const dsl::Operation &operation, std::array<Value, 2> current, Value count) {
-  double momentum = getNumber(operation, "momentum"); // the share of the new batch
+  double momentum = getAttribute<double>(operation, "momentum"); // the share of the new batch
   SmallVector<Value> conditions;
   if (isRagged(typeOf(operation.operands[0])))
     conditions.push_back(build("nn.lt", {real(1), count}, {}));

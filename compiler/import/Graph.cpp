@@ -181,13 +181,6 @@ bool GraphImporter::readsEnded(const dsl::Operation &operation) const {
           llvm::any_of(operation.each->body, [&](const dsl::Operation &inner) { return readsEnded(inner); }));
 }
 
-template <typename T> static const T &getAttribute(const dsl::Operation &operation, StringRef name) {
-  for (const auto &[key, value] : operation.attributes)
-    if (key == name)
-      return std::get<T>(value);
-  llvm_unreachable("a checked operation has its attributes");
-}
-
 Value GraphImporter::import(const dsl::Operation &operation) {
   StringRef name = operation.name;
   const dsl::Type &resultType = typeOf(operation.results.front());

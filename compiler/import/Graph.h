@@ -14,6 +14,14 @@
 
 namespace nnc {
 
+/// An attribute that the checker gave an operation.
+template <typename T> const T &getAttribute(const dsl::Operation &operation, llvm::StringRef name) {
+  for (const auto &[key, value] : operation.attributes)
+    if (key == name)
+      return std::get<T>(value);
+  llvm_unreachable("a checked operation has its attributes");
+}
+
 /// Builds the operations of one dsl::Function at a builder's insertion point.
 ///
 /// In a Model shapes are those of one example and the batch is not written; here

@@ -7,13 +7,6 @@ using namespace nnc::nn;
 
 namespace nnc {
 
-template <typename T> static T getAttribute(const dsl::Operation &operation, StringRef name) {
-  for (const auto &[key, value] : operation.attributes)
-    if (key == name)
-      return std::get<T>(value);
-  llvm_unreachable("a checked operation has its attributes");
-}
-
 /// Each dropout of a function is a site of its own, each step of a loop another
 /// draw.
 Value GraphImporter::importDropout(const dsl::Operation &operation) {
