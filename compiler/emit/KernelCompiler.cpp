@@ -8,6 +8,7 @@
 
 #include "compiler/emit/DeviceCode.h"
 #include "compiler/emit/Schedule.h"
+#include "compiler/emit/StackUse.h"
 #include "compiler/halide/Algorithm.h"
 
 #include "llvm/ADT/StringExtras.h"
@@ -87,6 +88,8 @@ static llvm::Expected<std::string> write(const targets::Group &group, const std:
   }
   if (form == KernelForm::Device)
     return getDeviceCode(module);
+  if (llvm::Error error = checkStackUse(module))
+    return error;
   if (!isa.architectures.empty()) {
     llvm::Expected<Halide::Module> assembled = assembleDeviceCode(module, isa.architectures);
     if (!assembled)
