@@ -170,3 +170,11 @@ OpFoldResult MulOp::fold(FoldAdaptor adaptor) {
 OpFoldResult DivOp::fold(FoldAdaptor adaptor) {
   return foldBinary(*this, adaptor.getA(), adaptor.getB(), 1, false, std::divides<double>());
 }
+
+/// What has been filled already is left as it is.
+OpFoldResult MaskOp::fold(FoldAdaptor) {
+  auto inner = getX().getDefiningOp<MaskOp>();
+  bool isSame = inner && inner.getLengths() == getLengths() && inner.getAxis() == getAxis() &&
+                inner.getFill().bitwiseIsEqual(getFill());
+  return isSame ? getX() : Value();
+}

@@ -104,6 +104,7 @@ def NN_MaskOp : NN_ElementwiseOp<"mask"> {
   }];
   let arguments = (ins NN_Any:$x, NN_Lengths:$lengths, I64Attr:$axis, F64Attr:$fill);
   let results = (outs NN_Any:$result);
+  let hasFolder = 1;
 }
 
 def NN_CountOp : NN_ComputeOp<"count", "Elementwise"> {
