@@ -104,11 +104,11 @@ static std::vector<Halide::VarOrRVar> orderTile(Var lane, Var vector, Var point,
   return {lane, vector, point};
 }
 
-void scheduleSums(Stage &contraction, Halide::Func out, Var at, const RegisterTile &tile) {
-  Var lane = contraction.loops[0].var, point = contraction.loops[1].var;
+void scheduleSums(Stage &contraction, Halide::Func out, Var at, const RegisterTile &tile, int panels) {
+  Var lane = contraction.loops[0].var, point = contraction.loops[1].var, panel = contraction.loops.back().var;
   // The edge of the result needs fewer; the whole tile is summed all the same.
   contraction.func.bound_extent(lane, static_cast<int>(contraction.loops[0].extent))
-      .bound_extent(contraction.loops.back().var, 1)
+      .bound_extent(panel, panels)
       .compute_at(out, at)
       .store_in(Halide::MemoryType::Stack)
       .vectorize(lane, tile.vector, TailStrategy::RoundUp)
@@ -116,6 +116,8 @@ void scheduleSums(Stage &contraction, Halide::Func out, Var at, const RegisterTi
 
   Var share("share"), vector("vector");
   std::vector<Halide::VarOrRVar> order = orderTile(lane, vector, point, tile);
+  if (panels > 1)
+    order.push_back(panel);
   for (const ReductionLoop &loop : contraction.reductions)
     order.push_back(loop.var);
   order.push_back(share);
@@ -126,6 +128,10 @@ void scheduleSums(Stage &contraction, Halide::Func out, Var at, const RegisterTi
       .vectorize(lane)
       .unroll(vector)
       .unroll(point);
+  if (panels > 1) {
+    contraction.func.unroll(panel);
+    contraction.func.update().unroll(panel);
+  }
 }
 
 //===----------------------------------------------------------------------===//

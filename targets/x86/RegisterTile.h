@@ -36,8 +36,9 @@ std::vector<int64_t> chooseRowMinima(int64_t weightElements);
 RegisterTile chooseTileFor(int64_t panelWidth, int64_t minimum, int64_t weightElements, const Isa &isa);
 
 /// Places a contraction in the loop `at` of `out`, which computes one tile:
-/// vectors along the panel, points unrolled, the sums in registers.
-void scheduleSums(Stage &contraction, Halide::Func out, Halide::Var at, const RegisterTile &tile);
+/// vectors along the panel, points unrolled, the sums in registers; those of so many panels,
+/// if the loop computes a tile of each.
+void scheduleSums(Stage &contraction, Halide::Func out, Halide::Var at, const RegisterTile &tile, int panels = 1);
 
 /// Whether the weights of one panel are more than stay in L1 beside what they are
 /// multiplied with.

@@ -7,9 +7,10 @@
 //         sums[rows][panel] = acc                   on the stack
 //     out[block][panel] = epilogue(sums)
 //
-// Single rows use no weight twice: each has its panel at once, and gates of a cell are taken in
-// one loop, as many as have room in registers. In blocks they are contractions of one block, one
-// after the other.
+// Single rows use no weight twice: each has its panel at once. A sum waits for itself, so that
+// gates of a cell are taken in one loop, as many as have room in registers, and of several panels
+// as many as keep the multiply-adds busy. In blocks gates are contractions of one block, one after
+// the other.
 //
 // Reached, of the multiply-add peak of one core (Zen 4, 118 GFLOP/s for both, L2 1 MB;
 // `./dev bench dense_1008 dense_64 dense_8`, NNC_ISA): AVX-512 1008³ 0.93, 64×1024×1024 0.96,
@@ -40,10 +41,34 @@ static constexpr int64_t rowsInBlock = 64;
 /// Sums that are in registers at once when several products of a row are taken together.
 static int maxSums(const Isa &isa) { return isa.vector == 16 ? 24 : 12; }
 
+/// Sums that keep the multiply-adds busy: two start in a cycle, and each takes four.
+static constexpr int64_t busySums = 8;
+
+/// Elements of weights that stay in L2. Of larger ones fewer streams are read faster: a GRU of 512 units takes 1.24
+/// times as long by two panels at once.
+static constexpr int64_t cachedWeight = 128 << 10;
+
+/// Panels that are taken in one loop for single rows: as few as make enough sums, a divisor of all.
+static int choosePanels(int64_t panels, int64_t sumsInPanel, int64_t weightElements, const Isa &isa) {
+  int64_t best = 1;
+  for (int64_t count = 2; count <= panels && best * sumsInPanel < busySums; ++count)
+    if (panels % count == 0 && count * sumsInPanel <= maxSums(isa) && weightElements <= cachedWeight)
+      best = count;
+  return static_cast<int>(best);
+}
+
+/// Elements of the largest weight.
+static int64_t countWeight(const Group &group) {
+  int64_t most = 0;
+  for (const Stage &stage : group.stages)
+    most = std::max(most, stage.reductions[0].extent * group.out.loops[0].extent);
+  return most;
+}
+
 /// Takes products of single rows in one loop, as many as have room in registers: what is read
 /// is several streams, and between panels fewer loops end.
-static void fuseSums(std::vector<Stage> &stages, const RegisterTile &tile, const Isa &isa) {
-  int most = std::max(1, maxSums(isa) / (tile.lanes / tile.vector)), count = 0;
+static void fuseSums(std::vector<Stage> &stages, int sumsInStage, const Isa &isa) {
+  int most = std::max(1, maxSums(isa) / sumsInStage), count = 0;
   Stage *first = nullptr;
   for (Stage &stage : stages) {
     bool isAlike = first && stage.reductions[0].var.name() == first->reductions[0].var.name();
@@ -59,28 +84,32 @@ static void fuseSums(std::vector<Stage> &stages, const RegisterTile &tile, const
 
 static void scheduleRows(Group &group, const RegisterTile &tile, const Isa &isa) {
   const std::vector<Loop> &loops = group.out.loops;
-  int width = static_cast<int>(group.stages.front().loops[0].extent);
+  int width = static_cast<int>(group.stages.front().loops[0].extent), vectors = tile.lanes / tile.vector;
+  auto stages = static_cast<int64_t>(group.stages.size());
+  int panels = choosePanels((loops[0].extent + width - 1) / width, stages * vectors, stages * countWeight(group), isa);
   Halide::Func out = group.out.func;
-  Var r = loops[1].var, panel("panel"), lane("lane"), task("task");
-  out.split(loops[0].var, panel, lane, width, TailStrategy::GuardWithIf);
-  std::vector<Halide::VarOrRVar> order{lane, r};
+  Var r = loops[1].var, panel("panel"), lane("lane"), each("each"), task("task");
+  out.split(loops[0].var, panel, lane, width, TailStrategy::GuardWithIf)
+      .split(panel, panel, each, panels, TailStrategy::GuardWithIf);
+  std::vector<Halide::VarOrRVar> order{lane, each, r};
+  // One loop over all tasks: the outermost two. How many panels there are is known, and one need not divide by it.
   if (loops.size() == 2) {
     Var block("block");
     out.split(r, block, r, rowsInTask, TailStrategy::GuardWithIf);
-    order.push_back(block);
+    order.insert(order.end(), {panel, block});
+  } else {
+    for (size_t i = 2; i < loops.size(); ++i)
+      order.push_back(loops[i].var);
+    order.push_back(panel);
   }
-  for (size_t i = 2; i < loops.size(); ++i)
-    order.push_back(loops[i].var);
-  order.push_back(panel);
-  // One loop over all tasks: the outermost two.
   out.reorder(order)
       .vectorize(lane, tile.vector)
-      .fuse(order[order.size() - 2].var, panel, task)
+      .fuse(order[order.size() - 2].var, order.back().var, task)
       .parallel(task)
       .partition(task, Halide::Partition::Never);
   for (Stage &stage : group.stages)
-    scheduleSums(stage, out, r, tile);
-  fuseSums(group.stages, tile, isa);
+    scheduleSums(stage, out, r, tile, panels);
+  fuseSums(group.stages, vectors * panels, isa);
 }
 
 static void scheduleBlocks(Group &group, const RegisterTile &tile) {
@@ -102,14 +131,6 @@ static void scheduleBlocks(Group &group, const RegisterTile &tile) {
       .partition(task, Halide::Partition::Never);
   for (Stage &stage : group.stages)
     scheduleSlices(stage, out, task, tile);
-}
-
-/// Elements of the largest weight.
-static int64_t countWeight(const Group &group) {
-  int64_t most = 0;
-  for (const Stage &stage : group.stages)
-    most = std::max(most, stage.reductions[0].extent * group.out.loops[0].extent);
-  return most;
 }
 
 void scheduleDense(Group &group, const Isa &isa, int64_t minRows) {
