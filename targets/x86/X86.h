@@ -25,7 +25,8 @@ void scheduleElementwise(Group &group, const Isa &isa);
 void scheduleReduce(Group &group, const Isa &isa);
 void scheduleReshape(Group &group, const Isa &isa);
 
-/// Makes the loops of a result from number `first` on one parallel loop.
+/// Makes the loops of a result from number `first` on one loop, and of it a parallel loop
+/// of chunks: a task has some ten thousand elements, if rows are so short.
 void parallelizeOuter(const Stage &out, size_t first);
 
 /// Most bytes of a stage on the stack.

@@ -1,10 +1,7 @@
 //===- Elementwise.cpp - Element-wise chains on x86 -----------------------===//
 //
-//   for outer dimensions as one                     (parallel)
-//     out[…][vectors] = chain                       all values in registers
-//
-//   for chunk of the rows of a matrix               (parallel)
-//     for row: out[row][vectors] = chain
+//   for chunk of the rows of all outer dimensions   (parallel)
+//     for row: out[row][vectors] = chain            all values in registers
 //
 //   for chunk of a long vector                      (parallel)
 //     out[vectors] = chain                          in place: an optimizer's update
@@ -23,21 +20,33 @@ namespace nnc::targets::x86 {
 using Halide::TailStrategy;
 using Halide::Var;
 
+/// Elements that one task computes of a long vector, or of many short rows.
+static constexpr int64_t elementsOfTask = 16 << 10;
+
+/// How long a row is taken to be whose length is not known.
+static constexpr int64_t freeExtent = 256;
+
 void parallelizeOuter(const Stage &out, size_t first) {
   if (out.loops.size() <= first)
     return;
   Halide::Func func = out.func;
+  int64_t elements = 1;
+  for (size_t i = 0; i < first; ++i)
+    elements *= out.loops[i].extent ? out.loops[i].extent : freeExtent;
   Var fused = out.loops[first].var;
   for (size_t i = first + 1; i < out.loops.size(); ++i) {
     Var next("outer" + std::to_string(i));
     func.fuse(fused, out.loops[i].var, next);
     fused = next;
   }
-  func.parallel(fused);
+  Var task("task");
+  if (int64_t rows = elementsOfTask / elements; rows > 1)
+    func.split(fused, task, fused, static_cast<int>(rows), TailStrategy::GuardWithIf)
+        .parallel(task)
+        .partition(task, Halide::Partition::Never);
+  else
+    func.parallel(fused);
 }
-
-/// Elements that one task computes of a long vector.
-static constexpr int64_t elementsOfTask = 16 << 10;
 
 /// A long vector of whole vectors, such as all weights of a network. Results may lie
 /// where operands do: no element is computed twice, and all results of a vector are
@@ -66,11 +75,7 @@ void scheduleElementwise(Group &group, const Isa &isa) {
     out.vectorize(loops[0].var, isa.vector, TailStrategy::GuardWithIf);
   else if (extent > 1 && isa.vector == 16)
     out.vectorize(loops[0].var, extent <= 4 ? 4 : extent <= 8 ? 8 : 16, TailStrategy::GuardWithIf);
-  if (loops.size() != 2 || loops[1].extent != 0)
-    return parallelizeOuter(group.out, 1);
-  Var row = loops[1].var, task("task");
-  int64_t rows = std::max<int64_t>(1, elementsOfTask / std::max<int64_t>(extent, 1));
-  out.split(row, task, row, static_cast<int>(rows), TailStrategy::GuardWithIf).parallel(task);
+  parallelizeOuter(group.out, 1);
 }
 
 } // namespace nnc::targets::x86
