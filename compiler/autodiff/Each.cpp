@@ -4,7 +4,7 @@
 // its sequences the cotangents of the forward loop's outputs and the tape: what
 // the derivatives of the body read of the forward computation, which the forward
 // loop stacks as further outputs. Of a state it is the value before the step, so
-// that stack is delayed by one.
+// that stack is delayed by one; of what becomes a state, the state after it.
 //
 // What the body reads from outside (a weight, say) gets a contribution in every
 // step. Where it is a sum over rows, such as a weight's outer products, its
@@ -79,6 +79,7 @@ public:
 
 private:
   Value keep(Value stacked, RankedTensorType type, Value delayedStart);
+  Value getStateOf(Value value);
 
   Adjoints &outer;
   EachOp loop;
@@ -167,7 +168,21 @@ Value LoopAdjoints::primal(Value value) {
       mapping.map(operand, primal(operand));
     return remember(builder.clone(*op, mapping)->getResult(0));
   }
-  return remember(keep(value, type, Value()));
+  Value state = getStateOf(value);
+  return remember(keep(state ? state : value, type, Value()));
+}
+
+/// The state that a value becomes while its example has steps, if it becomes nothing else. Past the end the state stays
+/// as it is and no error comes back to the value, so that its derivative may read the state in its place, of which
+/// there is a stack already.
+Value LoopAdjoints::getStateOf(Value value) {
+  auto select = value.hasOneUse() ? dyn_cast<SelectOp>(*value.user_begin()) : SelectOp();
+  if (!select || select.getA() != value)
+    return {};
+  for (auto [before, after] : llvm::zip_equal(loop.getCarried(), loop.getYield().getNext()))
+    if (after == select && before == select.getB())
+      return after;
+  return {};
 }
 
 /// Lets the forward loop stack a value.
