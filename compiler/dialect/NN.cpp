@@ -78,6 +78,21 @@ LogicalResult NNDialect::verifyOperationAttribute(Operation *op, NamedAttribute 
   return attribute.getName() == "nn.train" ? verifyTrain(op, attribute.getValue()) : success();
 }
 
+int64_t nnc::nn::getWindowLength(DictionaryAttr train) {
+  auto length = train.getAs<IntegerAttr>("window_length");
+  return length ? length.getInt() : 0;
+}
+
+//===----------------------------------------------------------------------===//
+// Values
+//===----------------------------------------------------------------------===//
+
+Value nnc::nn::getRoot(Value value) {
+  while (auto reshape = value.getDefiningOp<ReshapeOp>())
+    value = reshape.getX();
+  return value;
+}
+
 //===----------------------------------------------------------------------===//
 // Names
 //===----------------------------------------------------------------------===//

@@ -71,6 +71,13 @@ OpTy createInferred(mlir::OpBuilder &builder, mlir::Location location, mlir::Val
   return op;
 }
 
+/// The value whose elements a chain of reshapes shows.
+mlir::Value getRoot(mlir::Value value);
+
+/// Steps of the windows in which a train block goes through sequences, by what `nn.train` says of it; 0: whole
+/// sequences.
+int64_t getWindowLength(mlir::DictionaryAttr train);
+
 /// A weight's or result's type, which is ranked after InferShapes.
 inline mlir::RankedTensorType getType(mlir::Value value) { return llvm::cast<mlir::RankedTensorType>(value.getType()); }
 

@@ -40,7 +40,8 @@ private:
   // Launch.cpp
   void emitLaunch(nn::LaunchOp launch, const Loop *loop);
   void setBuffer(mlir::Value buffer, mlir::Value pointer, mlir::RankedTensorType type, mlir::ArrayAttr extents);
-  mlir::Value makeShape(mlir::RankedTensorType type, mlir::ArrayAttr extents);
+  mlir::Value getShape(mlir::RankedTensorType type, mlir::ArrayAttr extents);
+  mlir::Value makeShape(llvm::ArrayRef<mlir::Value> sizes);
   mlir::Value chooseKernel(nn::LaunchOp launch, mlir::Value rows);
   mlir::Value getWorkAt(nn::LaunchOp launch, nn::KernelOp kernel);
   mlir::Value getTrafficAt(nn::LaunchOp launch);
@@ -103,6 +104,7 @@ private:
   llvm::SmallVector<mlir::Value> arenas;
   mlir::Value workspaceBytes;                                      ///< of a sanitized library
   llvm::SmallVector<std::pair<mlir::Value, mlir::Value>> memories; ///< address and bytes of each block of memory
+  llvm::StringMap<mlir::Value> shapes;                             ///< by their dimensions
   mlir::Value buffers;                                             ///< one halide_buffer_t for each operand of a kernel
   llvm::DenseMap<mlir::Value, mlir::Value> addresses;
   llvm::SmallVector<nn::StoreOp> late;         ///< at the end of the function
@@ -112,9 +114,6 @@ private:
 
 /// The size of a halide_buffer_t.
 inline constexpr int64_t bufferBytes = 56;
-
-/// The value whose elements a chain of reshapes shows.
-mlir::Value getRoot(mlir::Value value);
 
 } // namespace nnc::emit
 

@@ -14,13 +14,6 @@ using namespace mlir;
 using namespace nnc;
 using namespace nnc::emit;
 
-/// The value whose elements a chain of reshapes shows.
-Value emit::getRoot(Value value) {
-  while (auto reshape = value.getDefiningOp<nn::ReshapeOp>())
-    value = reshape.getX();
-  return value;
-}
-
 BodyEmitter::BodyEmitter(EntryContext &context, func::FuncOp function, LLVM::LLVMFuncOp result)
     : context(context), function(function), result(result), builder(function.getLoc()) {}
 
@@ -260,7 +253,7 @@ Block *BodyEmitter::split() {
 
 void BodyEmitter::emitReturn(func::ReturnOp op) {
   for (auto [index, value] : llvm::enumerate(op.getOperands())) {
-    nn::PlaceAttr place = getPlaceOf(getRoot(value));
+    nn::PlaceAttr place = getPlaceOf(nn::getRoot(value));
     if (place && place.getKind() == nn::PlaceKind::Output && place.getIndex() == static_cast<int64_t>(index))
       continue;
     Value to = getPlace(nn::PlaceAttr::get(builder.getContext(), nn::PlaceKind::Output, index, 0), nullptr);
@@ -315,14 +308,14 @@ void BodyEmitter::emitStore(nn::StoreOp store) {
 void BodyEmitter::emitStoreGradient(nn::StoreGradientOp store) {
   const std::vector<Weight> &weights = context.interface.weights;
   auto weight = llvm::find_if(weights, [&](auto &entry) { return entry.name == store.getSymbol(); });
-  nn::PlaceAttr place = getPlaceOf(getRoot(store.getValue()));
+  nn::PlaceAttr place = getPlaceOf(nn::getRoot(store.getValue()));
   if (!place || place.getKind() != nn::PlaceKind::Gradient || place.getIndex() != weight - weights.begin())
     copy(getGradientAddress(*weight), addresses.lookup(store.getValue()), builder.i64(weight->bytes));
 }
 
 void BodyEmitter::emitStoreFlat(nn::StoreFlatOp store) {
   int64_t memory = static_cast<int64_t>(store.getMemory());
-  nn::PlaceAttr place = getPlaceOf(getRoot(store.getValue()));
+  nn::PlaceAttr place = getPlaceOf(nn::getRoot(store.getValue()));
   if (!place || place.getKind() != nn::PlaceKind::Flat || place.getIndex() != memory)
     copy(getFlatAddress(store.getMemory()), addresses.lookup(store.getValue()),
          lengths->getBytes(nn::getType(store.getValue())));
@@ -333,7 +326,7 @@ void BodyEmitter::emitStoreFlat(nn::StoreFlatOp store) {
 void BodyEmitter::emitLateStores() {
   auto isTakenOver = [&](nn::StoreOp store) {
     return llvm::any_of(late, [&](nn::StoreOp other) {
-      auto read = getRoot(other.getValue()).getDefiningOp<nn::ReadOp>();
+      auto read = nn::getRoot(other.getValue()).getDefiningOp<nn::ReadOp>();
       return other != store && read && read.getSymbolAttr() == store.getSymbolAttr();
     });
   };

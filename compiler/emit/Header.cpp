@@ -132,8 +132,7 @@ void HeaderEmitter::emitSizes() {
 /// are.
 void HeaderEmitter::emitWorkspace(const Function &function) {
   auto train = function.op->getAttrOfType<DictionaryAttr>("nn.train");
-  auto window = train ? train.getAs<IntegerAttr>("window_length") : IntegerAttr();
-  if (window && window.getInt() > 0)
+  if (train && nn::getWindowLength(train) > 0)
     return;
   std::string sum;
   for (const Arena &arena : getArenas(cast<func::FuncOp>(function.op))) {

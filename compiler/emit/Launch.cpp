@@ -38,26 +38,34 @@ static bool readsShape(RankedTensorType type) {
 }
 
 /// The dimensions of a buffer, innermost first, in the function's frame. They are
-/// the same in every call of the launch.
-Value BodyEmitter::makeShape(RankedTensorType type, ArrayAttr extents) {
+/// the same in every call of the launch, and for all buffers of these dimensions.
+Value BodyEmitter::getShape(RankedTensorType type, ArrayAttr extents) {
   SmallVector<Value> sizes;
+  std::string key;
   nn::Extents list = nn::getExtents(type);
-  for (const nn::Extent &extent : llvm::reverse(list))
-    sizes.push_back(extent.isDynamic() ? lengths->getProduct(getCallerProduct(extent.name, extents))
+  for (const nn::Extent &extent : llvm::reverse(list)) {
+    std::string product = extent.isDynamic() ? getCallerProduct(extent.name, extents) : std::to_string(extent.size);
+    sizes.push_back(extent.isDynamic() ? lengths->getProduct(product)
                                        : inEntry([&] { return builder.i64(extent.size); }));
-  return inEntry([&] {
-    Value shape = builder.reserve(dimBytes * sizes.size());
-    Value stride = builder.i64(1);
-    for (auto [index, size] : llvm::enumerate(sizes)) {
-      Value dim = builder.at(shape, dimBytes * index);
-      builder.store(builder.i32(0), dim);
-      builder.store(builder.narrow(size), builder.at(dim, 4));
-      builder.store(builder.narrow(stride), builder.at(dim, 8));
-      builder.store(builder.i32(0), builder.at(dim, 12));
-      stride = builder.mul(stride, size);
-    }
-    return shape;
-  });
+    key += product + ",";
+  }
+  if (Value known = shapes.lookup(key))
+    return known;
+  return shapes[key] = inEntry([&] { return makeShape(sizes); });
+}
+
+Value BodyEmitter::makeShape(ArrayRef<Value> sizes) {
+  Value shape = builder.reserve(dimBytes * sizes.size());
+  Value stride = builder.i64(1);
+  for (auto [index, size] : llvm::enumerate(sizes)) {
+    Value dim = builder.at(shape, dimBytes * index);
+    builder.store(builder.i32(0), dim);
+    builder.store(builder.narrow(size), builder.at(dim, 4));
+    builder.store(builder.narrow(stride), builder.at(dim, 8));
+    builder.store(builder.i32(0), builder.at(dim, 12));
+    stride = builder.mul(stride, size);
+  }
+  return shape;
 }
 
 /// Fills in what a kernel reads of a buffer: where it lies, and its shape where
@@ -65,7 +73,7 @@ Value BodyEmitter::makeShape(RankedTensorType type, ArrayAttr extents) {
 void BodyEmitter::setBuffer(Value buffer, Value pointer, RankedTensorType type, ArrayAttr extents) {
   builder.store(pointer, builder.at(buffer, onDevice() ? deviceOffset : hostOffset));
   if (readsShape(type))
-    builder.store(makeShape(type, extents), builder.at(buffer, dimOffset));
+    builder.store(getShape(type, extents), builder.at(buffer, dimOffset));
 }
 
 //===----------------------------------------------------------------------===//

@@ -124,7 +124,7 @@ SmallVector<Value> BodyEmitter::getEnds(const Loop &loop, Value ended, ArrayRef<
   ends.front() = ended;
   Value last = builder.sub(ended, builder.i64(1));
   for (auto [index, next] : llvm::enumerate(each.getYield().getNext())) {
-    nn::PlaceAttr place = loop.slots[index] ? nn::PlaceAttr() : getPlaceOf(getRoot(next));
+    nn::PlaceAttr place = loop.slots[index] ? nn::PlaceAttr() : getPlaceOf(nn::getRoot(next));
     if (!place || place.getKind() != nn::PlaceKind::Stack)
       continue;
     Value bytes = lengths->getBytes(nn::EachOp::getElementType(nn::getType(each.getOutputs()[place.getIndex()])));
@@ -160,7 +160,7 @@ SmallVector<Value> BodyEmitter::emitStep(const Loop &loop) {
   nn::YieldOp yield = each.getYield();
   builder.setLoc(yield.getLoc());
   auto isPlaced = [&](Value value, nn::PlaceKind kind, unsigned index) {
-    Value root = getRoot(value);
+    Value root = nn::getRoot(value);
     nn::PlaceAttr place = root.getParentBlock() == &each.getBody().front() ? getPlaceOf(root) : nn::PlaceAttr();
     return place && place.getKind() == kind && place.getIndex() == index;
   };

@@ -56,7 +56,7 @@ void BodyEmitter::hideMemory(nn::LaunchOp launch, ArrayRef<Value> pointers) {
   llvm::append_range(values, launch.getResults());
   Block *entry = &function.getBody().front();
   for (auto [value, pointer] : llvm::zip_equal(values, pointers)) {
-    auto argument = dyn_cast<BlockArgument>(getRoot(value));
+    auto argument = dyn_cast<BlockArgument>(nn::getRoot(value));
     if (!argument || argument.getOwner() != entry)
       setPoison(unpoison, pointer, lengths->getBytes(nn::getType(value)));
   }

@@ -11,8 +11,6 @@
 #include "compiler/explain/LoadedNetwork.h"
 #include "compiler/explain/Table.h"
 
-#include "nnc/runtime.h"
-
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringExtras.h"
@@ -213,30 +211,6 @@ void FunctionExplainer::run(StringRef heading) {
 // The report
 //===----------------------------------------------------------------------===//
 
-/// The lengths of one function's calls, as the runtime hands them to it.
-static Dims getDims(const emit::Interface &interface, const emit::Function &function, const nnc_network *network,
-                    const Dims &call) {
-  Dims dims = call;
-  if (function.isStep())
-    for (const emit::FreeDim &dim : interface.freeDims)
-      dims[dim.name] = 1;
-  if (function.kind != emit::FunctionKind::Gradients)
-    return dims;
-  auto train = llvm::find_if(
-      interface.trains, [&](const emit::Train &block) { return &interface.functions[block.gradients] == &function; });
-  std::vector<int64_t> lengths = getLengths(call, interface.freeDims), steps = lengths;
-  nnc_training_workspace_size(network, static_cast<int32_t>(train - interface.trains.begin()), call.at(batchName.str()),
-                              lengths.data(), steps.data());
-  bool hasWindows = train->settings.getAs<IntegerAttr>("window_length").getInt() > 0;
-  for (auto [dim, length, count] : llvm::zip_equal(interface.freeDims, lengths, steps)) {
-    if (hasWindows)
-      dims[dim.name] = count;
-    dims[getStepsName(dim.name)] = count;
-    dims[getSegmentsName(dim.name)] = llvm::divideCeilSigned(length, count);
-  }
-  return dims;
-}
-
 /// Lines of what ptxas says, for each slot.
 static llvm::Error addResources(std::vector<std::string> &schedules, ArrayRef<std::string> codes,
                                 ArrayRef<std::string> architectures) {
@@ -288,7 +262,7 @@ llvm::Expected<std::string> explain::explainGroups(ModuleOp planned, const targe
   };
   explain(interface.prepare, "prepare", *asked);
   for (const emit::Function &function : interface.functions)
-    explain(function.op, function.name, getDims(interface, function, network->get(), *asked));
+    explain(function.op, function.name, getDims(network->get(), interface, cast<func::FuncOp>(function.op), *asked));
   if (target.device() == targets::Device::Cuda && options.architectures.empty())
     os << "  -arch=sm_90 adds what ptxas says of registers, shared memory and spills\n";
   return text;

@@ -11,8 +11,11 @@
 #include "compiler/emit/Kernels.h"
 #include "compiler/emit/Network.h"
 
+#include "nnc/runtime.h"
+
 #include "llvm/ExecutionEngine/Orc/AbsoluteSymbols.h"
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace nnc;
@@ -73,4 +76,28 @@ llvm::Expected<LoadedNetwork> LoadedNetwork::load(ModuleOp planned, const target
     return address.takeError();
   code->network = address->toPtr<const nnc_network *>();
   return LoadedNetwork(std::move(code));
+}
+
+Dims explain::getDims(const nnc_network *network, const emit::Interface &interface, func::FuncOp function,
+                      const Dims &call) {
+  Dims dims = call;
+  if (function.getName() == "step" || function.getName() == "reset")
+    for (const emit::FreeDim &dim : interface.freeDims)
+      dims[dim.name] = 1;
+  auto train = llvm::find_if(interface.trains, [&](const emit::Train &block) {
+    return interface.functions[block.gradients].op == function.getOperation();
+  });
+  if (train == interface.trains.end())
+    return dims;
+  std::vector<int64_t> lengths = getLengths(call, interface.freeDims), steps = lengths;
+  nnc_training_workspace_size(network, static_cast<int32_t>(train - interface.trains.begin()),
+                              call.at(nn::batchName.str()), lengths.data(), steps.data());
+  bool hasWindows = nn::getWindowLength(train->settings) > 0;
+  for (auto [dim, length, count] : llvm::zip_equal(interface.freeDims, lengths, steps)) {
+    if (hasWindows)
+      dims[dim.name] = count;
+    dims[nn::getStepsName(dim.name)] = count;
+    dims[nn::getSegmentsName(dim.name)] = llvm::divideCeilSigned(length, std::max<int64_t>(1, count));
+  }
+  return dims;
 }

@@ -3,8 +3,10 @@
 #ifndef NNC_COMPILER_EXPLAIN_LOADEDNETWORK_H
 #define NNC_COMPILER_EXPLAIN_LOADEDNETWORK_H
 
+#include "compiler/explain/Call.h"
 #include "targets/Target.h"
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/Support/Error.h"
 
@@ -29,6 +31,11 @@ private:
   explicit LoadedNetwork(std::unique_ptr<Code> code);
   std::unique_ptr<Code> code;
 };
+
+/// The lengths with which the runtime calls a function when the user calls the network with these: one step at a time,
+/// windows or segments of sequences, or the same.
+Dims getDims(const nnc_network *network, const emit::Interface &interface, mlir::func::FuncOp function,
+             const Dims &call);
 
 } // namespace nnc::explain
 

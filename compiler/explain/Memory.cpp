@@ -12,29 +12,9 @@
 #include "compiler/explain/Table.h"
 #include "compiler/passes/Packing.h"
 
-#include "nnc/runtime.h"
-
-#include "llvm/Support/MathExtras.h"
-
 using namespace mlir;
 using namespace nnc;
 using namespace nnc::explain;
-
-/// A train block's gradients go through windows or segments of this many steps.
-static Dims getStepDims(const nnc_network *network, const emit::Interface &interface, size_t train, Dims dims) {
-  std::vector<int64_t> lengths = getLengths(dims, interface.freeDims), steps = lengths;
-  nnc_training_workspace_size(network, static_cast<int32_t>(train), dims.at(nn::batchName.str()), lengths.data(),
-                              steps.data());
-  auto window = interface.trains[train].settings.getAs<IntegerAttr>("window_length");
-  bool isWindow = window && window.getInt() > 0;
-  for (auto [dim, length, count] : llvm::zip_equal(interface.freeDims, lengths, steps)) {
-    if (isWindow)
-      dims[dim.name] = count;
-    dims[nn::getStepsName(dim.name)] = count;
-    dims[nn::getSegmentsName(dim.name)] = llvm::divideCeilSigned(length, std::max<int64_t>(1, count));
-  }
-  return dims;
-}
 
 /// "23552 batch + 64": arenas in bytes for one unit, and how small each could be by itself.
 static std::string describeArenas(ArrayRef<Buffer> buffers) {
@@ -71,20 +51,10 @@ llvm::Expected<std::string> explain::explainMemory(ModuleOp planned, const targe
   if (!dims)
     return dims.takeError();
 
-  llvm::DenseMap<Operation *, Dims> ofTrain;
-  for (auto [index, train] : llvm::enumerate(interface.trains))
-    ofTrain[interface.functions[train.gradients].op] = getStepDims(network->get(), interface, index, *dims);
-  // These go one step at a time.
-  Dims ofStep = *dims;
-  for (const emit::FreeDim &dim : interface.freeDims)
-    ofStep[dim.name] = 1;
   Table table("lrrrl");
   table.add({"function", "workspace", "at least", "ratio", "for each unit"});
   for (auto function : planned.getOps<func::FuncOp>())
-    addRow(table, function,
-           ofTrain.contains(function)                                      ? ofTrain[function]
-           : function.getName() == "step" || function.getName() == "reset" ? ofStep
-                                                                           : *dims);
+    addRow(table, function, getDims(network->get(), interface, function, *dims));
 
   std::string text;
   llvm::raw_string_ostream os(text);

@@ -132,7 +132,7 @@ private:
 std::map<std::string, int64_t> BlockChecker::chooseLengths(const CallSize &size) {
   std::map<std::string, int64_t> chosen{{batchName.str(), size.batch}};
   auto train = forward->getAttrOfType<DictionaryAttr>("nn.train");
-  auto window = train.getAs<IntegerAttr>("window_length");
+  int64_t window = getWindowLength(train);
   for (unsigned index = 0; index < forward.getNumArguments(); ++index) {
     auto name = forward.getArgAttrOfType<StringAttr>(index, "nn.lengths");
     if (!name)
@@ -141,8 +141,8 @@ std::map<std::string, int64_t> BlockChecker::chooseLengths(const CallSize &size)
     int64_t length = given == size.lengths.end() ? 7 : given->second;
     if (auto bound = forward.getArgAttrOfType<IntegerAttr>(index, "nn.bound"))
       length = std::min(length, bound.getInt());
-    if (window && window.getInt() > 0)
-      length = std::min(length, window.getInt());
+    if (window > 0)
+      length = std::min(length, window);
     auto steps = static_cast<int64_t>(std::ceil(std::sqrt(static_cast<double>(length))));
     chosen[name.str()] = length;
     chosen[getStepsName(name)] = steps;

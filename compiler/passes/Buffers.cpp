@@ -66,13 +66,6 @@ private:
 
 } // namespace
 
-/// The value whose elements a chain of reshapes shows.
-static Value getRoot(Value value) {
-  while (auto reshape = value.getDefiningOp<ReshapeOp>())
-    value = reshape.getX();
-  return value;
-}
-
 static bool isFromLaunchIn(Value root, Block *block) {
   return root.getDefiningOp<LaunchOp>() && root.getParentBlock() == block;
 }
