@@ -42,6 +42,7 @@ private:
   void setBuffer(mlir::Value buffer, mlir::Value pointer, mlir::RankedTensorType type, mlir::ArrayAttr extents);
   mlir::Value getShape(mlir::RankedTensorType type, mlir::ArrayAttr extents);
   mlir::Value makeShape(llvm::ArrayRef<mlir::Value> sizes);
+  mlir::Value orNothing(mlir::Value pointer, mlir::RankedTensorType type);
   mlir::Value chooseKernel(nn::LaunchOp launch, mlir::Value rows);
   mlir::Value getWorkAt(nn::LaunchOp launch, nn::KernelOp kernel);
   mlir::Value getTrafficAt(nn::LaunchOp launch);

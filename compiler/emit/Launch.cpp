@@ -76,6 +76,30 @@ void BodyEmitter::setBuffer(Value buffer, Value pointer, RankedTensorType type, 
     builder.store(getShape(type, extents), builder.at(buffer, dimOffset));
 }
 
+/// Where a kernel reads a value that may have no step although the result has some, such as what a convolution without
+/// a border leaves of a short sequence: it reads one step all the same, and leaves it out.
+Value BodyEmitter::orNothing(Value pointer, RankedTensorType type) {
+  std::string unit = getUnit(type);
+  bool isShortened = llvm::any_of(nn::parseProduct(unit),
+                                  [](const nn::Length &length) { return length.offset < 0 || length.stride > 1; });
+  if (!isShortened || onDevice())
+    return pointer;
+  Value isEmpty = builder.compare(LLVM::ICmpPredicate::eq, lengths->getProduct(unit), builder.i64(0));
+  int64_t bytes = getFixedBytes(type);
+  std::string name = context.interface.name + "_nothing" + std::to_string(bytes);
+  if (!context.module.lookupSymbol(name)) {
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToStart(context.module.getBody());
+    auto array = LLVM::LLVMArrayType::get(builder.getI8Type(), bytes);
+    auto global = LLVM::GlobalOp::create(builder, array, /*isConstant=*/false, LLVM::Linkage::Internal, name,
+                                         Attribute(), memoryAlignment);
+    builder.createBlock(&global.getInitializerRegion());
+    LLVM::ReturnOp::create(builder, LLVM::ZeroOp::create(builder, array));
+  }
+  Value nothing = inEntry([&] { return LLVM::AddressOfOp::create(builder, builder.pointerType(), name); });
+  return LLVM::SelectOp::create(builder, isEmpty, nothing, pointer);
+}
+
 //===----------------------------------------------------------------------===//
 // Calls
 //===----------------------------------------------------------------------===//
@@ -131,7 +155,7 @@ void BodyEmitter::callProfiler(StringRef name, ArrayRef<Value> more) {
 void BodyEmitter::emitLaunch(nn::LaunchOp launch, const Loop *loop) {
   SmallVector<Value> pointers;
   for (Value input : launch.getInputs())
-    pointers.push_back(addresses.lookup(input));
+    pointers.push_back(orNothing(addresses.lookup(input), nn::getType(input)));
   for (auto [value, place] : llvm::zip_equal(launch.getResults(), launch.getPlacesAttr())) {
     addresses[value] = getPlace(cast<nn::PlaceAttr>(place), loop);
     pointers.push_back(addresses[value]);
