@@ -2,8 +2,8 @@
 //
 // Patterns to a fixed point: batch norm with fixed statistics becomes a scale
 // and a shift; a repeated operand of an element-wise op is taken as it is where
-// its shape is the end of the result's. Folds and dead ops are the greedy
-// driver's own.
+// its shape is the end of the result's; a sum that follows from other sums is not
+// taken again. Folds and dead ops are the greedy driver's own.
 //
 //===----------------------------------------------------------------------===//
 
@@ -98,10 +98,136 @@ struct SinkBroadcast : RewritePattern {
   }
 };
 
+/// The same of two operands that are: twice the derivative of a variance, say.
+struct SinkBroadcasts : RewritePattern {
+  SinkBroadcasts(MLIRContext *context) : RewritePattern(MatchAnyOpTypeTag(), /*benefit=*/1, context) {}
+
+  LogicalResult matchAndRewrite(Operation *op, PatternRewriter &rewriter) const override {
+    if (!isa<AddOp, SubOp, MulOp, DivOp>(op))
+      return failure();
+    RankedTensorType type = getType(op->getResult(0));
+    SmallVector<Value> narrow;
+    for (Value operand : op->getOperands())
+      narrow.push_back(getType(operand).getRank() < type.getRank() ? operand : getSuffix(operand));
+    if (llvm::is_contained(narrow, Value()))
+      return failure();
+    Value result = createOf(op, narrow, rewriter);
+    int64_t rank = type.getRank(), width = getType(result).getRank();
+    rewriter.replaceOpWithNewOp<BroadcastOp>(op, type, result, llvm::to_vector(llvm::seq(rank - width, rank)));
+    return success();
+  }
+
+private:
+  /// The op of these operands, as long as the longer of them.
+  static Value createOf(Operation *op, ArrayRef<Value> operands, PatternRewriter &rewriter) {
+    Value longer =
+        *llvm::max_element(operands, [](Value a, Value b) { return getType(a).getRank() < getType(b).getRank(); });
+    Operation *result = rewriter.create(op->getLoc(), op->getName().getIdentifier(), operands, getType(longer));
+    return result->getResult(0);
+  }
+};
+
+/// The sum over all rows of what is made of summands with known sums: of -a, a + b, a s for one s a column, and of the
+/// distances to the mean, which is nothing. So the gradient that goes through a batch's mean costs no sum of its own.
+class SumFollows : public OpRewritePattern<SumOp> {
+public:
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(SumOp op, PatternRewriter &rewriter) const override {
+    Operation *summand = op.getX().getDefiningOp();
+    if (!summand || !isa<NegOp, AddOp, SubOp, MulOp>(summand) || !isOverRows(op) || !follows(op.getX(), op))
+      return failure();
+    Value sum = derive(op.getX(), op, rewriter);
+    rewriter.replaceOp(op, sum ? sum : fillZero(op, rewriter));
+    return success();
+  }
+
+private:
+  static bool isOverRows(SumOp op) {
+    ArrayRef<int64_t> axes = op.getAxes();
+    return !op.getLengths() && llvm::equal(axes, llvm::seq<int64_t>(0, axes.size()));
+  }
+
+  /// Another sum of the same value over the same dimensions.
+  static SumOp getOther(Value value, SumOp op) {
+    for (Operation *user : value.getUsers())
+      if (auto sum = dyn_cast<SumOp>(user);
+          sum && sum != op && sum->getBlock() == op->getBlock() && !sum.getLengths() && sum.getAxes() == op.getAxes())
+        return sum;
+    return {};
+  }
+
+  /// The factor of a product that is the same in all rows, and the other one.
+  static std::pair<Value, Value> getColumnFactor(MulOp mul, SumOp op) {
+    int64_t rank = getType(op.getResult()).getRank();
+    for (auto [factor, other] : {std::pair(mul.getA(), mul.getB()), std::pair(mul.getB(), mul.getA())})
+      if (getType(factor).getRank() <= rank && getType(other) == getType(mul))
+        return {factor, other};
+    return {};
+  }
+
+  /// Whether these are the distances of values to their mean.
+  static bool isCentred(SubOp sub, SumOp op) {
+    auto mean = sub.getB().getDefiningOp<DivOp>();
+    if (!mean)
+      return false;
+    auto sum = mean.getA().getDefiningOp<SumOp>();
+    auto count = mean.getB().getDefiningOp<CountOp>();
+    return sum && count && sum.getX() == sub.getA() && !sum.getLengths() && sum.getAxes() == op.getAxes() &&
+           getType(count.getX()) == getType(sub.getA()) && count.getAxes() == op.getAxes();
+  }
+
+  static bool follows(Value value, SumOp op) {
+    if (getOther(value, op))
+      return true;
+    Operation *summand = value.getDefiningOp();
+    bool isWhole =
+        summand && llvm::all_of(summand->getOperandTypes(), [&](Type type) { return type == value.getType(); });
+    if (isa_and_nonnull<NegOp, AddOp>(summand))
+      return isWhole && llvm::all_of(summand->getOperands(), [&](Value operand) { return follows(operand, op); });
+    if (auto mul = dyn_cast_or_null<MulOp>(summand))
+      if (Value other = getColumnFactor(mul, op).second)
+        return follows(other, op);
+    auto sub = dyn_cast_or_null<SubOp>(summand);
+    return sub && isCentred(sub, op);
+  }
+
+  /// The sum, if `follows`; null for nothing.
+  static Value derive(Value value, SumOp op, PatternRewriter &rewriter) {
+    if (SumOp other = getOther(value, op)) {
+      if (op->isBeforeInBlock(other))
+        rewriter.moveOpBefore(other, op);
+      return other;
+    }
+    Operation *summand = value.getDefiningOp();
+    if (isa<NegOp>(summand)) {
+      Value sum = derive(summand->getOperand(0), op, rewriter);
+      return sum ? createInferred<NegOp>(rewriter, op.getLoc(), sum) : sum;
+    }
+    if (isa<AddOp>(summand)) {
+      Value a = derive(summand->getOperand(0), op, rewriter), b = derive(summand->getOperand(1), op, rewriter);
+      return a && b ? createInferred<AddOp>(rewriter, op.getLoc(), {a, b}) : a ? a : b;
+    }
+    if (auto mul = dyn_cast<MulOp>(summand)) {
+      auto [factor, other] = getColumnFactor(mul, op);
+      Value sum = derive(other, op, rewriter);
+      return sum ? createInferred<MulOp>(rewriter, op.getLoc(), {sum, factor}) : sum;
+    }
+    return {};
+  }
+
+  static Value fillZero(SumOp op, PatternRewriter &rewriter) {
+    RankedTensorType type = getType(op.getResult());
+    Value zero = ConstantOp::create(rewriter, op.getLoc(), RankedTensorType::get({}, rewriter.getF32Type()),
+                                    rewriter.getF32FloatAttr(0));
+    return BroadcastOp::create(rewriter, op.getLoc(), type, zero, ArrayRef<int64_t>());
+  }
+};
+
 struct SimplifyPass : nnc::impl::SimplifyBase<SimplifyPass> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<SplitBatchNorm, DropBroadcast, SinkBroadcast>(&getContext());
+    patterns.add<SplitBatchNorm, DropBroadcast, SinkBroadcast, SinkBroadcasts, SumFollows>(&getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }

@@ -27,3 +27,44 @@ func.func @neutral(%x: tensor<?x4xf32, #nn.dims<"batch">>) -> tensor<?x4xf32, #n
   %d = nn.neg %c : (tensor<?x4xf32, #nn.dims<"batch">>) -> tensor<?x4xf32, #nn.dims<"batch">>
   return %d : tensor<?x4xf32, #nn.dims<"batch">>
 }
+
+// -----
+
+// What a mean is subtracted from sums to nothing, so that the sum behind is that of %x by its column's factor, which there is.
+
+// CHECK-LABEL: func.func @sum_follows
+// CHECK: %[[SUM:.*]] = nn.sum %arg1
+// CHECK-NOT: nn.sum %{{[0-9]}}
+// CHECK: %[[SCALED:.*]] = nn.mul %[[SUM]], %arg2
+// CHECK-NEXT: %[[RESULT:.*]] = nn.neg %[[SCALED]]
+// CHECK: return %[[SUM]], %[[RESULT]]
+func.func @sum_follows(%x: tensor<?x4xf32, #nn.dims<"batch">>, %dy: tensor<?x4xf32, #nn.dims<"batch">>, %s: tensor<4xf32>, %k: tensor<4xf32>)
+    -> (tensor<4xf32>, tensor<4xf32>) {
+  %count = nn.count %x {axes = array<i64: 0>} : (tensor<?x4xf32, #nn.dims<"batch">>) -> tensor<f32>
+  %total = nn.sum %x {axes = array<i64: 0>} : (tensor<?x4xf32, #nn.dims<"batch">>) -> tensor<4xf32>
+  %mean = nn.div %total, %count : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+  %centred = nn.sub %x, %mean : (tensor<?x4xf32, #nn.dims<"batch">>, tensor<4xf32>) -> tensor<?x4xf32, #nn.dims<"batch">>
+  %two = nn.constant 2.0 : f32 : tensor<f32>
+  %twos = nn.broadcast %two {dims = array<i64>} : (tensor<f32>) -> tensor<?x4xf32, #nn.dims<"batch">>
+  %slope = nn.mul %k, %twos : (tensor<4xf32>, tensor<?x4xf32, #nn.dims<"batch">>) -> tensor<?x4xf32, #nn.dims<"batch">>
+  %a = nn.mul %slope, %centred : (tensor<?x4xf32, #nn.dims<"batch">>, tensor<?x4xf32, #nn.dims<"batch">>) -> tensor<?x4xf32, #nn.dims<"batch">>
+  %b = nn.mul %dy, %s : (tensor<?x4xf32, #nn.dims<"batch">>, tensor<4xf32>) -> tensor<?x4xf32, #nn.dims<"batch">>
+  %both = nn.add %a, %b : (tensor<?x4xf32, #nn.dims<"batch">>, tensor<?x4xf32, #nn.dims<"batch">>) -> tensor<?x4xf32, #nn.dims<"batch">>
+  %minus = nn.neg %both : (tensor<?x4xf32, #nn.dims<"batch">>) -> tensor<?x4xf32, #nn.dims<"batch">>
+  %sum = nn.sum %minus {axes = array<i64: 0>} : (tensor<?x4xf32, #nn.dims<"batch">>) -> tensor<4xf32>
+  %known = nn.sum %dy {axes = array<i64: 0>} : (tensor<?x4xf32, #nn.dims<"batch">>) -> tensor<4xf32>
+  return %known, %sum : tensor<4xf32>, tensor<4xf32>
+}
+
+// -----
+
+// Without a sum that is known there is no shorter way.
+
+// CHECK-LABEL: func.func @sum_of_unknown
+// CHECK: %[[NEG:.*]] = nn.neg %arg0
+// CHECK: nn.sum %[[NEG]]
+func.func @sum_of_unknown(%x: tensor<?x4xf32, #nn.dims<"batch">>) -> tensor<4xf32> {
+  %minus = nn.neg %x : (tensor<?x4xf32, #nn.dims<"batch">>) -> tensor<?x4xf32, #nn.dims<"batch">>
+  %sum = nn.sum %minus {axes = array<i64: 0>} : (tensor<?x4xf32, #nn.dims<"batch">>) -> tensor<4xf32>
+  return %sum : tensor<4xf32>
+}
