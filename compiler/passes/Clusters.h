@@ -54,6 +54,10 @@ private:
   bool waitsFor(mlir::Operation *op, Cluster &cluster);
   bool reaches(llvm::ArrayRef<Cluster *> from, Cluster &cluster);
   void materializeCheap();
+  void sinkToReaders();
+  Cluster *getReader(mlir::Operation *op, Cluster &home);
+  llvm::SmallVector<mlir::Operation *> getWithOwn(mlir::Operation *op, Cluster &home);
+  int64_t countSunkBytes(llvm::ArrayRef<mlir::Operation *> ops, Cluster &home, Cluster &reader);
 
   /// The cluster of the op of this block that computes a value, or holds the op
   /// that does; null for what is no group unless `any` asks for it.

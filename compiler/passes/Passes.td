@@ -255,6 +255,15 @@ def HoistWeights : Pass<"nn-hoist-weights", "mlir::ModuleOp"> {
   }];
 }
 
+def Recompute : Pass<"nn-recompute", "mlir::ModuleOp"> {
+  let summary = "Copy what is cheaper to compute again than to store";
+  let description = [{
+    An addition or multiplication by one number a column of a value that is stored
+    anyway has one reader afterwards: each other one has a copy. No pass behind it
+    may merge equal ops.
+  }];
+}
+
 def FormGroups : Pass<"nn-form-groups", "mlir::ModuleOp"> {
   let summary = "Gather ops that are computed together";
   let description = [{

@@ -39,8 +39,10 @@ void nnc::buildPipeline(OpPassManager &manager, Station last, const Choices &cho
     manager.addPass(createApplyOptimizer());
   }
 
-  if (last >= Station::Grouped)
+  if (last >= Station::Grouped) {
+    manager.addPass(createRecompute());
     manager.addPass(createFormGroups());
+  }
 
   if (last >= Station::Planned) {
     manager.addPass(createOutlineKernels());
