@@ -231,8 +231,12 @@ Value GraphImporter::import(const dsl::Operation &operation) {
   }
   if (name == "conv" && hasFreeDim(firstType))
     operands.front() = mask(first, firstType, 0);
-  if (name == "max_pool" && hasFreeDim(firstType))
+  if (name == "max_pool" && hasFreeDim(firstType)) {
     operands.front() = mask(first, firstType, -std::numeric_limits<double>::infinity());
+    Value largest = build("nn.max_pool", operands, attributes);
+    // Windows past an example's end have no largest element; gradients sum over their steps, too.
+    return seed ? fillPastEnd(largest, resultType, 0) : largest;
+  }
   if (name == "reverse") {
     int64_t axis = getAttribute<dsl::Axes>(operation, "axis").dims.front();
     if (!firstType.shape[axis].isFixed())
