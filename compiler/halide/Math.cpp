@@ -2,6 +2,8 @@
 
 #include "compiler/halide/Math.h"
 
+#include <cmath>
+
 #include <initializer_list>
 
 using Halide::Expr;
@@ -125,7 +127,30 @@ Expr gelu(Expr x) {
   return choose(isNan(x), x, x * share);
 }
 
-Expr pow(Expr a, Expr b) { return choose(isNan(a) || isNan(b), fromBits(Expr(nanBits)), Halide::pow(a, b)); }
+/// A power whose exponent is a quarter of a whole number, by roots: to the last bits, where the exponential of a
+/// logarithm is off by several.
+static Expr powOfQuarters(Expr a, int quarters) {
+  Expr root = Halide::sqrt(a), result = 1.0f;
+  if (quarters & 2)
+    result = root;
+  if (quarters & 1)
+    result = result * Halide::sqrt(root);
+  for (int whole = quarters / 4; whole > 0; --whole)
+    result = result * a;
+  return result;
+}
+
+Expr pow(Expr a, Expr b) {
+  constexpr double most = 4;
+  if (std::optional<double> exponent = Halide::Internal::as_const_float(b); exponent && std::abs(*exponent) <= most) {
+    double quarters = std::abs(*exponent) * 4;
+    if (quarters == std::floor(quarters)) {
+      Expr result = powOfQuarters(a, static_cast<int>(quarters));
+      return *exponent < 0 ? 1.0f / result : result;
+    }
+  }
+  return choose(isNan(a) || isNan(b), fromBits(Expr(nanBits)), Halide::pow(a, b));
+}
 
 Expr relu(Expr x) {
   // As integers only negative NaN and what is not negative lie above -infinity.

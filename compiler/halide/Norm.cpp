@@ -99,7 +99,7 @@ static void buildLocalResponseNorm(AlgorithmBuilder &builder, LocalResponseNormO
   });
   builder.define(op.getResult(), [&](const Indices &indices) {
     Expr base = norm.k + norm.scale * AlgorithmBuilder::call(squares, indices);
-    return builder.at(op.getX(), indices) * math::exp(-norm.beta * math::log(base));
+    return builder.at(op.getX(), indices) * math::pow(base, -norm.beta);
   });
 }
 
@@ -114,7 +114,7 @@ static void buildLocalResponseNormGradient(AlgorithmBuilder &builder, LocalRespo
   auto base = [&](const Indices &indices) { return norm.k + norm.scale * AlgorithmBuilder::call(squares, indices); };
   Extents extents = getExtents(norm.type);
   Func scaled = builder.stage("scaled", targets::Role::Value, extents, [&](const Indices &indices) {
-    return builder.at(op.getDy(), indices) * math::exp(-norm.beta * math::log(base(indices)));
+    return builder.at(op.getDy(), indices) * math::pow(base(indices), -norm.beta);
   });
   Func shares = builder.stage("shares", targets::Role::Value, extents, [&](const Indices &indices) {
     return AlgorithmBuilder::call(scaled, indices) * builder.at(op.getX(), indices) / base(indices);
