@@ -5,7 +5,8 @@
 //     for vectors of the row: partial sums          one vector of them, then across
 //     out[row][vectors] = …                         what is read twice waits on the stack
 //
-// Across rows (a sum over space): vectors of channels, the sums in registers.
+// Across rows (a sum over space): vectors of channels, the sums in registers; of few
+// channels four sums each, added up at the end.
 //
 // Of all rows (a bias' gradient: [rows][columns] -> [columns]):
 //   for part of the rows, a sixteenth               (parallel)
@@ -32,6 +33,9 @@ static constexpr int64_t maxParts = 1024;
 /// Parts of the rows of a matrix with few columns, whose sums wait on the stack.
 static constexpr int partsOfRows = 16;
 static constexpr int64_t fewColumns = 1024;
+
+/// Partial sums of each of a few channels.
+static constexpr int fewLanes = 4;
 
 /// Whether parts of a reduction can be combined; of the largest that keeps NaN Halide
 /// does not see it.
@@ -143,6 +147,10 @@ static void scheduleColumns(Group &group, const Isa &isa) {
   sum.func.compute_root().store_in(onStack).vectorize(c, lanes, TailStrategy::GuardWithIf);
   Halide::Expr rowsOfPart = Halide::max((rows.size + (partsOfRows - 1)) / partsOfRows, 1);
   sum.func.update().split(rows.var, part, row, rowsOfPart, TailStrategy::GuardWithIf);
+  bool inLanes = columns < fewLanes && sum.reductions.size() > 1 && sum.reductions[0].extent >= fewLanes;
+  RVar k = sum.reductions[0].var, lane("lane");
+  if (inLanes)
+    sum.func.update().split(k, k, lane, fewLanes, TailStrategy::GuardWithIf);
   Halide::Func partial = sum.func.update().rfactor(part, p);
   sum.func.update().vectorize(c, lanes, TailStrategy::GuardWithIf);
   // Where the parts' sums wait; those in the registers are of one block of columns.
@@ -154,12 +162,19 @@ static void scheduleColumns(Group &group, const Isa &isa) {
       .vectorize(c, lanes)
       .parallel(p);
   partial.compute_at(waiting, block).store_in(onStack).vectorize(c, lanes).unroll(c);
+  group.out.func.vectorize(group.out.loops[0].var, lanes, TailStrategy::GuardWithIf);
+  if (inLanes) {
+    Var l("l");
+    Halide::Func sums = partial.update().rfactor(lane, l);
+    sums.compute_at(waiting, block).store_in(onStack).vectorize(l, fewLanes);
+    sums.update().vectorize(l, fewLanes);
+    return;
+  }
   std::vector<Halide::VarOrRVar> order{c};
   for (size_t i = 0; i + 1 < sum.reductions.size(); ++i)
     order.push_back(sum.reductions[i].var);
   order.push_back(row);
   partial.update().reorder(order).vectorize(c, lanes).unroll(c);
-  group.out.func.vectorize(group.out.loops[0].var, lanes, TailStrategy::GuardWithIf);
 }
 
 /// The same of a matrix whose columns are many: each task sums all rows of some.
@@ -172,6 +187,19 @@ static void scheduleManyColumns(Group &group, const Isa &isa) {
   for (const ReductionLoop &loop : sum.reductions)
     order.push_back(loop.var);
   sum.func.update().reorder(order).vectorize(sum.loops[0].var, isa.vector);
+}
+
+/// The sums over space of a few channels, each by several that do not wait for each other and round less.
+static void scheduleFewChannels(Group &group) {
+  Stage &sums = group.stages[0];
+  Var channel = group.out.loops[0].var, partial("partial");
+  RVar k = sums.reductions[0].var, lane("lane");
+  parallelizeOuter(group.out, 1);
+  sums.func.compute_at(group.out.func, channel).store_in(onStack);
+  sums.func.update().split(k, k, lane, fewLanes, TailStrategy::GuardWithIf);
+  Halide::Func parts = sums.func.update().rfactor(lane, partial);
+  parts.compute_at(group.out.func, channel).store_in(onStack).vectorize(partial, fewLanes);
+  parts.update().vectorize(partial, fewLanes);
 }
 
 void scheduleReduce(Group &group, const Isa &isa) {
@@ -187,6 +215,9 @@ void scheduleReduce(Group &group, const Isa &isa) {
     return sums.reductions[0].extent ? scheduleAlong(group, isa) : scheduleDefault(group, isa);
   if (loops.size() == 1 && loops[0].extent && !sums.reductions.back().extent)
     return loops[0].extent <= fewColumns ? scheduleColumns(group, isa) : scheduleManyColumns(group, isa);
+  if (loops.size() >= 2 && loops[0].extent && loops[0].extent < isa.vector && canSplit(sums.func) &&
+      sums.reductions[0].extent >= fewLanes)
+    return scheduleFewChannels(group);
   if (loops.size() < 2 || loops[0].extent < isa.vector)
     return scheduleDefault(group, isa);
   group.out.func.vectorize(loops[0].var, isa.vector, TailStrategy::GuardWithIf);
