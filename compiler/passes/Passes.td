@@ -299,11 +299,12 @@ def OutlineKernels : Pass<"nn-outline-kernels", "mlir::ModuleOp"> {
   }];
 }
 
-def SinkLaunches : Pass<"nn-sink-launches", "mlir::ModuleOp"> {
-  let summary = "Compute late what needs no room before";
+def OrderLaunches : Pass<"nn-order-launches", "mlir::ModuleOp"> {
+  let summary = "Compute when it takes least room";
   let description = [{
     A launch that reads weights or arguments alone moves to where its result is first
-    read.
+    read, one whose results have fewer dimensions than what it reads to where that is
+    there.
   }];
 }
 

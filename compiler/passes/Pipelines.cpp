@@ -46,7 +46,7 @@ void nnc::buildPipeline(OpPassManager &manager, Station last, const Choices &cho
 
   if (last >= Station::Planned) {
     manager.addPass(createOutlineKernels());
-    manager.addPass(createSinkLaunches());
+    manager.addPass(createOrderLaunches());
     manager.addPass(createPlanBuffers());
   }
 }

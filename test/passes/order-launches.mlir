@@ -1,4 +1,4 @@
-// RUN: nnc-opt %s -nn-form-groups -nn-outline-kernels -nn-sink-launches -nn-plan-buffers -split-input-file | FileCheck %s
+// RUN: nnc-opt %s -nn-form-groups -nn-outline-kernels -nn-order-launches -nn-plan-buffers -split-input-file | FileCheck %s
 
 !v = tensor<?x16xf32, #nn.dims<"batch">>
 
@@ -20,4 +20,19 @@ func.func @late(%x: !v) -> !v {
   %4 = nn.dense %x, %1 : (!v, tensor<16x16xf32>) -> !v
   %5 = nn.dense %4, %3 : (!v, tensor<16x16xf32>) -> !v
   return %5 : !v
+}
+
+// -----
+
+// A sum is taken before what follows of its summands needs room beside them.
+// CHECK-LABEL: @early
+// CHECK: %[[H:.+]] = nn.launch @{{.+}}(%arg0)
+// CHECK-NEXT: %[[SUM:.+]] = nn.launch @{{.+}}(%[[H]]) {{.*}} -> tensor<?xf32
+// CHECK-NEXT: %[[Y:.+]] = nn.launch @{{.+}}(%[[H]])
+// CHECK: return %[[Y]], %[[SUM]]
+func.func @early(%x: tensor<?x16xf32, #nn.dims<"batch">>) -> (tensor<?x16xf32, #nn.dims<"batch">>, tensor<?xf32, #nn.dims<"batch">>) {
+  %0 = nn.softmax %x : (tensor<?x16xf32, #nn.dims<"batch">>) -> tensor<?x16xf32, #nn.dims<"batch">>
+  %1 = nn.softmax %0 : (tensor<?x16xf32, #nn.dims<"batch">>) -> tensor<?x16xf32, #nn.dims<"batch">>
+  %2 = nn.sum %0 {axes = array<i64: 1>} : (tensor<?x16xf32, #nn.dims<"batch">>) -> tensor<?xf32, #nn.dims<"batch">>
+  return %1, %2 : tensor<?x16xf32, #nn.dims<"batch">>, tensor<?xf32, #nn.dims<"batch">>
 }

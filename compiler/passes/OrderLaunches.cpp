@@ -1,4 +1,7 @@
-//===- SinkLaunches.cpp - Compute late what needs no room before -----------===//
+//===- OrderLaunches.cpp - Compute when it takes least room ---------------===//
+//
+// A launch whose results are smaller than what it reads is done as soon as that is there:
+// the loss of each example, say, not its logarithms, waits for the gradients.
 //
 // A launch that reads weights or the caller's values alone can be done when its result
 // is first read, so that the result takes room from then on only: each layout of a
@@ -12,7 +15,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
 namespace nnc {
-#define GEN_PASS_DEF_SINKLAUNCHES
+#define GEN_PASS_DEF_ORDERLAUNCHES
 #include "compiler/passes/Passes.h.inc"
 } // namespace nnc
 
@@ -22,11 +25,14 @@ using namespace nnc::nn;
 
 namespace {
 
-class Sinker {
+class Orderer {
 public:
-  explicit Sinker(Block &block) : block(block) {}
+  explicit Orderer(Block &block) : block(block) {}
 
   void run() {
+    for (Operation &op : llvm::make_early_inc_range(block))
+      if (reduces(&op))
+        lift(&op);
     for (Operation &op : block)
       if (canSink(&op))
         sinking.insert(&op);
@@ -36,6 +42,26 @@ public:
   }
 
 private:
+  /// Whether all results have fewer dimensions than something that a launch reads.
+  static bool reduces(Operation *op) {
+    auto getMostDims = [](TypeRange types) {
+      int64_t most = 0;
+      for (Type type : types)
+        most = std::max(most, cast<RankedTensorType>(type).getRank());
+      return most;
+    };
+    return isa<LaunchOp>(op) && getMostDims(op->getResultTypes()) < getMostDims(op->getOperandTypes());
+  }
+
+  void lift(Operation *op) {
+    Operation *last = nullptr;
+    for (Value operand : op->getOperands())
+      if (Operation *source = operand.getDefiningOp(); source && (!last || last->isBeforeInBlock(source)))
+        last = source;
+    if (last && last != op->getPrevNode())
+      op->moveAfter(last);
+  }
+
   /// Whether a value is there at any time, without room in the workspace.
   static bool isAtHand(Value value) {
     if (isa<BlockArgument>(value))
@@ -69,10 +95,10 @@ private:
   DenseSet<Operation *> sinking;
 };
 
-struct SinkLaunchesPass : nnc::impl::SinkLaunchesBase<SinkLaunchesPass> {
+struct OrderLaunchesPass : nnc::impl::OrderLaunchesBase<OrderLaunchesPass> {
   void runOnOperation() override {
     for (auto function : getOperation().getOps<func::FuncOp>())
-      Sinker(function.getBody().front()).run();
+      Orderer(function.getBody().front()).run();
   }
 };
 
