@@ -6,8 +6,8 @@
 // wait for each other. Contractions of one operand by weights of one shape join
 // each other. Sums take the element-wise cluster that only they read, copies in
 // panels the slice that they are of, and clusters of element-wise ops that meet in
-// one become one, as do norms of rows. At last an op whose only reader is another
-// cluster moves there, if that makes less go through memory.
+// one become one, as do norms of rows. At last ops move to their readers
+// (Readers.cpp).
 //
 // Whether one cluster waits for another is asked for every op. Each cluster has a
 // level above those of all that it waits for, so that the search for one leaves
@@ -28,8 +28,6 @@ static constexpr unsigned maxContractions = 4;
 
 /// Most norms that do: their rows share the stack.
 static constexpr unsigned maxNorms = 4;
-
-static bool isElementwise(Operation *op) { return op->hasTrait<nn::OpTrait::Elementwise>(); }
 
 bool nnc::isCheap(Operation *op) {
   if (isa<ConstantOp, BroadcastOp, CountOp, ExtentOp>(op))
@@ -273,88 +271,6 @@ void Clusters::merge(Cluster &from, Cluster &into) {
   for (Cluster *needed : into.needs)
     into.level = std::max(into.level, needed->level + 1);
   raise(into);
-}
-
-/// The one cluster besides its home that reads an op's result, element by element or as a sum does; null where others
-/// read it, too.
-Cluster *Clusters::getReader(Operation *op, Cluster &home) {
-  Cluster *reader = nullptr;
-  for (Operation *user : op->getUsers()) {
-    Cluster *next = user->getBlock() == &block ? homes.lookup(user) : nullptr;
-    bool readsOnce = isElementwise(user)
-                         ? getExtents(getType(user->getResult(0))) == getExtents(getType(op->getResult(0)))
-                         : isa<SumOp, MeanOp, ReduceMaxOp, ReduceMinOp>(user);
-    if (!next || !next->isGroup || next == &home || next->family == Family::Reshape || !readsOnce ||
-        (reader && reader != next))
-      return nullptr;
-    reader = next;
-  }
-  return reader;
-}
-
-static bool canSink(Operation *op) { return isa<NegOp, SquareOp, AddOp, SubOp, MulOp, SelectOp, MaxOp, MinOp>(op); }
-
-/// An op with what its home computes for it alone; users come before what they use.
-SmallVector<Operation *> Clusters::getWithOwn(Operation *op, Cluster &home) {
-  llvm::SmallSetVector<Operation *, 4> ops;
-  ops.insert(op);
-  for (size_t index = 0; index < ops.size(); ++index)
-    for (Value operand : ops[index]->getOperands()) {
-      Operation *source = operand.getDefiningOp();
-      if (source && homes.lookup(source) == &home && canSink(source) &&
-          llvm::all_of(source->getUsers(), [&](Operation *user) { return ops.contains(user); }))
-        ops.insert(source);
-    }
-  return ops.takeVector();
-}
-
-/// How many bytes more go through memory for each element when `reader` computes these, of which it reads the first.
-int64_t Clusters::countSunkBytes(ArrayRef<Operation *> ops, Cluster &home, Cluster &reader) {
-  RankedTensorType type = getType(ops.front()->getResult(0));
-  auto getBytes = [](Value value) { return std::max<int64_t>(1, getType(value).getElementTypeBitWidth() / 8); };
-  auto isReadIn = [&](Value value, Cluster &cluster) {
-    return getHome(value) == &cluster || llvm::any_of(value.getUsers(), [&](Operation *user) {
-             return !llvm::is_contained(ops, user) && homes.lookup(user) == &cluster;
-           });
-  };
-  llvm::SmallSetVector<Value, 4> operands;
-  for (Operation *op : ops)
-    for (Value operand : op->getOperands()) {
-      Operation *source = operand.getDefiningOp();
-      bool isCopied = source && isComputed(source) && isCheap(source);
-      if (getExtents(getType(operand)) == getExtents(type) && !isCopied && !llvm::is_contained(ops, source))
-        operands.insert(operand);
-    }
-  int64_t bytes = -2 * getBytes(ops.front()->getResult(0)); // is not written and not read
-  for (Value operand : operands) {
-    bool isOfHome = getHome(operand) == &home;
-    bool isStored = llvm::any_of(operand.getUsers(), [&](Operation *user) { return homes.lookup(user) != &home; });
-    if (!isReadIn(operand, reader))
-      bytes += getBytes(operand);
-    if (isOfHome && !isStored)
-      bytes += getBytes(operand);
-    if (!isOfHome && !isReadIn(operand, home))
-      bytes -= getBytes(operand);
-  }
-  return bytes;
-}
-
-void Clusters::sinkToReaders() {
-  for (Operation &op : llvm::reverse(block)) {
-    Cluster *home = homes.lookup(&op);
-    Cluster *reader = home && home->isGroup && canSink(&op) ? getReader(&op, *home) : nullptr;
-    if (!reader)
-      continue;
-    SmallVector<Operation *> ops = getWithOwn(&op, *home);
-    if (countSunkBytes(ops, *home, *reader) >= 0)
-      ops = {&op};
-    if (countSunkBytes(ops, *home, *reader) >= 0)
-      continue;
-    for (Operation *sunk : ops) {
-      llvm::erase(home->ops, sunk);
-      add(sunk, *reader);
-    }
-  }
 }
 
 /// A cheap value that something other than a group needs is computed after all.

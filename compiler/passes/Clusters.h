@@ -17,6 +17,8 @@ namespace nnc {
 /// nothing beside reading it.
 bool isCheap(mlir::Operation *op);
 
+inline bool isElementwise(mlir::Operation *op) { return op->hasTrait<nn::OpTrait::Elementwise>(); }
+
 /// Whether an op computes something, and so belongs into a group.
 bool isComputed(mlir::Operation *op);
 
@@ -54,6 +56,8 @@ private:
   bool waitsFor(mlir::Operation *op, Cluster &cluster);
   bool reaches(llvm::ArrayRef<Cluster *> from, Cluster &cluster);
   void materializeCheap();
+
+  // Readers.cpp
   void sinkToReaders();
   Cluster *getReader(mlir::Operation *op, Cluster &home);
   llvm::SmallVector<mlir::Operation *> getWithOwn(mlir::Operation *op, Cluster &home);
