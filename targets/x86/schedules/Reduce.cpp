@@ -194,7 +194,7 @@ static void scheduleFewChannels(Group &group) {
   Stage &sums = group.stages[0];
   Var channel = group.out.loops[0].var, partial("partial");
   RVar k = sums.reductions[0].var, lane("lane");
-  parallelizeOuter(group.out, 1);
+  parallelizeRows(group.out, 1);
   sums.func.compute_at(group.out.func, channel).store_in(onStack);
   sums.func.update().split(k, k, lane, fewLanes, TailStrategy::GuardWithIf);
   Halide::Func parts = sums.func.update().rfactor(lane, partial);
