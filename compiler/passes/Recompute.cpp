@@ -35,8 +35,7 @@ static Value getWhole(Operation *op) {
 /// Whether a value is in memory whatever becomes of `op`.
 static bool isStored(Value value, Operation *op) {
   Operation *source = value.getDefiningOp();
-  bool isKept =
-      !source || (isa<ComputeOp>(source) && !source->hasTrait<nn::OpTrait::Elementwise>() && !isCheap(source));
+  bool isKept = !source || (isa<ComputeOp>(source) && !isElementwise(source) && !isCheap(source));
   return isKept && llvm::any_of(value.getUsers(), [&](Operation *user) { return user != op; });
 }
 

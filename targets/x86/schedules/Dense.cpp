@@ -50,9 +50,11 @@ static constexpr int64_t cachedWeight = 128 << 10;
 
 /// Panels that are taken in one loop for single rows: as few as make enough sums, a divisor of all.
 static int choosePanels(int64_t panels, int64_t sumsInPanel, int64_t weightElements, const Isa &isa) {
+  if (weightElements > cachedWeight)
+    return 1;
   int64_t best = 1;
   for (int64_t count = 2; count <= panels && best * sumsInPanel < busySums; ++count)
-    if (panels % count == 0 && count * sumsInPanel <= maxSums(isa) && weightElements <= cachedWeight)
+    if (panels % count == 0 && count * sumsInPanel <= maxSums(isa))
       best = count;
   return static_cast<int>(best);
 }

@@ -44,18 +44,22 @@ static bool canSplit(const Halide::Func &func) {
       .associative();
 }
 
+/// Takes a sum along k by so many partial sums, then one across them.
+static void sumInLanes(Halide::Func sum, RVar k, int lanes, Halide::Func out, Var at) {
+  RVar lane("lane");
+  Var partial("partial");
+  sum.update().split(k, k, lane, lanes, TailStrategy::GuardWithIf);
+  Halide::Func sums = sum.update().rfactor(lane, partial);
+  sums.compute_at(out, at).store_in(onStack).vectorize(partial, lanes);
+  sums.update().vectorize(partial, lanes);
+}
+
 /// Sums a row by vectors: `vector` partial sums, then one across them.
 static void scheduleRow(Stage &stage, Halide::Func out, Var row, int vector) {
   stage.func.compute_at(out, row).store_in(onStack);
   int64_t extent = stage.reductions[0].extent;
-  if (extent < 2 * vector || !canSplit(stage.func))
-    return;
-  RVar k = stage.reductions[0].var, lane("lane");
-  Var partial("partial");
-  stage.func.update().split(k, k, lane, vector, TailStrategy::GuardWithIf);
-  Halide::Func sums = stage.func.update().rfactor(lane, partial);
-  sums.compute_at(out, row).store_in(onStack).vectorize(partial, vector);
-  sums.update().vectorize(partial, vector);
+  if (extent >= 2 * vector && canSplit(stage.func))
+    sumInLanes(stage.func, stage.reductions[0].var, vector, out, row);
 }
 
 /// Rows, from loop `first` on, in parallel. Of several free dimensions the outermost
@@ -147,10 +151,6 @@ static void scheduleColumns(Group &group, const Isa &isa) {
   sum.func.compute_root().store_in(onStack).vectorize(c, lanes, TailStrategy::GuardWithIf);
   Halide::Expr rowsOfPart = Halide::max((rows.size + (partsOfRows - 1)) / partsOfRows, 1);
   sum.func.update().split(rows.var, part, row, rowsOfPart, TailStrategy::GuardWithIf);
-  bool inLanes = columns < fewLanes && sum.reductions.size() > 1 && sum.reductions[0].extent >= fewLanes;
-  RVar k = sum.reductions[0].var, lane("lane");
-  if (inLanes)
-    sum.func.update().split(k, k, lane, fewLanes, TailStrategy::GuardWithIf);
   Halide::Func partial = sum.func.update().rfactor(part, p);
   sum.func.update().vectorize(c, lanes, TailStrategy::GuardWithIf);
   // Where the parts' sums wait; those in the registers are of one block of columns.
@@ -163,13 +163,8 @@ static void scheduleColumns(Group &group, const Isa &isa) {
       .parallel(p);
   partial.compute_at(waiting, block).store_in(onStack).vectorize(c, lanes).unroll(c);
   group.out.func.vectorize(group.out.loops[0].var, lanes, TailStrategy::GuardWithIf);
-  if (inLanes) {
-    Var l("l");
-    Halide::Func sums = partial.update().rfactor(lane, l);
-    sums.compute_at(waiting, block).store_in(onStack).vectorize(l, fewLanes);
-    sums.update().vectorize(l, fewLanes);
-    return;
-  }
+  if (columns < fewLanes && sum.reductions.size() > 1 && sum.reductions[0].extent >= fewLanes)
+    return sumInLanes(partial, sum.reductions[0].var, fewLanes, waiting, block);
   std::vector<Halide::VarOrRVar> order{c};
   for (size_t i = 0; i + 1 < sum.reductions.size(); ++i)
     order.push_back(sum.reductions[i].var);
@@ -192,14 +187,10 @@ static void scheduleManyColumns(Group &group, const Isa &isa) {
 /// The sums over space of a few channels, each by several that do not wait for each other and round less.
 static void scheduleFewChannels(Group &group) {
   Stage &sums = group.stages[0];
-  Var channel = group.out.loops[0].var, partial("partial");
-  RVar k = sums.reductions[0].var, lane("lane");
+  Var channel = group.out.loops[0].var;
   parallelizeRows(group.out, 1);
   sums.func.compute_at(group.out.func, channel).store_in(onStack);
-  sums.func.update().split(k, k, lane, fewLanes, TailStrategy::GuardWithIf);
-  Halide::Func parts = sums.func.update().rfactor(lane, partial);
-  parts.compute_at(group.out.func, channel).store_in(onStack).vectorize(partial, fewLanes);
-  parts.update().vectorize(partial, fewLanes);
+  sumInLanes(sums.func, sums.reductions[0].var, fewLanes, group.out.func, channel);
 }
 
 void scheduleReduce(Group &group, const Isa &isa) {
