@@ -72,7 +72,8 @@ struct Stage {
   /// the windows of a pool backwards: for all of its loops from 1 on. Of sums for every
   /// stride-th pixel of the result: the spatial loops.
   std::vector<WindowStep> window;
-  /// Of products: what is multiplied. The second depends on the innermost loop.
+  /// Of products: what is multiplied, two factors for each value of the Func. The second depends
+  /// on the innermost loop.
   std::vector<Factor> factors;
   bool alongRow = false; ///< a reduction whose innermost loop goes from neighbour to neighbour in memory
 };

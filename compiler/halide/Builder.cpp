@@ -119,12 +119,7 @@ void AlgorithmBuilder::define(Value result, const Element &element) {
 Func AlgorithmBuilder::accumulate(const std::string &name, targets::Role role, ArrayRef<Extent> extents,
                                   const Halide::RDom &domain, const Element &initial,
                                   const std::function<Expr(Expr, const Indices &)> &update) {
-  return accumulateOver(name, role, extents, makeVars(extents.size()), domain, initial, update);
-}
-
-Func AlgorithmBuilder::accumulateOver(const std::string &name, targets::Role role, ArrayRef<Extent> extents,
-                                      const std::vector<Var> &vars, const Halide::RDom &domain, const Element &initial,
-                                      const std::function<Expr(Expr, const Indices &)> &update) {
+  std::vector<Var> vars = makeVars(extents.size());
   Func accumulator(unique(name));
   accumulator(reversed(vars)) = initial(toIndices(vars));
   accumulator(reversed(vars)) = update(accumulator(reversed(vars)), toIndices(vars));
@@ -167,27 +162,37 @@ targets::Factor AlgorithmBuilder::makeFactor(const std::string &name, const Expr
   return factor;
 }
 
-Func AlgorithmBuilder::accumulateProducts(const std::string &name, targets::Role role, ArrayRef<Extent> extents,
-                                          const Halide::RDom &domain,
-                                          const std::function<std::pair<Expr, Expr>(const Indices &)> &factors) {
+std::vector<Func> AlgorithmBuilder::accumulateProducts(const std::string &name, targets::Role role,
+                                                       ArrayRef<Extent> extents, const Halide::RDom &domain,
+                                                       ArrayRef<Factors> products) {
+  std::vector<Var> &vars = productVars[extents.size()];
+  if (vars.empty())
+    vars = makeVars(extents.size());
+  std::vector<Var> innermostFirst = reversed(vars);
+  Func sum(unique(name));
+  bool isOne = products.size() == 1;
+  auto at = [&](size_t i) { return isOne ? Expr(sum(innermostFirst)) : Expr(sum(innermostFirst)[i]); };
+  std::vector<Expr> zeros(products.size(), 0.0f), sums;
+  sum(innermostFirst) = Halide::Tuple(zeros);
   std::vector<targets::Factor> made;
-  std::vector<Var> &shared = productVars[extents.size()];
-  if (shared.empty())
-    shared = makeVars(extents.size());
-  Func sum = accumulateOver(
-      name, role, extents, shared, domain, [](const Indices &) { return Expr(0.0f); },
-      [&](Expr self, const Indices &indices) {
-        std::vector<Var> vars;
-        for (const Expr &index : llvm::reverse(indices))
-          vars.emplace_back(index.as<Halide::Internal::Variable>()->name);
-        auto [a, b] = factors(indices);
-        Expr left, right;
-        made.push_back(makeFactor(name + "_a", a, vars, domain, left));
-        made.push_back(makeFactor(name + "_b", b, vars, domain, right));
-        return self + right * left;
-      });
-  group.stages.back().factors = std::move(made);
-  return sum;
+  for (size_t i = 0; i < products.size(); ++i) {
+    auto [a, b] = products[i](toIndices(vars));
+    Expr left, right;
+    made.push_back(makeFactor(name + "_a", a, innermostFirst, domain, left));
+    made.push_back(makeFactor(name + "_b", b, innermostFirst, domain, right));
+    sums.push_back(at(i) + right * left);
+  }
+  sum(innermostFirst) = Halide::Tuple(sums);
+  group.stages.push_back({role, sum, makeLoops(extents, vars), makeReductions(domain), {}, std::move(made)});
+  if (isOne)
+    return {sum};
+  std::vector<Func> values;
+  for (size_t i = 0; i < products.size(); ++i) {
+    Func value(unique(name));
+    value(innermostFirst) = at(i);
+    values.push_back(value);
+  }
+  return values;
 }
 
 std::vector<targets::ReductionLoop> AlgorithmBuilder::makeReductions(const Halide::RDom &domain) {

@@ -54,9 +54,16 @@ public:
   /// The same for a sum of products from 0, whose factors at a point `factors` gives: the
   /// second is of the weight, or of what depends on the innermost extent as it does. Sums of
   /// as many dimensions have the same variables, so that a schedule can take several in one loop.
+  using Factors = std::function<std::pair<Halide::Expr, Halide::Expr>(const Indices &)>;
   Halide::Func accumulateProducts(const std::string &name, targets::Role role, llvm::ArrayRef<nn::Extent> extents,
-                                  const Halide::RDom &domain,
-                                  const std::function<std::pair<Halide::Expr, Halide::Expr>(const Indices &)> &factors);
+                                  const Halide::RDom &domain, const Factors &factors) {
+    return accumulateProducts(name, role, extents, domain, llvm::ArrayRef(factors)).front();
+  }
+
+  /// Several such sums as one stage, whose Func has a value for each; gives a Func for each value.
+  std::vector<Halide::Func> accumulateProducts(const std::string &name, targets::Role role,
+                                               llvm::ArrayRef<nn::Extent> extents, const Halide::RDom &domain,
+                                               llvm::ArrayRef<Factors> products);
 
   /// Makes the one result of the kernel, which starts from `initial` and takes
   /// `update(itself, indices)` for every point of `domain`, at a place that may be
@@ -86,9 +93,6 @@ public:
   std::string unique(const std::string &name) { return symbol + "_" + name + std::to_string(next++); }
 
 private:
-  Halide::Func accumulateOver(const std::string &name, targets::Role role, llvm::ArrayRef<nn::Extent> extents,
-                              const std::vector<Halide::Var> &vars, const Halide::RDom &domain, const Element &initial,
-                              const std::function<Halide::Expr(Halide::Expr, const Indices &)> &update);
   void bindArgument(mlir::BlockArgument argument);
   void buildOp(mlir::Operation &op);
   void buildResults();

@@ -36,12 +36,8 @@ static void buildInputGradient(AlgorithmBuilder &builder, DenseInputGradientOp o
 // The weight's cotangent
 //===----------------------------------------------------------------------===//
 
-/// acc(k, n) += x(k, rows…) dy(n, rows…), or acc(lane, k, panel) as the weight lies, of
-/// copies; k goes on beyond the last column there, which is repeated.
-static void buildWeightGradient(AlgorithmBuilder &builder, DenseWeightGradientOp op) {
-  RankedTensorType type = nn::getType(op.getResult());
-  Extents rows = getExtents(nn::getType(op.getX()));
-  rows.pop_back();
+/// The reduction over all rows of a sequence of them, and the index of one.
+static std::pair<RDom, Indices> makeRows(AlgorithmBuilder &builder, const Extents &rows) {
   std::vector<Expr> sizes;
   for (const Extent &extent : llvm::reverse(rows))
     sizes.push_back(builder.size(extent));
@@ -51,37 +47,71 @@ static void buildWeightGradient(AlgorithmBuilder &builder, DenseWeightGradientOp
   Indices row;
   for (size_t i = rows.size(); i-- > 0;)
     row.push_back(r[i]);
+  return {r, row};
+}
+
+/// acc(k, n) += x(k, rows…) dy(n, rows…).
+static void buildWeightGradient(AlgorithmBuilder &builder, DenseWeightGradientOp op, const RDom &r,
+                                const Indices &row) {
   auto at = [&](Value value, const Expr &column) {
     Indices place(row);
     place.push_back(column);
     return builder.at(value, place);
   };
+  Func sum = builder.accumulateProducts(
+      "dense", targets::Role::OuterProduct, getExtents(nn::getType(op.getResult())), r,
+      [&](const Indices &indices) { return std::make_pair(at(op.getDy(), indices[0]), at(op.getX(), indices[1])); });
+  builder.bind(op.getResult(), sum);
+}
 
-  auto panel = dyn_cast_or_null<PanelAttr>(type.getEncoding());
-  if (!panel) {
-    Func sum = builder.accumulateProducts(
-        "dense", targets::Role::OuterProduct, getExtents(type), r,
-        [&](const Indices &indices) { return std::make_pair(at(op.getDy(), indices[0]), at(op.getX(), indices[1])); });
-    builder.bind(op.getResult(), sum);
-    return;
-  }
-  int64_t width = panel.getWidth(), outputs = type.getDimSize(0);
+/// acc(lane, k, panel) as the weight lies, of copies; k goes on beyond the last column, which is
+/// repeated. The gradients of all weights that the rows are multiplied with are one sum of several
+/// values: the rows are copied, and read, once for all.
+static void buildWeightGradients(AlgorithmBuilder &builder, ArrayRef<DenseWeightGradientOp> ops, const Extents &rows,
+                                 const RDom &r, const Indices &row) {
+  DenseWeightGradientOp first = ops.front();
+  RankedTensorType type = nn::getType(first.getResult());
+  int64_t width = cast<PanelAttr>(type.getEncoding()).getWidth(), outputs = type.getDimSize(0);
   Extents packed{int64_t(llvm::divideCeil(outputs, width))}, shape(packed);
   packed.append(rows.begin(), rows.end());
   packed.push_back(width);
   shape.append({Extent(type.getDimSize(1)), Extent(width)});
-  Func dy = packColumns(builder, op.getDy(), packed);
-  Func x = builder.stage("columns", targets::Role::Padded, getExtents(nn::getType(op.getX())),
-                         [&](const Indices &indices) { return builder.at(op.getX(), indices); });
   int32_t last = toInt(type.getDimSize(1) - 1);
-  Func sum = builder.accumulateProducts("dense", targets::Role::OuterProduct, shape, r, [&](const Indices &indices) {
-    Indices place{indices[0]}, column(row);
-    place.insert(place.end(), row.begin(), row.end());
-    place.push_back(indices[2]);
-    column.push_back(min(indices[1], last));
-    return std::make_pair(AlgorithmBuilder::call(x, column), AlgorithmBuilder::call(dy, place));
-  });
-  builder.bind(op.getResult(), sum);
+  std::vector<Func> dys;
+  for (DenseWeightGradientOp op : ops)
+    dys.push_back(packColumns(builder, op.getDy(), packed));
+  Func x = builder.stage("columns", targets::Role::Padded, getExtents(nn::getType(first.getX())),
+                         [&](const Indices &indices) { return builder.at(first.getX(), indices); });
+  std::vector<AlgorithmBuilder::Factors> products;
+  for (const Func &dy : dys)
+    products.push_back([&, dy](const Indices &indices) {
+      Indices place{indices[0]}, column(row);
+      place.insert(place.end(), row.begin(), row.end());
+      place.push_back(indices[2]);
+      column.push_back(min(indices[1], last));
+      return std::make_pair(AlgorithmBuilder::call(x, column), AlgorithmBuilder::call(dy, place));
+    });
+  std::vector<Func> sums = builder.accumulateProducts("dense", targets::Role::OuterProduct, shape, r, products);
+  for (auto [op, sum] : llvm::zip_equal(ops, sums))
+    builder.bind(op->getResult(0), sum);
+}
+
+/// The first of the gradients that are made of the same rows makes all of them.
+static void buildWeightGradient(AlgorithmBuilder &builder, DenseWeightGradientOp op) {
+  SmallVector<DenseWeightGradientOp> alike;
+  for (auto other : op->getBlock()->getOps<DenseWeightGradientOp>())
+    if (other.getX() == op.getX() && other.getResult().getType() == op.getResult().getType())
+      alike.push_back(other);
+  Extents rows = getExtents(nn::getType(op.getX()));
+  rows.pop_back();
+  bool inPanels = isa_and_nonnull<PanelAttr>(nn::getType(op.getResult()).getEncoding());
+  if (inPanels && alike.front() != op)
+    return;
+  auto [r, row] = makeRows(builder, rows);
+  if (inPanels)
+    buildWeightGradients(builder, alike, rows, r, row);
+  else
+    buildWeightGradient(builder, op, r, row);
 }
 
 Func packColumns(AlgorithmBuilder &builder, Value value, ArrayRef<Extent> packed) {

@@ -4,7 +4,7 @@
 // anchor opens one; an element-wise op joins the latest cluster that computes
 // one of its operands at the same shape, unless that would make two clusters
 // wait for each other. Contractions of one operand by weights of one shape join
-// each other. Sums take the element-wise cluster that only they read, copies in
+// each other, and so do their weights' gradients. Sums take the element-wise cluster that only they read, copies in
 // panels the slice that they are of, and clusters of element-wise ops that meet in
 // one become one, as do norms of rows. At last ops move to their readers
 // (Readers.cpp).
@@ -59,9 +59,18 @@ Cluster *Clusters::getHome(Value value, bool any) {
   return home && (home->isGroup || any) ? home : nullptr;
 }
 
-/// What contractions must have in common to share a cluster: operand and
-/// weight's type.
-static std::pair<Value, Type> getContractionKey(DenseOp op) { return {op.getX(), op.getWeight().getType()}; }
+/// What contractions must have in common to share a cluster: what they do with which operand, and
+/// the weight's type. Gradients of weights share one where they are in panels, as what they multiply
+/// is copied for all of them.
+static std::optional<ContractionKey> getContractionKey(Operation *op) {
+  const void *kind = op->getName().getAsOpaquePointer();
+  if (auto dense = dyn_cast<DenseOp>(op))
+    return ContractionKey(kind, dense.getX(), dense.getWeight().getType());
+  auto gradient = dyn_cast<DenseWeightGradientOp>(op);
+  if (gradient && isa_and_nonnull<PanelAttr>(getType(gradient.getResult()).getEncoding()))
+    return ContractionKey(kind, gradient.getX(), gradient.getResult().getType());
+  return std::nullopt;
+}
 
 Cluster &Clusters::makeGroupCluster(Operation *op, Family family) {
   Cluster &cluster = makeCluster();
@@ -72,16 +81,16 @@ Cluster &Clusters::makeGroupCluster(Operation *op, Family family) {
 }
 
 void Clusters::place(Operation *op) {
-  auto dense = dyn_cast<DenseOp>(op);
-  Cluster *home = isElementwise(op) ? findElementwiseHome(op) : dense ? findContractionHome(dense) : nullptr;
+  std::optional<ContractionKey> key = getContractionKey(op);
+  Cluster *home = isElementwise(op) ? findElementwiseHome(op) : key ? findContractionHome(op, *key) : nullptr;
   if (!home) {
     home = &makeGroupCluster(op, cast<ComputeOp>(op).getFamily());
     takePrologue(op, *home);
-    if (dense)
-      contractionHomes[getContractionKey(dense)].push_back(home);
+    if (key)
+      contractionHomes[*key].push_back(home);
   }
-  if (dense && ++home->contractions == maxContractions)
-    llvm::erase(contractionHomes[getContractionKey(dense)], home);
+  if (key && ++home->contractions == maxContractions)
+    llvm::erase(contractionHomes[*key], home);
   if (isa<DenseInputGradientOp>(op))
     ++home->contractions;
   add(op, *home);
@@ -162,8 +171,8 @@ Cluster *Clusters::findElementwiseHome(Operation *op) {
 }
 
 /// Another contraction of the same operand by a weight of the same shape.
-Cluster *Clusters::findContractionHome(DenseOp op) {
-  for (Cluster *home : llvm::reverse(contractionHomes[getContractionKey(op)]))
+Cluster *Clusters::findContractionHome(Operation *op, const ContractionKey &key) {
+  for (Cluster *home : llvm::reverse(contractionHomes[key]))
     if (!waitsFor(op, *home))
       return home;
   return nullptr;

@@ -9,6 +9,7 @@
 #include "llvm/ADT/SetVector.h"
 
 #include <memory>
+#include <tuple>
 #include <vector>
 
 namespace nnc {
@@ -35,6 +36,9 @@ struct Cluster {
   llvm::SmallSetVector<Cluster *, 4> needs, neededBy;
 };
 
+/// The op's name, an operand and a type; contractions of one key can share a cluster.
+using ContractionKey = std::tuple<const void *, mlir::Value, mlir::Type>;
+
 /// Puts the ops of one block into clusters.
 class Clusters {
 public:
@@ -47,7 +51,7 @@ private:
   Cluster &makeGroupCluster(mlir::Operation *op, nn::Family family);
   void place(mlir::Operation *op);
   Cluster *findElementwiseHome(mlir::Operation *op);
-  Cluster *findContractionHome(nn::DenseOp op);
+  Cluster *findContractionHome(mlir::Operation *op, const ContractionKey &key);
   void takePrologue(mlir::Operation *op, Cluster &cluster);
   void takeMet(mlir::Operation *op, Cluster &cluster);
   void merge(Cluster &from, Cluster &into);
@@ -71,7 +75,7 @@ private:
   std::vector<std::unique_ptr<Cluster>> clusters;
   llvm::DenseMap<mlir::Operation *, Cluster *> homes;
   /// Those with room for more.
-  llvm::DenseMap<std::pair<mlir::Value, mlir::Type>, llvm::SmallVector<Cluster *>> contractionHomes;
+  llvm::DenseMap<ContractionKey, llvm::SmallVector<Cluster *>> contractionHomes;
 };
 
 } // namespace nnc

@@ -269,8 +269,8 @@ def FormGroups : Pass<"nn-form-groups", "mlir::ModuleOp"> {
   let description = [{
     Each anchor (an op that sums or moves elements) takes the element-wise ops
     that follow it into its `nn.group`; contractions of one operand by weights of
-    one shape, such as the gates of a recurrent cell, share one, as do norms of rows
-    that meet. Constants, repeats and comparisons are copied into every group that
+    one shape, such as the gates of a recurrent cell, share one, as do the gradients of
+    these weights where they are in panels, and norms of rows that meet. Constants, repeats and comparisons are copied into every group that
     reads them.
 
     ```mlir

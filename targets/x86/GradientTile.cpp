@@ -9,6 +9,9 @@
 //       for row in block: acc[columns][lanes] += x[row][columns] * dy[row][lanes]   in registers
 //       sums[panel][tap][columns] = acc                                             on the stack
 //
+// The gradients of several weights that the same rows are multiplied with, the gates of a cell,
+// are values of one sum: a tile has a share of a panel of each, and x is copied once for all.
+//
 // Few sums of whole images (LeNet-5's kernels) are made in parts, of a sixteenth of the
 // examples each, which are tasks, too.
 //
@@ -17,7 +20,9 @@
 // core (Zen 4, 118 GFLOP/s for both, ResNet's shapes): 3x3 AVX2 0.86 to 0.89, AVX-512 0.90 to
 // 0.92; stride 2 0.82 and 0.81 to 0.87; 1x1 0.76 to 0.83 and 0.75 to 0.87; 512 channels on 7²
 // pixels of one image 0.62 and 0.75, bound by writing the gradient; 2048 rows of a product of
-// 256x256 0.85 and 0.86.
+// 256x256 0.85 and 0.86. A Xeon of two multiply-adds a cycle (213 GFLOP/s; a tile in L1 alone
+// reaches 170 to 187, its L3 gives 17 GB/s): 3x3 0.64 to 0.70, stride 2 0.56 to 0.61, 1x1 0.41 to
+// 0.62; four gradients of 256x256 together 0.61, one by one 0.49.
 //
 //===----------------------------------------------------------------------===//
 
@@ -108,28 +113,52 @@ void scheduleInnerProducts(Stage &products, Func out, Var at, const InnerTile &t
 // Outer products
 //===----------------------------------------------------------------------===//
 
-/// Most bytes of sums, and of a copy, on the stack of a task.
-static constexpr int64_t sumBytes = 96 << 10;
+/// Sums of outer products: `values` of each lane of each panel, for each column and tap.
+struct OuterShape {
+  int64_t width, panels, columns, taps;
+  int64_t terms; ///< of each sum, about
+  int values;
+};
 
-/// Columns of a task, in whole tiles, and in whole vectors where all are: enough of them
-/// that copying what they are multiplied with costs little beside, in blocks of about the
-/// same size.
-static int64_t chooseColumns(int64_t columns, int64_t taps, int64_t width, int points, const Isa &isa) {
-  constexpr int64_t enoughColumns = 128;
-  int64_t step = columns % isa.vector == 0 ? std::lcm<int64_t>(points, isa.vector) : points;
-  int64_t steps = (columns + step - 1) / step, most = 1;
-  while (most < steps && most * step * taps < enoughColumns && (most + 1) * step * taps * width * 4 <= sumBytes)
-    ++most;
-  int64_t blocks = (steps + most - 1) / most;
-  return (steps + blocks - 1) / blocks * step;
-}
+/// What of them is a task.
+struct TaskShape {
+  int64_t columns, panels, count;
+};
 
-/// Panels of a task, which share what they are multiplied with: few enough for tasks to be
-/// many and their sums small.
-static int64_t choosePanels(int64_t panels, int64_t columnBlocks, int64_t bytes) {
-  constexpr int64_t most = 2, enoughTasks = 8;
-  bool isMany = (panels + most - 1) / most * columnBlocks >= enoughTasks;
-  return isMany && most * bytes <= sumBytes ? most : 1;
+/// Examples and steps of a call of which nothing is known.
+static constexpr int64_t fewExamples = 32;
+
+/// The shape of a task whose sums stay in L2. It copies what it multiplies, rows of its columns and
+/// of its panels: the more of the one, the less often the other is copied. A block of columns is
+/// whole tiles, and whole vectors where all columns are.
+static TaskShape chooseTask(const OuterShape &shape, int points, const Isa &isa) {
+  constexpr int64_t sumBytes = 160 << 10, taskWork = 80 << 10, mostTasks = 8, mostPanels = 4;
+  constexpr double copy = 10; // multiply-adds in whose time an element is copied
+  auto inParts = [](int64_t all, int64_t part) { return (all + part - 1) / part; };
+  int64_t step = shape.columns % isa.vector == 0 ? std::lcm<int64_t>(points, isa.vector) : points;
+  int64_t steps = inParts(shape.columns, step), lanes = shape.width * shape.values;
+  int64_t work = lanes * shape.panels * shape.columns * shape.taps * shape.terms;
+  int64_t enoughTasks = std::clamp<int64_t>(work / taskWork, 1, mostTasks);
+
+  TaskShape best{step, 1, 0};
+  double least = 0;
+  for (int64_t blocks = 1; blocks <= steps; ++blocks)
+    for (int64_t panels = 1; panels <= std::min(shape.panels, mostPanels); ++panels) {
+      int64_t columns = blocks == 1 ? inParts(shape.columns, points) * points : inParts(steps, blocks) * step;
+      int64_t parts = inParts(shape.panels, panels), bytes = columns * panels * shape.taps * lanes * 4;
+      if (bytes > sumBytes && (blocks < steps || panels > 1))
+        continue;
+      int64_t count = std::min(blocks * parts, enoughTasks);
+      double computed = double(columns * blocks * panels * parts) / double(shape.columns * shape.panels);
+      double copied = 1.0 / double(panels * lanes) + 1.0 / double(std::min(columns, shape.columns));
+      double cost = computed * (1 + copy * copied / double(shape.taps));
+      if (count > best.count || (count == best.count && cost < least * 0.999)) {
+        best = {columns, panels, count};
+        least = cost;
+      }
+    }
+  best.count = inParts(shape.columns, best.columns) * inParts(shape.panels, best.panels);
+  return best;
 }
 
 /// Parts of the examples where sums are few.
@@ -185,33 +214,44 @@ static Placed makeParts(Group &group, Stage &sums) {
 }
 
 bool scheduleOuterProducts(Group &group, const RowBlocks &blocks, const Isa &isa) {
-  Stage *sums = nullptr, *packed = nullptr, *image = nullptr;
+  Stage *sums = nullptr, *image = nullptr;
+  std::vector<Stage *> packed;
   const std::vector<Loop> &loops = group.out.loops;
   for (Stage &stage : group.stages)
-    if (stage.role == Role::OuterProduct)
+    if (stage.role == Role::OuterProduct) {
+      if (sums)
+        return false;
       sums = &stage;
-  if (!sums || group.stages.size() != 3 || loops.size() < 3 || sums->loops.size() != loops.size() ||
-      loops.front().extent % 8 != 0)
+    }
+  if (!sums || loops.size() < 3 || sums->loops.size() != loops.size() || loops.front().extent % 8 != 0)
     return false;
-  // One copy has the rows and a panel, the other the rows alone.
-  for (Stage &stage : group.stages)
-    if (&stage != sums)
-      (stage.loops.size() == sums->reductions.size() + 2 ? packed : image) = &stage;
-  if (!packed || !image)
+  // Copies of the one side have the rows and a panel, that of the other the rows alone.
+  for (Stage &stage : group.stages) {
+    if (&stage == sums)
+      continue;
+    if (stage.loops.size() == sums->reductions.size() + 2)
+      packed.push_back(&stage);
+    else if (!image)
+      image = &stage;
+    else
+      return false;
+  }
+  int values = sums->func.outputs();
+  if (!image || packed.size() != static_cast<size_t>(values))
     return false;
 
-  int64_t width = loops.front().extent, columns = loops[1].extent, taps = 1;
+  OuterShape shape{loops.front().extent, loops.back().extent, loops[1].extent, 1, 1, values};
   for (size_t i = 2; i + 1 < loops.size(); ++i)
-    taps *= loops[i].extent;
-  RegisterTile tile = chooseTile(width, columns, isa);
-  int64_t block = chooseColumns(columns, taps, width, tile.points, isa);
-  if (block * taps * width * 4 > maxStackBytes)
-    return false;
-
+    shape.taps *= loops[i].extent;
+  for (const ReductionLoop &loop : sums->reductions)
+    shape.terms *= loop.extent ? loop.extent : fewExamples;
+  RegisterTile tile = chooseTile(shape.width, shape.columns, isa, values);
   // A task: some panels, a block of columns, all taps.
-  int64_t panels = choosePanels(loops.back().extent, (columns + block - 1) / block, block * taps * width * 4);
-  int64_t tasks = (loops.back().extent + panels - 1) / panels * ((columns + block - 1) / block);
-  bool inParts = wantsParts(*sums, tasks, loops.back().extent * columns * taps * width * 4);
+  TaskShape each = chooseTask(shape, tile.points, isa);
+  int64_t sumBytes = shape.taps * shape.width * values * 4;
+  if (each.columns * sumBytes > maxStackBytes)
+    return false;
+  bool inParts = values == 1 && wantsParts(*sums, each.count, shape.panels * shape.columns * sumBytes);
   Placed placed = inParts ? makeParts(group, *sums) : Placed{group.out.func, loops, sums->func, sums->reductions};
   Func out = placed.out;
   Var k = placed.loops[1].var, panel = placed.loops.back().var;
@@ -222,9 +262,9 @@ bool scheduleOuterProducts(Group &group, const RowBlocks &blocks, const Isa &isa
   order.insert(order.end(), {panel, columnBlock, panelBlock});
   // The last block begins earlier where columns are left over, and computes some again: of one with fewer columns
   // Halide does not see that it needs no more of the stack than the others.
-  TailStrategy tail = columns >= block ? TailStrategy::ShiftInwards : TailStrategy::GuardWithIf;
-  out.split(panel, panelBlock, panel, static_cast<int>(panels), TailStrategy::GuardWithIf)
-      .split(k, columnBlock, k, static_cast<int>(block), tail)
+  TailStrategy tail = shape.columns >= each.columns ? TailStrategy::ShiftInwards : TailStrategy::GuardWithIf;
+  out.split(panel, panelBlock, panel, static_cast<int>(each.panels), TailStrategy::GuardWithIf)
+      .split(k, columnBlock, k, static_cast<int>(each.columns), tail)
       .reorder(order)
       .vectorize(placed.loops[0].var, tile.vector)
       .fuse(columnBlock, panelBlock, task);
@@ -251,7 +291,7 @@ bool scheduleOuterProducts(Group &group, const RowBlocks &blocks, const Isa &isa
   Var lane = sums->loops[0].var, column = sums->loops[1].var, share("share"), vector("vector"), tiles("tile");
   // Few columns leave registers for the sums of several taps.
   size_t outerTap = 2;
-  int64_t most = isa.vector == 16 ? 28 : 12, vectors = tile.lanes / tile.vector, points = tile.points;
+  int64_t most = isa.vector == 16 ? 28 : 12, vectors = tile.lanes / tile.vector * values, points = tile.points;
   std::vector<VarOrRVar> sumOrder{column};
   for (; outerTap + 1 < loops.size() && vectors * points * loops[outerTap].extent <= most; ++outerTap) {
     points *= loops[outerTap].extent;
@@ -276,18 +316,23 @@ bool scheduleOuterProducts(Group &group, const RowBlocks &blocks, const Isa &isa
       .unroll(column);
 
   Halide::LoopLevel perBlock(placed.sums, outer.front());
-  if (placed.inParts) { // Halide does not see that a block is of one example
-    packed->func.bound_extent(packed->loops[packed->loops.size() - 2].var, 1);
+  if (placed.inParts) // Halide does not see that a block is of one example
     image->func.bound_extent(image->loops.back().var, 1);
+  for (Stage *copy : packed) {
+    if (placed.inParts)
+      copy->func.bound_extent(copy->loops[copy->loops.size() - 2].var, 1);
+    copy->func.compute_at(perBlock).store_in(onStack).vectorize(copy->loops[0].var, tile.vector, TailStrategy::RoundUp);
   }
-  packed->func.compute_at(perBlock).store_in(onStack).vectorize(packed->loops[0].var, tile.vector,
-                                                                TailStrategy::RoundUp);
   if (hasFreeWindow(*image))
     return true;
   image->func.compute_at(perBlock).store_in(onStack);
-  if (block >= isa.vector)
-    image->func.vectorize(image->loops[0].var, isa.vector,
-                          columns % isa.vector == 0 ? TailStrategy::RoundUp : TailStrategy::GuardWithIf);
+  if (each.columns >= isa.vector) {
+    // Rows whose length is a power of two lines would be in each other's way in L1.
+    int64_t lines = (each.columns + isa.vector - 1) / isa.vector | 1;
+    image->func.align_storage(image->loops[0].var, static_cast<int>(lines * isa.vector))
+        .vectorize(image->loops[0].var, isa.vector,
+                   shape.columns % isa.vector == 0 ? TailStrategy::RoundUp : TailStrategy::GuardWithIf);
+  }
   return true;
 }
 

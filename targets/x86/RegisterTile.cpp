@@ -29,6 +29,9 @@ namespace nnc::targets::x86 {
 using Halide::TailStrategy;
 using Halide::Var;
 
+/// Most vectors of a tile.
+static constexpr int maxVectors = 6;
+
 /// Most points that a tile of this many vectors has.
 static int maxPoints(int vectors, const Isa &isa) {
   static constexpr int wide[] = {0, 16, 8, 8, 6, 4, 4};   // 32 registers
@@ -40,7 +43,7 @@ static int maxPoints(int vectors, const Isa &isa) {
 static std::vector<int> shares(int64_t panelWidth, int vector) {
   std::vector<int> result;
   int vectors = static_cast<int>(panelWidth) / vector;
-  for (int share = std::min(vectors, 6); share >= 1; --share)
+  for (int share = std::min(vectors, maxVectors); share >= 1; --share)
     if (vectors % share == 0)
       result.push_back(share);
   return result;
@@ -55,16 +58,20 @@ static double efficiency(int vectors, int points, int64_t extent) {
   return useful * started * std::min(1.0, sums / loads) * (1 - 0.1 * loads / sums);
 }
 
-RegisterTile chooseTile(int64_t panelWidth, int64_t extent, const Isa &isa) {
+RegisterTile chooseTile(int64_t panelWidth, int64_t extent, const Isa &isa, int panels) {
   int vector = std::min<int>(static_cast<int>(panelWidth), isa.vector);
   RegisterTile best{vector, vector, 1};
   double most = 0;
-  for (int share : shares(panelWidth, vector))
-    for (int points = static_cast<int>(std::min<int64_t>(extent, maxPoints(share, isa))); points >= 1; --points)
-      if (double value = efficiency(share, points, extent); value > most * 1.0001) {
+  for (int share : shares(panelWidth, vector)) {
+    int vectors = share * panels;
+    if (vectors > maxVectors)
+      continue;
+    for (int points = static_cast<int>(std::min<int64_t>(extent, maxPoints(vectors, isa))); points >= 1; --points)
+      if (double value = efficiency(vectors, points, extent); value > most * 1.0001) {
         most = value;
         best = {vector, share * vector, points};
       }
+  }
   return best;
 }
 

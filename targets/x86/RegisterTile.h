@@ -7,8 +7,8 @@
 
 namespace nnc::targets::x86 {
 
-/// A block of sums that is computed at once: one panel of outputs, of which
-/// `lanes` at a time are in registers, by `points` rows or pixels.
+/// A block of sums that is computed at once: one panel of outputs, or of each of several,
+/// of which `lanes` at a time are in registers, by `points` rows or pixels.
 struct RegisterTile {
   int vector; ///< floats in a register that is used
   int lanes;
@@ -17,8 +17,8 @@ struct RegisterTile {
 
 /// The tile of a panel for `extent` points, of which there may be more: all
 /// accumulators, one row of the panel and one point must fit the registers, and
-/// the last tile should compute little twice.
-RegisterTile chooseTile(int64_t panelWidth, int64_t extent, const Isa &isa);
+/// the last tile should compute little twice. Of several panels at once, each has a row.
+RegisterTile chooseTile(int64_t panelWidth, int64_t extent, const Isa &isa, int panels = 1);
 
 /// The share of a panel that a tile of so many points has in registers.
 struct TileShare {

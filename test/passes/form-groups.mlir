@@ -58,6 +58,35 @@ func.func @gates(%h: !v, %f: tensor<4x4xf32>, %i: tensor<4x4xf32>) -> !v {
 
 !v = tensor<?x4xf32, #nn.dims<"batch">>
 
+!p = tensor<4x4xf32, #nn.panel<dim = 0, width = 8>>
+
+// The gradients of the gates' weights read one state: they share a group.
+// CHECK-LABEL: @gradients_of_gates
+// CHECK: nn.group dense(%arg0, %arg1, %arg2)
+// CHECK: nn.dense_weight_gradient
+// CHECK-NEXT: nn.dense_weight_gradient
+// CHECK-NEXT: nn.yield
+// CHECK-NOT: nn.group
+func.func @gradients_of_gates(%h: !v, %df: !v, %di: !v) -> (!p, !p) {
+  %0 = nn.dense_weight_gradient %h, %df : (!v, !v) -> !p
+  %1 = nn.dense_weight_gradient %h, %di : (!v, !v) -> !p
+  return %0, %1 : !p, !p
+}
+
+// Where they are in no panels a kernel has one sum; and what multiplies other rows is another.
+// CHECK-LABEL: @gradients_apart
+// CHECK-COUNT-3: nn.group dense
+func.func @gradients_apart(%h: !v, %x: !v, %df: !v, %di: !v) -> (tensor<4x4xf32>, tensor<4x4xf32>, !p) {
+  %0 = nn.dense_weight_gradient %h, %df : (!v, !v) -> tensor<4x4xf32>
+  %1 = nn.dense_weight_gradient %h, %di : (!v, !v) -> tensor<4x4xf32>
+  %2 = nn.dense_weight_gradient %x, %di : (!v, !v) -> !p
+  return %0, %1, %2 : tensor<4x4xf32>, tensor<4x4xf32>, !p
+}
+
+// -----
+
+!v = tensor<?x4xf32, #nn.dims<"batch">>
+
 // Joining the first group would make it wait for the second, which waits for it.
 // CHECK-LABEL: @no_cycle
 // CHECK: %[[A:.+]] = nn.group dense(%arg0, %arg1)

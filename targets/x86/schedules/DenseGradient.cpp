@@ -11,16 +11,17 @@
 
 namespace nnc::targets::x86 {
 
-/// Rows whose outer products are added in registers.
-static constexpr int64_t rowsInBlock = 128;
+/// Rows whose outer products are added in registers: those of the lanes that are multiplied with all columns stay in
+/// L1. Of several values a tile has more lanes.
+static int64_t chooseRows(const Stage &sums) { return sums.func.outputs() > 1 ? 64 : 128; }
 
 void scheduleDenseGradient(Group &group, const Isa &isa) {
   auto sums = std::find_if(group.stages.begin(), group.stages.end(),
                            [](const Stage &stage) { return stage.role == Role::OuterProduct; });
   if (sums != group.stages.end()) {
     RowBlocks blocks(sums->reductions.size());
-    blocks.front() =
-        sums->reductions.front().extent ? std::min(sums->reductions.front().extent, rowsInBlock) : rowsInBlock;
+    int64_t rows = chooseRows(*sums);
+    blocks.front() = sums->reductions.front().extent ? std::min(sums->reductions.front().extent, rows) : rows;
     if (sums->reductions.front().extent && blocks.size() == 1)
       blocks.front() = 0;
     if (scheduleOuterProducts(group, blocks, isa))
