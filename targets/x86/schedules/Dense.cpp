@@ -17,6 +17,8 @@
 // 8×512×512 0.95; AVX2 0.91, 0.93, 0.86. The last has two tiles of 4 rows by 16 lanes: 8 sums are
 // as many as there are multiply-adds under way, with none to spare, and 12 have no room where 8
 // rows share 32 lanes. Panels of 48 lanes (528 columns) gave 0.87 there and 0.93 with AVX-512.
+// A Xeon of two multiply-adds a cycle (213 GFLOP/s; a tile in L1 alone reaches 170 to 187) has
+// 0.67, 0.69, 0.67 with AVX-512; MKL has 0.80, 0.63, 0.78 there.
 // One row is bound by reading the weights: a step of an LSTM at 0.94 of what L2 gives (docs/targets.md).
 //
 //===----------------------------------------------------------------------===//
@@ -34,9 +36,33 @@ using Halide::Var;
 /// Single rows that one task computes with one panel.
 static constexpr int rowsInTask = 8;
 
-/// Rows of a block: enough of them to read each slice of a panel seldom, few enough for
-/// their x to stay in L2 while all panels pass.
-static constexpr int64_t rowsInBlock = 64;
+/// Elements of the largest weight.
+static int64_t countWeight(const Group &group) {
+  int64_t most = 0;
+  for (const Stage &stage : group.stages)
+    most = std::max(most, stage.reductions[0].extent * group.out.loops[0].extent);
+  return most;
+}
+
+/// Rows of a block. Weights that stay in L2 are read again for every few rows: all that is read
+/// and written beside them are rows as they lie in memory then, and threads keep rows of their own
+/// from one step of a loop to the next. Of larger weights each slice should be read seldom, but x
+/// stay in L2 while all panels pass, and the sums of one panel in L1.
+static int64_t chooseRowsInBlock(const Group &group, const RegisterTile &tile, const Isa &isa) {
+  constexpr int64_t fewRows = 16, manyRows = 64, sumBytes = 32 << 10;
+  bool hasLargeCache = isa.vector == 16; // processors with AVX-512 have at least 1 MB of L2
+  int64_t cachedWeights = hasLargeCache ? 768 << 10 : 256 << 10, xBytes = hasLargeCache ? 512 << 10 : 256 << 10;
+  const Stage &first = group.stages.front();
+  auto stages = static_cast<int64_t>(group.stages.size());
+  int64_t rows = fewRows;
+  if (stages * countWeight(group) * 4 > cachedWeights)
+    rows = std::max(
+        manyRows, std::min(xBytes / (first.reductions[0].extent * 4), sumBytes / (first.loops[0].extent * stages * 4)) /
+                      manyRows * manyRows);
+  if (int64_t all = group.out.loops[1].extent)
+    rows = std::min(rows, all);
+  return (rows + tile.points - 1) / tile.points * tile.points;
+}
 
 /// Sums that are in registers at once when several products of a row are taken together.
 static int maxSums(const Isa &isa) { return isa.vector == 16 ? 24 : 12; }
@@ -57,14 +83,6 @@ static int choosePanels(int64_t panels, int64_t sumsInPanel, int64_t weightEleme
     if (panels % count == 0 && count * sumsInPanel <= maxSums(isa))
       best = count;
   return static_cast<int>(best);
-}
-
-/// Elements of the largest weight.
-static int64_t countWeight(const Group &group) {
-  int64_t most = 0;
-  for (const Stage &stage : group.stages)
-    most = std::max(most, stage.reductions[0].extent * group.out.loops[0].extent);
-  return most;
 }
 
 /// Takes products of single rows in one loop, as many as have room in registers: what is read
@@ -114,11 +132,10 @@ static void scheduleRows(Group &group, const RegisterTile &tile, const Isa &isa)
   fuseSums(group.stages, vectors * panels, isa);
 }
 
-static void scheduleBlocks(Group &group, const RegisterTile &tile) {
+static void scheduleBlocks(Group &group, const RegisterTile &tile, const Isa &isa) {
   const std::vector<Loop> &loops = group.out.loops;
   int width = static_cast<int>(group.stages.front().loops[0].extent);
-  int64_t rows = loops[1].extent ? std::min(loops[1].extent, rowsInBlock) : rowsInBlock;
-  rows = (rows + tile.points - 1) / tile.points * tile.points;
+  int64_t rows = chooseRowsInBlock(group, tile, isa);
   Halide::Func out = group.out.func;
   Var r = loops[1].var, panel("panel"), lane("lane"), block("block"), task("task");
   out.split(loops[0].var, panel, lane, width, TailStrategy::GuardWithIf)
@@ -131,8 +148,10 @@ static void scheduleBlocks(Group &group, const RegisterTile &tile) {
       .fuse(panel, block, task)
       .parallel(task)
       .partition(task, Halide::Partition::Never);
-  for (Stage &stage : group.stages)
+  for (Stage &stage : group.stages) {
     scheduleSlices(stage, out, task, tile);
+    stage.func.bound_storage(stage.loops[1].var, static_cast<int>(rows)); // which Halide does not see of few rows
+  }
 }
 
 void scheduleDense(Group &group, const Isa &isa, int64_t minRows) {
@@ -148,7 +167,7 @@ void scheduleDense(Group &group, const Isa &isa, int64_t minRows) {
   RegisterTile tile = loops[1].extent ? chooseTile(width, loops[1].extent, isa)
                                       : chooseTileFor(width, loops.size() == 2 ? minRows : 1, countWeight(group), isa);
   if (tile.points > 1)
-    scheduleBlocks(group, tile);
+    scheduleBlocks(group, tile, isa);
   else
     scheduleRows(group, tile, isa);
 }
