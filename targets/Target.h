@@ -63,6 +63,9 @@ public:
   /// Whether a convolution is faster by Winograd's algorithm, F(4x4, 3x3).
   virtual bool prefersWinograd(const ConvShape &) const { return false; }
 
+  /// How many gradients of weights, of rows times the same rows, are best made in one kernel.
+  virtual unsigned gradientsInKernel() const { return 1; }
+
   /// Least rows of each variant, ascending, the first 1: a call with r rows
   /// runs the last variant whose minimum is at most r. {1} when one serves all.
   virtual std::vector<int64_t> variants(const KernelShape &shape) const = 0;

@@ -216,6 +216,7 @@ LogicalResult Compilation::runPasses(ModuleOp module, Station last) {
     choices.prefersWinograd = [&](const ConvSize &size) {
       return target.prefersWinograd({size.height, size.width, size.inputs, size.outputs, size.examples});
     };
+  choices.gradientsInKernel = target.gradientsInKernel();
   buildPipeline(passes, last, choices);
   return passes.run(module);
 }

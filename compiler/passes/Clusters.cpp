@@ -42,7 +42,7 @@ bool nnc::isCheap(Operation *op) {
 
 bool nnc::isComputed(Operation *op) { return isa<ComputeOp, BroadcastOp, ConstantOp>(op); }
 
-Clusters::Clusters(Block &block) : block(block) {
+Clusters::Clusters(Block &block, unsigned maxGradients) : block(block), maxGradients(maxGradients) {
   for (Operation &op : block) {
     if (isa<ComputeOp>(op) && !isCheap(&op))
       place(&op);
@@ -89,7 +89,7 @@ void Clusters::place(Operation *op) {
     if (key)
       contractionHomes[*key].push_back(home);
   }
-  if (key && ++home->contractions == maxContractions)
+  if (key && ++home->contractions == (isa<DenseOp>(op) ? maxContractions : maxGradients))
     llvm::erase(contractionHomes[*key], home);
   if (isa<DenseInputGradientOp>(op))
     ++home->contractions;

@@ -42,7 +42,8 @@ using ContractionKey = std::tuple<const void *, mlir::Value, mlir::Type>;
 /// Puts the ops of one block into clusters.
 class Clusters {
 public:
-  explicit Clusters(mlir::Block &block);
+  /// Of gradients of weights in panels, so many can be one cluster.
+  Clusters(mlir::Block &block, unsigned maxGradients);
 
   const std::vector<std::unique_ptr<Cluster>> &get() const { return clusters; }
 
@@ -72,6 +73,7 @@ private:
   Cluster *getHome(mlir::Value value, bool any = false);
 
   mlir::Block &block;
+  unsigned maxGradients;
   std::vector<std::unique_ptr<Cluster>> clusters;
   llvm::DenseMap<mlir::Operation *, Cluster *> homes;
   /// Those with room for more.

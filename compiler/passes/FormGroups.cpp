@@ -86,13 +86,15 @@ static void eraseDead(Block &block) {
 namespace {
 
 struct FormGroupsPass : nnc::impl::FormGroupsBase<FormGroupsPass> {
+  using FormGroupsBase::FormGroupsBase;
+
   void runOnOperation() override {
     SmallVector<Block *> blocks;
     getOperation().walk([&](EachOp loop) { blocks.push_back(&loop.getBody().front()); });
     for (auto function : getOperation().getOps<func::FuncOp>())
       blocks.push_back(&function.getBody().front());
     for (Block *block : blocks) {
-      Clusters clusters(*block);
+      Clusters clusters(*block, gradients);
       for (auto &cluster : clusters.get())
         if (cluster->isGroup && !cluster->ops.empty())
           makeGroup(*block, *cluster);

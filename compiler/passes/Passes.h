@@ -33,6 +33,7 @@ using PrefersWinograd = std::function<bool(const ConvSize &size)>;
 struct Choices {
   PanelWidth panelWidth;
   PrefersWinograd prefersWinograd; ///< none: never
+  unsigned gradientsInKernel = 1;  ///< of weights, made of the same rows
 };
 
 /// ChooseWinograd with a target's choices.

@@ -270,8 +270,8 @@ def FormGroups : Pass<"nn-form-groups", "mlir::ModuleOp"> {
     Each anchor (an op that sums or moves elements) takes the element-wise ops
     that follow it into its `nn.group`; contractions of one operand by weights of
     one shape, such as the gates of a recurrent cell, share one, as do the gradients of
-    these weights where they are in panels, and norms of rows that meet. Constants, repeats and comparisons are copied into every group that
-    reads them.
+    these weights, as many as the target sums at once, and norms of rows that meet.
+    Constants, repeats and comparisons are copied into every group that reads them.
 
     ```mlir
     %0 = nn.dense %x, %w
@@ -283,6 +283,8 @@ def FormGroups : Pass<"nn-form-groups", "mlir::ModuleOp"> {
 
     Postcondition: every op that computes is in a group.
   }];
+  let options = [Option<"gradients", "gradients", "unsigned", "1",
+                        "Gradients of weights in panels that share a group">];
 }
 
 def OutlineKernels : Pass<"nn-outline-kernels", "mlir::ModuleOp"> {

@@ -41,7 +41,7 @@ void nnc::buildPipeline(OpPassManager &manager, Station last, const Choices &cho
 
   if (last >= Station::Grouped) {
     manager.addPass(createRecompute());
-    manager.addPass(createFormGroups());
+    manager.addPass(createFormGroups({choices.gradientsInKernel}));
   }
 
   if (last >= Station::Planned) {

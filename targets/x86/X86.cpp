@@ -39,6 +39,9 @@ public:
 
   bool prefersWinograd(const ConvShape &conv) const override { return x86::prefersWinograd(conv); }
 
+  /// A tile has a vector of each.
+  unsigned gradientsInKernel() const override { return 4; }
+
   /// Rows below a tile take the variant of the next smaller tile.
   std::vector<int64_t> variants(const KernelShape &shape) const override {
     if (shape.family != Family::Dense || !shape.dynamicRows)

@@ -1,4 +1,5 @@
-// RUN: nnc-opt %s -nn-form-groups -split-input-file | FileCheck %s
+// RUN: nnc-opt %s -nn-form-groups=gradients=2 -split-input-file | FileCheck %s
+// RUN: nnc-opt %s -nn-form-groups -split-input-file | FileCheck %s --check-prefix=ALONE
 
 !v = tensor<?x4xf32, #nn.dims<"batch">>
 
@@ -60,17 +61,23 @@ func.func @gates(%h: !v, %f: tensor<4x4xf32>, %i: tensor<4x4xf32>) -> !v {
 
 !p = tensor<4x4xf32, #nn.panel<dim = 0, width = 8>>
 
-// The gradients of the gates' weights read one state: they share a group.
+// The gradients of the gates' weights read one state: as many share a group as can be summed
+// at once.
 // CHECK-LABEL: @gradients_of_gates
 // CHECK: nn.group dense(%arg0, %arg1, %arg2)
 // CHECK: nn.dense_weight_gradient
 // CHECK-NEXT: nn.dense_weight_gradient
 // CHECK-NEXT: nn.yield
+// CHECK: nn.group dense(%arg0, %arg3)
 // CHECK-NOT: nn.group
-func.func @gradients_of_gates(%h: !v, %df: !v, %di: !v) -> (!p, !p) {
+//
+// ALONE-LABEL: @gradients_of_gates
+// ALONE-COUNT-3: nn.group dense
+func.func @gradients_of_gates(%h: !v, %df: !v, %di: !v, %do: !v) -> (!p, !p, !p) {
   %0 = nn.dense_weight_gradient %h, %df : (!v, !v) -> !p
   %1 = nn.dense_weight_gradient %h, %di : (!v, !v) -> !p
-  return %0, %1 : !p, !p
+  %2 = nn.dense_weight_gradient %h, %do : (!v, !v) -> !p
+  return %0, %1, %2 : !p, !p, !p
 }
 
 // Where they are in no panels a kernel has one sum; and what multiplies other rows is another.
