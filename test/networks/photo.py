@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import zlib
+from dataclasses import replace
 
 import numpy as np
 
@@ -26,7 +27,9 @@ import networks
 from networks import BAR, FILES, ROOT, SHARE, VARIANTS, Expected, Variant
 import from_torch
 
-NETWORKS = {variant.network: variant for variant in VARIANTS if variant.full and variant.torchvision == variant.network}
+# As the program has them: without what only training needs.
+NETWORKS = {variant.network: replace(variant, trains=False) for variant in VARIANTS
+            if variant.full and variant.torchvision == variant.network}
 NAMES = (ROOT / "examples/photo/imagenet.names").read_text().splitlines()
 DIGIT = ROOT / "examples/photo/seven.png"
 SECONDS = 120
