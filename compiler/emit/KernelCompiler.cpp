@@ -7,6 +7,7 @@
 #include "compiler/emit/KernelCompiler.h"
 
 #include "compiler/emit/DeviceCode.h"
+#include "compiler/emit/PrefetchHints.h"
 #include "compiler/emit/Schedule.h"
 #include "compiler/emit/StackUse.h"
 #include "compiler/halide/Algorithm.h"
@@ -73,7 +74,9 @@ static llvm::Expected<std::string> writeAssembly(const Halide::Module &module) {
   auto text = llvm::MemoryBuffer::getFile(path);
   if (!text)
     return llvm::createStringError(text.getError(), "the temporary file cannot be read");
-  return (*text)->getBuffer().str();
+  std::string assembly = (*text)->getBuffer().str();
+  prefetchToL2InAssembly(assembly);
+  return assembly;
 }
 
 static llvm::Expected<std::string> write(const targets::Group &group, const std::string &symbol,
@@ -99,7 +102,10 @@ static llvm::Expected<std::string> write(const targets::Group &group, const std:
   if (form == KernelForm::Assembly)
     return writeAssembly(module);
   Halide::Buffer<uint8_t> object = module.compile_to_buffer();
-  return std::string(reinterpret_cast<const char *>(object.data()), object.size_in_bytes());
+  std::string bytes(reinterpret_cast<const char *>(object.data()), object.size_in_bytes());
+  if (llvm::Error error = prefetchToL2(bytes))
+    return error;
+  return bytes;
 }
 
 llvm::Expected<std::string> emit::compileKernel(nn::KernelOp kernel, const targets::Target &target,

@@ -20,6 +20,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "targets/x86/Prefetch.h"
 #include "targets/x86/RegisterTile.h"
 #include "targets/x86/X86.h"
 
@@ -185,11 +186,13 @@ void scheduleConv(Group &group, const Isa &isa) {
   if (!plan)
     return scheduleDefault(group, isa);
   Var task = orderLoops(group, *plan);
-  for (Stage *stage : plan->sums)
+  for (Stage *stage : plan->sums) {
     if (plan->inSlices)
       scheduleSlices(*stage, group.out.func, task, plan->tile);
     else
       scheduleSums(*stage, group.out.func, group.out.loops[1].var, plan->tile);
+    prefetchWeights(group, *stage);
+  }
   if (plan->padded)
     placeImage(group, *plan, task, isa);
 }

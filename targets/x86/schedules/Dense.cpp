@@ -23,6 +23,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "targets/x86/Prefetch.h"
 #include "targets/x86/RegisterTile.h"
 #include "targets/x86/X86.h"
 
@@ -44,18 +45,23 @@ static int64_t countWeight(const Group &group) {
   return most;
 }
 
+/// Whether weights stay in L2 from one call to the next: of a recurrent layer, in all steps.
+static bool staysInCache(const Group &group, const Isa &isa) {
+  int64_t bytes = isa.vector == 16 ? 768 << 10 : 256 << 10; // processors with AVX-512 have at least 1 MB of L2
+  return static_cast<int64_t>(group.stages.size()) * countWeight(group) * 4 <= bytes;
+}
+
 /// Rows of a block. Weights that stay in L2 are read again for every few rows: all that is read
 /// and written beside them are rows as they lie in memory then, and threads keep rows of their own
 /// from one step of a loop to the next. Of larger weights each slice should be read seldom, but x
 /// stay in L2 while all panels pass, and the sums of one panel in L1.
 static int64_t chooseRowsInBlock(const Group &group, const RegisterTile &tile, const Isa &isa) {
   constexpr int64_t fewRows = 16, manyRows = 64, sumBytes = 32 << 10;
-  bool hasLargeCache = isa.vector == 16; // processors with AVX-512 have at least 1 MB of L2
-  int64_t cachedWeights = hasLargeCache ? 768 << 10 : 256 << 10, xBytes = hasLargeCache ? 512 << 10 : 256 << 10;
+  int64_t xBytes = isa.vector == 16 ? 512 << 10 : 256 << 10;
   const Stage &first = group.stages.front();
   auto stages = static_cast<int64_t>(group.stages.size());
   int64_t rows = fewRows;
-  if (stages * countWeight(group) * 4 > cachedWeights)
+  if (!staysInCache(group, isa))
     rows = std::max(
         manyRows, std::min(xBytes / (first.reductions[0].extent * 4), sumBytes / (first.loops[0].extent * stages * 4)) /
                       manyRows * manyRows);
@@ -70,13 +76,11 @@ static int maxSums(const Isa &isa) { return isa.vector == 16 ? 24 : 12; }
 /// Sums that keep the multiply-adds busy: two start in a cycle, and each takes four.
 static constexpr int64_t busySums = 8;
 
-/// Elements of weights that stay in L2. Of larger ones fewer streams are read faster: a GRU of 512 units takes 1.24
-/// times as long by two panels at once.
-static constexpr int64_t cachedWeight = 128 << 10;
-
-/// Panels that are taken in one loop for single rows: as few as make enough sums, a divisor of all.
-static int choosePanels(int64_t panels, int64_t sumsInPanel, int64_t weightElements, const Isa &isa) {
-  if (weightElements > cachedWeight)
+/// Panels that are taken in one loop for single rows: as few as make enough sums, a divisor of all. Of weights that
+/// come from further than L2 fewer streams are read faster: a GRU of 512 units takes 1.24 times as long by two panels
+/// at once.
+static int choosePanels(const Group &group, int64_t panels, int64_t sumsInPanel, const Isa &isa) {
+  if (!staysInCache(group, isa))
     return 1;
   int64_t best = 1;
   for (int64_t count = 2; count <= panels && best * sumsInPanel < busySums; ++count)
@@ -106,7 +110,7 @@ static void scheduleRows(Group &group, const RegisterTile &tile, const Isa &isa)
   const std::vector<Loop> &loops = group.out.loops;
   int width = static_cast<int>(group.stages.front().loops[0].extent), vectors = tile.lanes / tile.vector;
   auto stages = static_cast<int64_t>(group.stages.size());
-  int panels = choosePanels((loops[0].extent + width - 1) / width, stages * vectors, stages * countWeight(group), isa);
+  int panels = choosePanels(group, (loops[0].extent + width - 1) / width, stages * vectors, isa);
   Halide::Func out = group.out.func;
   Var r = loops[1].var, panel("panel"), lane("lane"), each("each"), task("task");
   out.split(loops[0].var, panel, lane, width, TailStrategy::GuardWithIf)
@@ -151,6 +155,8 @@ static void scheduleBlocks(Group &group, const RegisterTile &tile, const Isa &is
   for (Stage &stage : group.stages) {
     scheduleSlices(stage, out, task, tile);
     stage.func.bound_storage(stage.loops[1].var, static_cast<int>(rows)); // which Halide does not see of few rows
+    if (!staysInCache(group, isa))
+      prefetchWeights(group, stage);
   }
 }
 

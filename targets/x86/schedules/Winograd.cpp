@@ -21,6 +21,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "targets/x86/Prefetch.h"
 #include "targets/x86/RegisterTile.h"
 #include "targets/x86/X86.h"
 
@@ -240,6 +241,7 @@ bool scheduleWinograd(Group &group, const Isa &isa) {
   auto [task, panel, part] = orderLoops(group, stages, block, vector);
   placeImage(stages, block, group.out.func, task, isa.vector);
   placeProducts(*stages.products, block, group.out.func, panel, vector);
+  prefetchWeights(group, *stages.products);
   placeSums(*stages.sums, group.out.func, part, vector);
   return true;
 }

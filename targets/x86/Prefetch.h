@@ -1,0 +1,16 @@
+//===- Prefetch.h - Ask for weights before they are needed ----------------===//
+
+#ifndef NNC_TARGETS_X86_PREFETCH_H
+#define NNC_TARGETS_X86_PREFETCH_H
+
+#include "targets/Group.h"
+
+namespace nnc::targets::x86 {
+
+/// Lets the loops that multiply with the weight of `products`, which is in panels, ask for what they need of it next
+/// while they work on what they have. For weights that come from memory or from L3.
+void prefetchWeights(Group &group, const Stage &products);
+
+} // namespace nnc::targets::x86
+
+#endif // NNC_TARGETS_X86_PREFETCH_H
