@@ -4,6 +4,8 @@
 
 #include "llvm/ADT/TypeSwitch.h"
 
+#include <numeric>
+
 using namespace mlir;
 using namespace nnc::nn;
 using Halide::Expr;
@@ -27,17 +29,22 @@ static Indices relinearize(const Indices &indices, RankedTensorType to, RankedTe
   return result;
 }
 
+/// Parts are told apart by blocks that are in one part each: a vector within a block comes from one place.
 static Expr atConcat(AlgorithmBuilder &builder, ConcatOp op, const Indices &indices) {
   int64_t axis = op.getAxis();
-  Expr element;
-  int32_t start = nn::getType(op.getResult()).getDimSize(axis);
+  auto getSize = [&](Value value) { return static_cast<int32_t>(nn::getType(value).getDimSize(axis)); };
+  int32_t size = 0;
+  for (Value input : op.getInputs())
+    size = std::gcd(size, getSize(input));
+  Expr element, block = indices[axis] / size;
+  int32_t end = getSize(op.getResult()) / size;
   for (Value input : llvm::reverse(op.getInputs())) {
-    int32_t size = nn::getType(input).getDimSize(axis);
-    start -= size;
+    int32_t blocks = getSize(input) / size, start = end - blocks;
     Indices place(indices);
-    place[axis] = clamp(indices[axis] - start, 0, size - 1);
+    place[axis] = clamp(block - start, 0, blocks - 1) * size + indices[axis] % size;
     Expr part = builder.at(input, place);
-    element = element.defined() ? Halide::select(indices[axis] < start + size, part, element) : part;
+    element = element.defined() ? Halide::select(block < end, part, element) : part;
+    end = start;
   }
   return element;
 }

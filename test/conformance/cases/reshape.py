@@ -15,6 +15,11 @@ FAMILY.add("concat_rows", "y = concat(a, b, axis = 0)", {"a": (2, 6), "b": (5, 6
            lambda t, x, w: t.cat([x["a"], x["b"]], 1))
 FAMILY.add("concat_same", "y = concat(x, x, tanh(x))", {"x": (3, 5)},
            lambda t, x, w: t.cat([x["x"], x["x"], t.tanh(x["x"])], -1))
+# Parts of whole vectors, and of halves.
+FAMILY.add("concat_in_vectors", "y = tanh(concat(a, b, c, d))", {"a": (3, 32), "b": (3, 16), "c": (3, 64), "d": (3, 8)},
+           lambda t, x, w: t.tanh(t.cat([x["a"], x["b"], x["c"], x["d"]], -1)))
+FAMILY.add("concat_rows_in_vectors", "y = concat(a, b, axis = 0)", {"a": (2, 16), "b": (4, 16)},
+           lambda t, x, w: t.cat([x["a"], x["b"]], 1))
 FAMILY.add("concat_over_time", "y = concat(a, b)", {"a": ("T", 3), "b": ("T", 4)},
            lambda t, x, w: t.cat([x["a"], x["b"]], -1), calls=SEQUENCES)
 FAMILY.add("concat_of_convs",
