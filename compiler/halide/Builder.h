@@ -81,6 +81,17 @@ public:
   /// Lets a Func stand for a value; its dimensions are the value's.
   void bind(mlir::Value value, Halide::Func func) { funcs[value.getAsOpaquePointer()] = std::move(func); }
 
+  /// Notes what the exponential of a value is, where the value was made of it.
+  void noteExponential(mlir::Value value, Element element) {
+    exponentials[value.getAsOpaquePointer()] = std::move(element);
+  }
+
+  /// What was noted; none where nothing was.
+  Element getExponential(mlir::Value value) const {
+    auto known = exponentials.find(value.getAsOpaquePointer());
+    return known == exponentials.end() ? Element() : known->second;
+  }
+
   /// Calls a Func with indices that are outermost first.
   static Halide::Expr call(const Halide::Func &func, const Indices &indices);
 
@@ -110,6 +121,7 @@ private:
   unsigned next = 0;
   std::map<std::string, Halide::Param<int32_t>> lengths; ///< d0, d1, …
   std::map<const void *, Halide::Func> funcs;
+  std::map<const void *, Element> exponentials;
   std::map<size_t, std::vector<Halide::Var>> productVars; ///< by the number of dimensions
   std::map<int64_t, Halide::RDom> productDomains;         ///< by the number of terms
   targets::Group group;

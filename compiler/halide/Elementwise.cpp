@@ -136,6 +136,8 @@ bool buildElementwise(AlgorithmBuilder &builder, Operation &op) {
     buildMask(builder, mask);
     return true;
   }
+  if (Element known = isa<ExpOp>(op) ? builder.getExponential(op.getOperand(0)) : Element())
+    return builder.define(op.getResult(0), known), true;
   builder.define(op.getResult(0), [&](const Indices &indices) {
     std::vector<Expr> operands;
     for (Value operand : op.getOperands())

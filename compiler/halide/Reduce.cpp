@@ -78,7 +78,8 @@ static Func getLargest(AlgorithmBuilder &builder, Value value) {
       });
 }
 
-/// exp(x - largest) of a row, stored, and its sum.
+/// exp(x - largest) of a row, stored, and its sum. The exponential of the logarithm, which its derivative needs, is the
+/// share of that.
 static void buildSoftmax(AlgorithmBuilder &builder, Operation &op, bool logarithm) {
   Value value = op.getOperand(0);
   Extents extents = getExtents(nn::getType(value));
@@ -99,14 +100,24 @@ static void buildSoftmax(AlgorithmBuilder &builder, Operation &op, bool logarith
         x.push_back(k.x);
         return self + AlgorithmBuilder::call(exponential, x);
       });
-  Func scale = builder.stage("scale", targets::Role::Value, rows, [&](const Indices &indices) {
-    Expr sum = AlgorithmBuilder::call(total, indices);
-    return logarithm ? math::log(sum) : 1.0f / sum;
-  });
+  auto makeOfTotal = [&](const std::string &name, const std::function<Expr(Expr)> &make) {
+    return builder.stage(name, targets::Role::Value, rows,
+                         [&](const Indices &indices) { return make(AlgorithmBuilder::call(total, indices)); });
+  };
+  auto getShare = [=](const Func &scale) {
+    return [=](const Indices &indices) {
+      return AlgorithmBuilder::call(exponential, indices) * AlgorithmBuilder::call(scale, rowOf(indices));
+    };
+  };
+  if (!logarithm)
+    return builder.define(op.getResult(0), getShare(makeOfTotal("scale", [](Expr sum) { return 1.0f / sum; })));
+  Func offset = makeOfTotal("offset", [](Expr sum) { return math::log(sum); });
   builder.define(op.getResult(0), [&](const Indices &indices) {
-    Expr factor = AlgorithmBuilder::call(scale, rowOf(indices));
-    return logarithm ? shifted(indices) - factor : AlgorithmBuilder::call(exponential, indices) * factor;
+    return shifted(indices) - AlgorithmBuilder::call(offset, rowOf(indices));
   });
+  bool isExponentiated = llvm::any_of(op.getUsers(), [](Operation *user) { return isa<ExpOp>(user); });
+  if (isExponentiated)
+    builder.noteExponential(op.getResult(0), getShare(makeOfTotal("scale", [](Expr sum) { return 1.0f / sum; })));
 }
 
 /// The first of the largest.

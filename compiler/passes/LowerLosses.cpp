@@ -77,6 +77,23 @@ template <typename Activation, typename LossOp> struct MaskLoss : OpRewritePatte
   }
 };
 
+/// Lets a loss of every step read what `Activation` gives of logits in the order of time, where it reads that in the
+/// order of time.
+template <typename Activation, typename LossOp> struct TurnLogits : OpRewritePattern<LossOp> {
+  using OpRewritePattern<LossOp>::OpRewritePattern;
+  LogicalResult matchAndRewrite(LossOp op, PatternRewriter &rewriter) const override {
+    auto major = op.getY().template getDefiningOp<TimeMajorOp>();
+    auto activation = major ? major.getX().template getDefiningOp<Activation>() : Activation();
+    // Along the steps it is no step's own.
+    if (!activation || getType(major.getX()).getRank() < static_cast<int64_t>(major.getSteps()) + 2)
+      return failure();
+    Value logits = TimeMajorOp::create(rewriter, major.getLoc(), major.getType(), activation.getX(), major.getSteps());
+    Value y = Activation::create(rewriter, activation.getLoc(), major.getType(), logits);
+    rewriter.modifyOpInPlace(op, [&] { op.getYMutable().assign(y); });
+    return success();
+  }
+};
+
 /// -log y[label].
 struct LowerCrossEntropy : OpRewritePattern<CrossEntropyOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -150,7 +167,8 @@ struct LowerHinge : OpRewritePattern<HingeOp> {
 struct LowerLossesPass : nnc::impl::LowerLossesBase<LowerLossesPass> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<MaskLoss<SoftmaxOp, CrossEntropyOp>, MaskLoss<SigmoidOp, BinaryCrossEntropyOp>>(&getContext(), 2);
+    patterns.add<MaskLoss<SoftmaxOp, CrossEntropyOp>, MaskLoss<SigmoidOp, BinaryCrossEntropyOp>,
+                 TurnLogits<SoftmaxOp, CrossEntropyOp>, TurnLogits<SigmoidOp, BinaryCrossEntropyOp>>(&getContext(), 2);
     patterns.add<LowerCrossEntropy, LowerNll, LowerDistance<MseOp, SquareOp>, LowerDistance<L1Op, AbsOp>,
                  LowerBinaryCrossEntropy, LowerHinge>(&getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))

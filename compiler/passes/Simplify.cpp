@@ -2,8 +2,9 @@
 //
 // Patterns to a fixed point: batch norm with fixed statistics becomes a scale
 // and a shift; a repeated operand of an element-wise op is taken as it is where
-// its shape is the end of the result's; a sum that follows from other sums is not
-// taken again. Folds and dead ops are the greedy driver's own.
+// its shape is the end of the result's; what treats rows alike takes sequences in the
+// order of time; a sum that follows from other sums is not taken again. Folds and dead
+// ops are the greedy driver's own.
 //
 //===----------------------------------------------------------------------===//
 
@@ -127,6 +128,42 @@ private:
   }
 };
 
+/// What treats all rows alike takes them in the order of time in which a loop gave them, and gives them so to the next
+/// loop or to a loss of every step. Not dropout, whose random numbers belong to places.
+struct SinkBatchMajor : RewritePattern {
+  SinkBatchMajor(MLIRContext *context) : RewritePattern(MatchAnyOpTypeTag(), /*benefit=*/1, context) {}
+
+  LogicalResult matchAndRewrite(Operation *op, PatternRewriter &rewriter) const override {
+    bool isElementwise = op->hasTrait<nn::OpTrait::Elementwise>() && !isa<MaskOp, DropoutOp>(op);
+    if ((!isElementwise && !isa<DenseOp, SoftmaxOp, LogSoftmaxOp>(op)) || op->getNumRegions() != 0)
+      return failure();
+    BatchMajorOp major;
+    SmallVector<Value> operands(op->getOperands()), others;
+    for (Value &operand : operands)
+      if (auto other = operand.getDefiningOp<BatchMajorOp>();
+          other && (!major || other.getSteps() == major.getSteps())) {
+        major = other;
+        operand = other.getX();
+      } else if (!isa<DenseOp>(op)) {
+        others.push_back(operand);
+      }
+    if (!major || getType(operands.front()) != getType(major.getX()))
+      return failure();
+    // The last dimension is no step, and what is repeated has none.
+    int64_t steps = major.getSteps(), ofStep = getType(major.getX()).getRank() - steps - 1;
+    if (ofStep == 0 || llvm::any_of(others, [&](Value other) { return getType(other).getRank() > ofStep; }))
+      return failure();
+    RankedTensorType type = getType(op->getResult(0));
+    Extents extents = getExtents(type), ofTime = getExtents(getType(major.getX()));
+    llvm::copy(ArrayRef(ofTime).take_front(steps + 1), extents.begin());
+    OperationState state(op->getLoc(), op->getName(), operands, getTensorType(type.getElementType(), extents),
+                         op->getAttrs());
+    Value result = rewriter.create(state)->getResult(0);
+    rewriter.replaceOpWithNewOp<BatchMajorOp>(op, type, result, static_cast<uint64_t>(steps));
+    return success();
+  }
+};
+
 /// The sum over all rows of what is made of summands with known sums: of -a, a + b, a s for one s a column, and of the
 /// distances to the mean, which is nothing. So the gradient that goes through a batch's mean costs no sum of its own.
 class SumFollows : public OpRewritePattern<SumOp> {
@@ -227,7 +264,8 @@ private:
 struct SimplifyPass : nnc::impl::SimplifyBase<SimplifyPass> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<SplitBatchNorm, DropBroadcast, SinkBroadcast, SinkBroadcasts, SumFollows>(&getContext());
+    patterns.add<SplitBatchNorm, DropBroadcast, SinkBroadcast, SinkBroadcasts, SinkBatchMajor, SumFollows>(
+        &getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }

@@ -149,3 +149,22 @@ func.func @of_masked_softmax(%x: !v, %label: !c, %lengths: !lengths) -> !l {
   %0 = nn.cross_entropy %masked, %label : (!v, !c) -> !l
   return %0 : !l
 }
+
+// -----
+
+!x = tensor<?x4x3xf32, #nn.dims<"batch">>
+!v = tensor<?x?x3xf32, #nn.dims<"4", "batch">>
+!c = tensor<?x?xi32, #nn.dims<"4", "batch">>
+!l = tensor<?x?xf32, #nn.dims<"4", "batch">>
+
+// So do probabilities of a fixed number of steps, which a loss of each step reads in the order of time.
+// CHECK-LABEL: @of_turned_softmax
+// CHECK: %[[TURNED:.+]] = nn.time_major %arg0
+// CHECK-NEXT: nn.log_softmax %[[TURNED]]
+// CHECK-NOT: nn.log %
+func.func @of_turned_softmax(%x: !x, %label: !c) -> !l {
+  %y = nn.softmax %x : (!x) -> !x
+  %turned = nn.time_major %y {steps = 1 : i64} : (!x) -> !v
+  %0 = nn.cross_entropy %turned, %label : (!v, !c) -> !l
+  return %0 : !l
+}

@@ -68,3 +68,46 @@ func.func @sum_of_unknown(%x: tensor<?x4xf32, #nn.dims<"batch">>) -> tensor<4xf3
   %sum = nn.sum %minus {axes = array<i64: 0>} : (tensor<?x4xf32, #nn.dims<"batch">>) -> tensor<4xf32>
   return %sum : tensor<4xf32>
 }
+
+// -----
+
+// What is computed alike for every step stays in the order of time from one loop to the next.
+
+!b = tensor<?x16x8xf32, #nn.dims<"batch">>
+!t = tensor<?x?x8xf32, #nn.dims<"16", "batch">>
+// CHECK-LABEL: func.func @order_of_time
+// CHECK-NEXT: %[[RELU:.*]] = nn.relu %arg0
+// CHECK-NEXT: %[[DENSE:.*]] = nn.dense %[[RELU]], %arg1
+// CHECK-NEXT: %[[SUM:.*]] = nn.add %[[DENSE]], %arg2
+// CHECK-NEXT: %[[Y:.*]] = nn.softmax %[[SUM]]
+// CHECK-NEXT: return %[[Y]]
+func.func @order_of_time(%x: !t, %w: tensor<4x8xf32>, %b: tensor<4xf32>) -> tensor<?x?x4xf32, #nn.dims<"16", "batch">> {
+  %major = nn.batch_major %x {steps = 1 : i64} : (!t) -> !b
+  %relu = nn.relu %major : (!b) -> !b
+  %dense = nn.dense %relu, %w : (!b, tensor<4x8xf32>) -> tensor<?x16x4xf32, #nn.dims<"batch">>
+  %bias = nn.broadcast %b {dims = array<i64: 1>} : (tensor<4xf32>) -> tensor<16x4xf32>
+  %sum = nn.add %dense, %bias : (tensor<?x16x4xf32, #nn.dims<"batch">>, tensor<16x4xf32>) -> tensor<?x16x4xf32, #nn.dims<"batch">>
+  %y = nn.softmax %sum : (tensor<?x16x4xf32, #nn.dims<"batch">>) -> tensor<?x16x4xf32, #nn.dims<"batch">>
+  %time = nn.time_major %y {steps = 1 : i64} : (tensor<?x16x4xf32, #nn.dims<"batch">>) -> tensor<?x?x4xf32, #nn.dims<"16", "batch">>
+  return %time : tensor<?x?x4xf32, #nn.dims<"16", "batch">>
+}
+
+// -----
+
+// Not where a step has its own number, nor where the steps are what is normalized.
+
+!b = tensor<?x16x8xf32, #nn.dims<"batch">>
+!t = tensor<?x?x8xf32, #nn.dims<"16", "batch">>
+!s = tensor<?x16xf32, #nn.dims<"batch">>
+// CHECK-LABEL: func.func @order_of_batch
+// CHECK: nn.batch_major %arg0
+// CHECK-NEXT: nn.add %{{.*}}, %arg2
+// CHECK-NEXT: nn.batch_major %arg1
+// CHECK-NEXT: nn.softmax
+func.func @order_of_batch(%x: !t, %z: tensor<?x?xf32, #nn.dims<"16", "batch">>, %own: tensor<16x8xf32>) -> (!b, !s) {
+  %major = nn.batch_major %x {steps = 1 : i64} : (!t) -> !b
+  %sum = nn.add %major, %own : (!b, tensor<16x8xf32>) -> !b
+  %numbers = nn.batch_major %z {steps = 1 : i64} : (tensor<?x?xf32, #nn.dims<"16", "batch">>) -> !s
+  %y = nn.softmax %numbers : (!s) -> !s
+  return %sum, %y : !b, !s
+}
