@@ -34,6 +34,10 @@ struct ConvShape {
   int64_t examples = 0;    ///< for which each transform of the kernel serves; 0: for all calls
 };
 
+/// How a convolution is computed: by direct sums, or by Winograd's algorithm, F(4x4, 3x3), which transforms the image
+/// where it multiplies it, or before. In the order of the passes' ConvForm.
+enum class ConvForm { Direct, Tiles, TilesOfTransformed };
+
 /// What one machine of a target can do at most, for the roofline (Williams et al. 2009): typical numbers, not those of
 /// the machine at hand.
 struct Machine {
@@ -60,8 +64,8 @@ public:
   /// outputs is stored: [columns / width][reduction][width], padded with zeros.
   virtual int64_t panelWidth(Family family, int64_t columns) const = 0;
 
-  /// Whether a convolution is faster by Winograd's algorithm, F(4x4, 3x3).
-  virtual bool prefersWinograd(const ConvShape &) const { return false; }
+  /// How a convolution is computed fastest.
+  virtual ConvForm convForm(const ConvShape &) const { return ConvForm::Direct; }
 
   /// How many gradients of weights, of rows times the same rows, are best made in one kernel.
   virtual unsigned gradientsInKernel() const { return 1; }

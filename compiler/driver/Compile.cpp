@@ -213,8 +213,9 @@ LogicalResult Compilation::runPasses(ModuleOp module, Station last) {
     return target.panelWidth(static_cast<targets::Family>(family), columns);
   };
   if (options.usesWinograd)
-    choices.prefersWinograd = [&](const ConvSize &size) {
-      return target.prefersWinograd({size.height, size.width, size.inputs, size.outputs, size.examples});
+    choices.convForm = [&](const ConvSize &size) {
+      return static_cast<ConvForm>(
+          target.convForm({size.height, size.width, size.inputs, size.outputs, size.examples}));
     };
   choices.gradientsInKernel = target.gradientsInKernel();
   buildPipeline(passes, last, choices);

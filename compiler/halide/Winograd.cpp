@@ -94,58 +94,66 @@ static void buildWeights(AlgorithmBuilder &builder, WinogradWeightsOp op) {
   builder.bind(op.getResult(), packed);
 }
 
-static void buildProducts(AlgorithmBuilder &builder, WinogradConvOp op) {
-  RankedTensorType resultType = nn::getType(op.getResult()), weightsType = nn::getType(op.getWeights());
-  Extents shape = getExtents(resultType);
-  unsigned y = shape.size() - 3, x = y + 1, rows = y; // rows: dimensions before the image's
-  SmallVector<int64_t> tiles, overhang;
-  for (unsigned dim : {y, x}) {
-    tiles.push_back(llvm::divideCeil(shape[dim].size, tile));
-    overhang.push_back(tiles.back() * tile - shape[dim].size);
+/// The last `count` indices in exchange for others.
+static Indices replaceLast(const Indices &indices, unsigned count, std::initializer_list<Expr> by) {
+  Indices result(indices.begin(), indices.end() - count);
+  result.insert(result.end(), by);
+  return result;
+}
+
+/// What an image is to the products: an element of [rows…, point y, point x, tile row, tile column, channel]. `shape`
+/// is the result's, [rows…, height, width, …].
+static Element makeTransformed(AlgorithmBuilder &builder, Value x, ArrayRef<int64_t> padding, ArrayRef<Extent> shape) {
+  unsigned rows = shape.size() - 3; // dimensions before the image's
+  SmallVector<int64_t> overhang;
+  Extents extents(shape.begin(), shape.begin() + rows);
+  for (const Extent &extent : shape.slice(rows, 2)) {
+    extents.push_back(static_cast<int64_t>(llvm::divideCeil(extent.size, tile)));
+    overhang.push_back(extents.back().size * tile - extent.size);
   }
+  extents.append({int64_t(points), int64_t(points), nn::getType(x).getShape().back()});
   static constexpr int64_t sizes[] = {taps, taps}, strides[] = {1, 1};
-  Window window{sizes, strides, {}, op.getPadding(), overhang};
-  WindowedImage image = padImage(builder, op.getX(), window, 0.0f);
-  int64_t inputs = weightsType.getDimSize(1), outputs = weightsType.getDimSize(2);
-  auto panel = dyn_cast_or_null<PanelAttr>(weightsType.getEncoding());
-  auto width = static_cast<int32_t>(panel ? panel.getWidth() : outputs);
-
-  // All stages have [rows…] outermost, those of sums the panel before them, and these innermost:
-  auto makeExtents = [&](bool isOfSums, ArrayRef<int64_t> innermost) {
-    Extents extents;
-    if (isOfSums)
-      extents.push_back(static_cast<int64_t>(llvm::divideCeil(outputs, width)));
-    extents.append(shape.begin(), shape.begin() + rows);
-    extents.append(innermost.begin(), innermost.end());
-    return extents;
-  };
-  auto replaceLast = [](const Indices &indices, unsigned count, std::initializer_list<Expr> by) {
-    Indices result(indices.begin(), indices.end() - count);
-    result.insert(result.end(), by);
-    return result;
-  };
-  using targets::Role;
-
+  Window window{sizes, strides, {}, padding, overhang};
+  WindowedImage image = padImage(builder, x, window, 0.0f);
   // One dimension of the image's tiles, then the other.
   Func half = builder.stage(
-      "columns", Role::Transform, makeExtents(false, {tiles[0], tiles[1], points, points, inputs}),
+      "columns", targets::Role::Transform, extents,
       [&](const Indices &indices) { // tile row, tile column, row in the tile, point, channel
         const Expr *last = &indices[rows];
         return transformImage(last[3], [&](int column) {
           return image.element(replaceLast(indices, 5, {last[0] * tile + last[2], last[1] * tile + column, last[4]}));
         });
       });
-  Func transformed = builder.stage(
-      "image", Role::Transform, makeExtents(false, {points, points, tiles[0], tiles[1], inputs}),
-      [&](const Indices &indices) { // point y, point x, tile row, tile column, channel
-        const Expr *last = &indices[rows];
-        return transformImage(last[0], [&](int row) {
-          return AlgorithmBuilder::call(half, replaceLast(indices, 5, {last[2], last[3], row, last[1], last[4]}));
-        });
-      });
+  return [half, rows](const Indices &indices) {
+    const Expr *last = &indices[rows];
+    return transformImage(last[0], [&](int row) {
+      return AlgorithmBuilder::call(half, replaceLast(indices, 5, {last[2], last[3], row, last[1], last[4]}));
+    });
+  };
+}
+
+/// Makes `result` the convolution of an image that is transformed.
+static void buildProducts(AlgorithmBuilder &builder, Value result, Value weights, const Element &transformed) {
+  RankedTensorType weightsType = nn::getType(weights);
+  Extents shape = getExtents(nn::getType(result));
+  unsigned y = shape.size() - 3, x = y + 1, rows = y; // rows: dimensions before the image's
+  auto tilesDown = static_cast<int64_t>(llvm::divideCeil(shape[y].size, tile));
+  auto tilesAcross = static_cast<int64_t>(llvm::divideCeil(shape[x].size, tile));
+  int64_t inputs = weightsType.getDimSize(1), outputs = weightsType.getDimSize(2);
+  auto panel = dyn_cast_or_null<PanelAttr>(weightsType.getEncoding());
+  auto width = static_cast<int32_t>(panel ? panel.getWidth() : outputs);
+
+  // All stages have the panel and [rows…] outermost, and these innermost:
+  auto makeExtents = [&](ArrayRef<int64_t> innermost) {
+    Extents extents{int64_t(llvm::divideCeil(outputs, width))};
+    extents.append(shape.begin(), shape.begin() + rows);
+    extents.append(innermost.begin(), innermost.end());
+    return extents;
+  };
+  using targets::Role;
   Halide::RDom r = builder.domain("k", {Expr(static_cast<int32_t>(inputs))});
   Func sums = builder.accumulateProducts(
-      "products", Role::Contraction, makeExtents(true, {points, points, tiles[0], tiles[1], width}), r,
+      "products", Role::Contraction, makeExtents({points, points, tilesDown, tilesAcross, width}), r,
       [&](const Indices &indices) {
         Indices left(indices.begin() + 1, indices.end());
         left.back() = r.x;
@@ -153,11 +161,10 @@ static void buildProducts(AlgorithmBuilder &builder, WinogradConvOp op) {
         Indices weight{number, r.x, indices.back()};
         if (panel)
           weight.insert(weight.begin(), indices.front());
-        return std::make_pair(AlgorithmBuilder::call(transformed, left),
-                              panel ? AlgorithmBuilder::call(builder.func(op.getWeights()), weight)
-                                    : builder.at(op.getWeights(), weight));
+        return std::make_pair(transformed(left), panel ? AlgorithmBuilder::call(builder.func(weights), weight)
+                                                       : builder.at(weights, weight));
       });
-  Func columns = builder.stage("sums", Role::Transform, makeExtents(true, {tiles[0], tiles[1], points, tile, width}),
+  Func columns = builder.stage("sums", Role::Transform, makeExtents({tilesDown, tilesAcross, points, tile, width}),
                                [&](const Indices &indices) { // tile row, tile column, point y, pixel x, lane
                                  const Expr *last = &indices[rows + 1];
                                  return transformSums(last[3], [&](int point) {
@@ -165,7 +172,7 @@ static void buildProducts(AlgorithmBuilder &builder, WinogradConvOp op) {
                                        sums, replaceLast(indices, 5, {last[2], point, last[0], last[1], last[4]}));
                                  });
                                });
-  builder.define(op.getResult(), [&](const Indices &indices) {
+  builder.define(result, [&](const Indices &indices) {
     return transformSums(indices[y] % tile, [&](int point) {
       Indices place{indices.back() / width};
       place.insert(place.end(), indices.begin(), indices.begin() + rows);
@@ -176,11 +183,43 @@ static void buildProducts(AlgorithmBuilder &builder, WinogradConvOp op) {
   });
 }
 
+/// The image is transformed block by block, as the schedule places that stage.
+static void buildConv(AlgorithmBuilder &builder, WinogradConvOp op) {
+  Extents shape = getExtents(nn::getType(op.getResult()));
+  Element transformed = makeTransformed(builder, op.getX(), op.getPadding(), shape);
+  Extents extents(shape.begin(), shape.end() - 3);
+  auto countTiles = [](const Extent &extent) { return static_cast<int64_t>(llvm::divideCeil(extent.size, tile)); };
+  extents.append({int64_t(points), int64_t(points), countTiles(shape.end()[-3]), countTiles(shape.end()[-2]),
+                  nn::getType(op.getWeights()).getDimSize(1)});
+  Func image = builder.stage("image", targets::Role::Transform, extents, transformed);
+  buildProducts(builder, op.getResult(), op.getWeights(),
+                [image](const Indices &indices) { return AlgorithmBuilder::call(image, indices); });
+}
+
+static void buildImage(AlgorithmBuilder &builder, WinogradImageOp op) {
+  // The shape of the result that these tiles could give, edges and all.
+  Extents shape = getExtents(nn::getType(op.getX()));
+  ArrayRef<int64_t> padding = op.getPadding();
+  for (unsigned i = 0; i < 2; ++i) {
+    Extent &extent = shape.end()[-3 + static_cast<int>(i)];
+    extent = extent.size + padding[2 * i] + padding[2 * i + 1] - (taps - 1);
+  }
+  builder.define(op.getResult(), makeTransformed(builder, op.getX(), padding, shape));
+}
+
 bool buildWinograd(AlgorithmBuilder &builder, Operation &op) {
   if (auto weights = dyn_cast<WinogradWeightsOp>(op))
     return buildWeights(builder, weights), true;
   if (auto conv = dyn_cast<WinogradConvOp>(op))
-    return buildProducts(builder, conv), true;
+    return buildConv(builder, conv), true;
+  if (auto image = dyn_cast<WinogradImageOp>(op))
+    return buildImage(builder, image), true;
+  if (auto products = dyn_cast<WinogradProductsOp>(op)) {
+    Value image = products.getImage();
+    buildProducts(builder, products.getResult(), products.getWeights(),
+                  [&](const Indices &indices) { return builder.at(image, indices); });
+    return true;
+  }
   return false;
 }
 

@@ -50,7 +50,11 @@ struct ChooseWinogradPass : nnc::impl::ChooseWinogradBase<ChooseWinogradPass> {
   void runOnOperation() override {
     if (!choices.panelWidth)
       choices = {[this](Family, int64_t) { return width.getValue(); },
-                 [this](const ConvSize &size) { return std::min(size.inputs, size.outputs) >= least; }};
+                 [this](const ConvSize &size) {
+                   return std::min(size.inputs, size.outputs) < least ? ConvForm::Direct
+                          : size.inputs >= transformed                ? ConvForm::TilesOfTransformed
+                                                                      : ConvForm::Tiles;
+                 }};
     for (auto function : getOperation().getOps<func::FuncOp>()) {
       bool trains = function->hasAttr("nn.train");
       int64_t examples = trains ? examplesInStep : 0;
@@ -76,7 +80,8 @@ struct ChooseWinogradPass : nnc::impl::ChooseWinogradBase<ChooseWinogradPass> {
       return;
     size->examples = examples;
     int64_t panel = choices.panelWidth(Family::Conv, size->outputs);
-    if (panel == 0 || !choices.prefersWinograd(*size))
+    ConvForm form = panel == 0 ? ConvForm::Direct : choices.convForm(*size);
+    if (form == ConvForm::Direct)
       return;
     OpBuilder builder(conv);
     bool ofInput = std::is_same_v<Conv, ConvInputGradientOp>;
@@ -84,7 +89,15 @@ struct ChooseWinogradPass : nnc::impl::ChooseWinogradBase<ChooseWinogradPass> {
                                       PanelAttr::get(&getContext(), /*dim=*/2, panel));
     Value weights = WinogradWeightsOp::create(builder, conv.getLoc(), type, conv.getKernel(), conv.getFlip() != ofInput,
                                               /*transpose=*/ofInput);
-    Value result = WinogradConvOp::create(builder, conv.getLoc(), conv.getType(), image, weights, padding);
+    Value result;
+    if (form == ConvForm::TilesOfTransformed) {
+      Value tiles = createInferred<WinogradImageOp>(
+          builder, conv.getLoc(), image, builder.getNamedAttr("padding", builder.getDenseI64ArrayAttr(padding)));
+      result = WinogradProductsOp::create(builder, conv.getLoc(), conv.getType(), tiles, weights,
+                                          ArrayRef<int64_t>({size->height, size->width}));
+    } else {
+      result = WinogradConvOp::create(builder, conv.getLoc(), conv.getType(), image, weights, padding);
+    }
     conv.getResult().replaceAllUsesWith(result);
     conv.erase();
   }

@@ -26,13 +26,15 @@ struct ConvSize {
   int64_t examples = 0;    ///< for which each transform of the kernel serves; 0: for all calls
 };
 
-/// Whether Winograd's algorithm is faster.
-using PrefersWinograd = std::function<bool(const ConvSize &size)>;
+/// How a convolution is computed: by direct sums, or by Winograd's algorithm, which transforms the image where it
+/// multiplies it, or before.
+enum class ConvForm { Direct, Tiles, TilesOfTransformed };
+using ChooseConvForm = std::function<ConvForm(const ConvSize &size)>;
 
 /// What a target chooses.
 struct Choices {
   PanelWidth panelWidth;
-  PrefersWinograd prefersWinograd; ///< none: never
+  ChooseConvForm convForm; ///< none: always direct
   unsigned gradientsInKernel = 1;  ///< of weights, made of the same rows
 };
 

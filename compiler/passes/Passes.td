@@ -198,8 +198,9 @@ def ChooseWinograd : Pass<"nn-choose-winograd", "mlir::ModuleOp"> {
     Winograd's algorithm where the target says that it is faster. Its weights depend on
     the kernel alone, so that HoistWeights computes them once. In train blocks the
     cotangent of its image does, whose weights each step computes, and what goes forward
-    stays as exact as direct sums. `width` and `least`
-    (channels on both sides) stand in for the target's choices when the pass runs alone.
+    stays as exact as direct sums. Where the target says so the image is transformed by an op
+    of its own. `width`, `least` (channels on both sides) and `transformed` (channels of such an
+    image) stand in for the target's choices when the pass runs alone.
 
     ```mlir
     %1 = nn.conv %x, %k {…}
@@ -209,7 +210,8 @@ def ChooseWinograd : Pass<"nn-choose-winograd", "mlir::ModuleOp"> {
     ```
   }];
   let options = [Option<"width", "width", "int64_t", "16", "Width of a panel">,
-                 Option<"least", "least", "int64_t", "1", "Least channels">];
+                 Option<"least", "least", "int64_t", "1", "Least channels">,
+                 Option<"transformed", "transformed", "int64_t", "1000000", "Least channels to transform before">];
 }
 
 def LayWeights : Pass<"nn-lay-weights", "mlir::ModuleOp"> {

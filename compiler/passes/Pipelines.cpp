@@ -31,7 +31,7 @@ void nnc::buildPipeline(OpPassManager &manager, Station last, const Choices &cho
   if (last >= Station::Optimized) {
     manager.addPass(createSimplify());
     manager.addPass(createCSEPass());
-    if (choices.prefersWinograd)
+    if (choices.convForm)
       manager.addPass(createChooseWinograd(choices));
     manager.addPass(createHoistWeights());
     manager.addPass(createLayWeights(choices.panelWidth));

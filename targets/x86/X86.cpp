@@ -37,7 +37,7 @@ public:
     return padded(48) < padded(32) ? 48 : 32;
   }
 
-  bool prefersWinograd(const ConvShape &conv) const override { return x86::prefersWinograd(conv); }
+  ConvForm convForm(const ConvShape &conv) const override { return x86::chooseConvForm(conv); }
 
   /// A tile has a vector of each.
   unsigned gradientsInKernel() const override { return 4; }

@@ -14,11 +14,15 @@ namespace x86 {
 void scheduleDense(Group &group, const Isa &isa, int64_t minRows);
 void scheduleDenseGradient(Group &group, const Isa &isa);
 void scheduleConv(Group &group, const Isa &isa);
-/// Whether a convolution is well faster by tiles; the file has the model of what it costs.
-bool prefersWinograd(const ConvShape &conv);
+
+/// By tiles where that is well faster; the file has the model of what it costs.
+ConvForm chooseConvForm(const ConvShape &conv);
 
 /// Convolution by tiles, and its weights. False for other groups.
 bool scheduleWinograd(Group &group, const Isa &isa);
+
+/// Tiles of an image with so many channels whose transform stays in L2.
+int64_t countTilesInCache(int64_t channels);
 void scheduleConvGradient(Group &group, const Isa &isa);
 void schedulePool(Group &group, const Isa &isa);
 void scheduleElementwise(Group &group, const Isa &isa);

@@ -379,6 +379,22 @@ func.func @winograd_image(%x: tensor<?x5x5x3xf32, #nn.dims<"batch">>, %u: tensor
 
 // -----
 
+func.func @winograd_images(%x: tensor<?x5xf32, #nn.dims<"batch">>) {
+  // expected-error @+1 {{needs an image [height, width, channels] of a fixed size, not [batch, 5]}}
+  %0 = nn.winograd_image %x {padding = array<i64: 1, 1, 1, 1>} : (tensor<?x5xf32, #nn.dims<"batch">>) -> tensor<*xf32>
+  return
+}
+
+// -----
+
+func.func @winograd_tiles(%v: tensor<?x6x6x2x2x4xf32, #nn.dims<"batch">>, %u: tensor<36x4x6xf32>) {
+  // expected-error @+1 {{needs an image [6, 6, height / 4, width / 4, 4] for weights [36, 4, 6], not [batch, 6, 6, 2, 2, 4]}}
+  %0 = nn.winograd_products %v, %u {size = array<i64: 9, 8>} : (tensor<?x6x6x2x2x4xf32, #nn.dims<"batch">>, tensor<36x4x6xf32>) -> tensor<*xf32>
+  return
+}
+
+// -----
+
 !v = tensor<?x65536x65536x65536x2xf32, #nn.dims<"batch">>
 func.func @too_large(%x: !v) {
   // expected-error @+1 {{'nn.tanh' op gives 'tensor<?x65536x65536x65536x2xf32, #nn.dims<"batch">>', but a value has at most 281474976710656 elements}}

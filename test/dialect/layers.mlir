@@ -47,6 +47,8 @@ func.func @tiles(%x: !i, %k: tensor<3x3x4x6xf32>) {
   %0 = nn.winograd_weights %k {flip = true} : (tensor<3x3x4x6xf32>) -> tensor<36x4x6xf32, #nn.panel<dim = 2, width = 16>>
   // CHECK: nn.winograd_conv {{.*}}padding = array<i64: 1, 1, 0, 0>
   %1 = nn.winograd_conv %x, %0 {padding = array<i64: 1, 1, 0, 0>} : (!i, tensor<36x4x6xf32, #nn.panel<dim = 2, width = 16>>) -> tensor<*xf32>
+  // CHECK: nn.winograd_image {{.*}}padding = array<i64: 1, 1, 0, 0>
+  %tiles = nn.winograd_image %x {padding = array<i64: 1, 1, 0, 0>} : (!i) -> tensor<*xf32>
   return
 }
 

@@ -1,4 +1,5 @@
 // RUN: nnc-opt %s -nn-choose-winograd="width=16 least=8" -nn-hoist-weights -split-input-file | FileCheck %s
+// RUN: nnc-opt %s -nn-choose-winograd="width=16 least=8 transformed=8" -split-input-file | FileCheck %s --check-prefix=BEFORE
 
 !image = tensor<?x9x7x8xf32, #nn.dims<"batch">>
 
@@ -9,6 +10,10 @@
 // CHECK: nn.winograd_conv %arg0, %[[U]] {padding = array<i64: 1, 0, 0, 2>}
 // CHECK-NOT: nn.conv
 // CHECK-LABEL: func.func @prepare
+// The image is an op of its own where the target wants that.
+// BEFORE-LABEL: func.func @infer
+// BEFORE: %[[V:.+]] = nn.winograd_image %arg0 {padding = array<i64: 1, 0, 0, 2>} : {{.*}} -> tensor<?x6x6x2x2x8xf32
+// BEFORE: nn.winograd_products %[[V]], {{.*}} {size = array<i64: 8, 7>}
 // CHECK: %[[K:.+]] = nn.read @k
 // CHECK: %[[W:.+]] = nn.winograd_weights %[[K]] {flip = true}
 // CHECK: nn.store @[[P]], %[[W]]

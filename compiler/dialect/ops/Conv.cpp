@@ -81,17 +81,28 @@ FailureOr<RankedTensorType> WinogradWeightsOp::inferType() {
       *this, RankedTensorType::get({36, shape[turned ? 3 : 2], shape[turned ? 2 : 3]}, kernel.getElementType()));
 }
 
+/// The extents of what Winograd's convolution gives of an image, with the image's channels.
+static FailureOr<Extents> inferWinogradWindow(Operation *op, RankedTensorType x, ArrayRef<int64_t> padding) {
+  static constexpr int64_t sizes[] = {3, 3}, strides[] = {1, 1};
+  Window window{sizes, strides, {}, padding, {}};
+  return inferWindow(op, x, window);
+}
+
+static LogicalResult checkWinogradWeights(Operation *op, RankedTensorType weights) {
+  if (weights.getRank() != 3 || !weights.hasStaticShape() || weights.getDimSize(0) != 36)
+    return op->emitOpError("needs weights [36, ci, co], not ") << describe(weights);
+  return success();
+}
+
 FailureOr<RankedTensorType> WinogradConvOp::inferType() {
   RankedTensorType x = nn::getType(getX()), weights = nn::getType(getWeights());
+  if (failed(checkWinogradWeights(*this, weights)))
+    return failure();
   ArrayRef<int64_t> shape = weights.getShape();
-  if (weights.getRank() != 3 || !weights.hasStaticShape() || shape[0] != 36)
-    return emitOpError("needs weights [36, ci, co], not ") << describe(weights);
   if (getFixedShape(x).size() != 3 || getFixedShape(x).back() != shape[1])
     return emitOpError("needs an image [height, width, ")
            << shape[1] << "] of a fixed size for weights " << describe(weights) << ", not " << describe(x);
-  static constexpr int64_t sizes[] = {3, 3}, strides[] = {1, 1};
-  Window window{sizes, strides, {}, getPadding(), {}};
-  FailureOr<Extents> extents = inferWindow(*this, x, window);
+  FailureOr<Extents> extents = inferWinogradWindow(*this, x, getPadding());
   if (failed(extents))
     return failure();
   extents->back() = shape[2];
@@ -100,3 +111,37 @@ FailureOr<RankedTensorType> WinogradConvOp::inferType() {
 
 /// Of the convolution that it stands for.
 int64_t WinogradConvOp::getReductionSize() { return 9 * nn::getType(getWeights()).getDimSize(1); }
+
+FailureOr<RankedTensorType> WinogradImageOp::inferType() {
+  RankedTensorType x = nn::getType(getX());
+  if (getFixedShape(x).size() != 3)
+    return emitOpError("needs an image [height, width, channels] of a fixed size, not ") << describe(x);
+  FailureOr<Extents> extents = inferWinogradWindow(*this, x, getPadding());
+  if (failed(extents))
+    return failure();
+  for (Extent &extent : MutableArrayRef(*extents).take_back(3).drop_back())
+    extent = static_cast<int64_t>(llvm::divideCeil(extent.size, 4));
+  extents->insert(extents->end() - 3, 2, int64_t(6));
+  return getTensorType(x.getElementType(), *extents);
+}
+
+FailureOr<RankedTensorType> WinogradProductsOp::inferType() {
+  RankedTensorType image = nn::getType(getImage()), weights = nn::getType(getWeights());
+  if (failed(checkWinogradWeights(*this, weights)))
+    return failure();
+  ArrayRef<int64_t> fixed = getFixedShape(image), size = getSize();
+  auto isOfTiles = [&](unsigned i) { return static_cast<int64_t>(llvm::divideCeil(size[i], 4)) == fixed[2 + i]; };
+  if (size.size() != 2 || fixed.size() != 5 || fixed[0] != 6 || fixed[1] != 6 || !isOfTiles(0) || !isOfTiles(1) ||
+      fixed.back() != weights.getDimSize(1))
+    return emitOpError("needs an image [6, 6, height / 4, width / 4, ")
+           << weights.getDimSize(1) << "] for weights " << describe(weights) << ", not " << describe(image);
+  Extents extents = getExtents(image);
+  extents.erase(extents.end() - 5, extents.end() - 3);
+  for (unsigned i = 0; i < 2; ++i)
+    *(extents.end() - 3 + i) = size[i];
+  extents.back() = weights.getDimSize(2);
+  return getTensorType(image.getElementType(), extents);
+}
+
+/// Of the convolution that it stands for.
+int64_t WinogradProductsOp::getReductionSize() { return 9 * nn::getType(getWeights()).getDimSize(1); }

@@ -70,4 +70,25 @@ def NN_WinogradConvOp : NN_ComputeOp<"winograd_conv", "Conv"> {
   let extraClassDeclaration = familyDeclaration # "int64_t getReductionSize();";
 }
 
+def NN_WinogradImageOp : NN_ComputeOp<"winograd_image", "Conv"> {
+  let summary = "an image as Winograd's convolution multiplies it, as a value of its own";
+  let description = [{
+    `x[height, width, ci]` gives `[6, 6, rows, columns, ci]`: B^T d B for each of the tiles d
+    of 6 by 6 pixels, of which each begins 4 after the last. `padding` as in `winograd_conv`.
+  }];
+  let arguments = (ins NN_Float:$x, DenseI64ArrayAttr:$padding);
+  let results = (outs NN_Float:$result);
+}
+
+def NN_WinogradProductsOp : NN_ComputeOp<"winograd_products", "Conv"> {
+  let summary = "Winograd's convolution of an image that is transformed";
+  let description = [{
+    `winograd_conv` of what `winograd_image` gives. `size` holds the height and the width of
+    the result, of which the last tiles may have fewer than 4.
+  }];
+  let arguments = (ins NN_Float:$image, NN_Float:$weights, DenseI64ArrayAttr:$size);
+  let results = (outs NN_Float:$result);
+  let extraClassDeclaration = familyDeclaration # "int64_t getReductionSize();";
+}
+
 #endif // NN_CONV_TD
