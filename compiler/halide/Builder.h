@@ -51,10 +51,12 @@ public:
                           const Halide::RDom &domain, const Element &initial,
                           const std::function<Halide::Expr(Halide::Expr, const Indices &)> &update);
 
+  /// The two factors of a product at a point.
+  using Factors = std::function<std::pair<Halide::Expr, Halide::Expr>(const Indices &)>;
+
   /// The same for a sum of products from 0, whose factors at a point `factors` gives: the
   /// second is of the weight, or of what depends on the innermost extent as it does. Sums of
   /// as many dimensions have the same variables, so that a schedule can take several in one loop.
-  using Factors = std::function<std::pair<Halide::Expr, Halide::Expr>(const Indices &)>;
   Halide::Func accumulateProducts(const std::string &name, targets::Role role, llvm::ArrayRef<nn::Extent> extents,
                                   const Halide::RDom &domain, const Factors &factors) {
     return accumulateProducts(name, role, extents, domain, llvm::ArrayRef(factors)).front();
