@@ -235,6 +235,19 @@ Halide::RDom AlgorithmBuilder::domain(const std::string &name, ArrayRef<Expr> ex
   return Halide::RDom(region, unique(name));
 }
 
+std::pair<Halide::RDom, Indices> AlgorithmBuilder::domainOver(const std::string &name, ArrayRef<Extent> extents) {
+  std::vector<Expr> sizes;
+  for (const Extent &extent : llvm::reverse(extents))
+    sizes.push_back(size(extent));
+  if (sizes.empty()) // a domain has a dimension
+    sizes.push_back(1);
+  Halide::RDom r = domain(name, sizes);
+  Indices index;
+  for (size_t i = extents.size(); i-- > 0;)
+    index.push_back(r[i]);
+  return {r, index};
+}
+
 Halide::RDom AlgorithmBuilder::productDomain(int64_t terms) {
   auto [entry, isNew] = productDomains.try_emplace(terms);
   if (isNew)

@@ -100,6 +100,9 @@ public:
   /// A reduction domain over [0, extent) for each extent, innermost first.
   Halide::RDom domain(const std::string &name, llvm::ArrayRef<Halide::Expr> extents);
 
+  /// A domain over all indices of these extents, which are outermost first, and the index at a point of it.
+  std::pair<Halide::RDom, Indices> domainOver(const std::string &name, llvm::ArrayRef<nn::Extent> extents);
+
   /// The domain [0, terms) of all products of rows and weights that sum so many terms.
   Halide::RDom productDomain(int64_t terms);
 

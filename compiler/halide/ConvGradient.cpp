@@ -350,13 +350,9 @@ static void buildKernelGradient(AlgorithmBuilder &builder, ConvKernelGradientOp 
   int32_t inputs = kernelShape[rank], outputs = kernelShape.back() / static_cast<int64_t>(op.getGroups());
   Extents pixels = getExtents(nn::getType(op.getDy()));
   pixels.pop_back();
-  std::vector<Expr> sizes;
-  for (const Extent &extent : llvm::reverse(pixels))
-    sizes.push_back(builder.size(extent));
-  RDom r = builder.domain("pixel", sizes);
+  RDom r;
   Indices pixel;
-  for (size_t i = pixels.size(); i-- > 0;)
-    pixel.push_back(r[i]);
+  std::tie(r, pixel) = builder.domainOver("pixel", pixels);
 
   // `taps` begins with the taps of the window.
   auto getImage = [&](const Element &element, const Expr *taps, const Expr &channel) {

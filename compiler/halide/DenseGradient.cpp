@@ -36,20 +36,6 @@ static void buildInputGradient(AlgorithmBuilder &builder, DenseInputGradientOp o
 // The weight's cotangent
 //===----------------------------------------------------------------------===//
 
-/// The reduction over all rows of a sequence of them, and the index of one.
-static std::pair<RDom, Indices> makeRows(AlgorithmBuilder &builder, const Extents &rows) {
-  std::vector<Expr> sizes;
-  for (const Extent &extent : llvm::reverse(rows))
-    sizes.push_back(builder.size(extent));
-  if (sizes.empty())
-    sizes.push_back(1);
-  RDom r = builder.domain("row", sizes);
-  Indices row;
-  for (size_t i = rows.size(); i-- > 0;)
-    row.push_back(r[i]);
-  return {r, row};
-}
-
 /// acc(k, n) += x(k, rows…) dy(n, rows…).
 static void buildWeightGradient(AlgorithmBuilder &builder, DenseWeightGradientOp op, const RDom &r,
                                 const Indices &row) {
@@ -107,7 +93,7 @@ static void buildWeightGradient(AlgorithmBuilder &builder, DenseWeightGradientOp
   bool inPanels = isa_and_nonnull<PanelAttr>(nn::getType(op.getResult()).getEncoding());
   if (inPanels && alike.front() != op)
     return;
-  auto [r, row] = makeRows(builder, rows);
+  auto [r, row] = builder.domainOver("row", rows);
   if (inPanels)
     buildWeightGradients(builder, alike, rows, r, row);
   else

@@ -144,14 +144,9 @@ static Expr atJoin(AlgorithmBuilder &builder, JoinStepsOp op, const Indices &ind
 
 /// Each row is added to the row of its class.
 static void buildEmbedGradient(AlgorithmBuilder &builder, EmbedGradientOp op) {
-  Extents rows = getExtents(nn::getType(op.getIds()));
-  std::vector<Expr> sizes;
-  for (const Extent &extent : llvm::reverse(rows))
-    sizes.push_back(builder.size(extent));
-  Halide::RDom r = builder.domain("r", sizes);
+  Halide::RDom r;
   Indices row;
-  for (unsigned i = rows.size(); i-- > 0;)
-    row.push_back(r[i]);
+  std::tie(r, row) = builder.domainOver("r", getExtents(nn::getType(op.getIds())));
   int32_t classes = op.getClasses();
   Expr id = builder.at(op.getIds(), row), place = clamp(id, 0, classes - 1);
   builder.scatter(
