@@ -316,8 +316,9 @@ void AlgorithmBuilder::buildOp(Operation &op) {
   if (isa<ConstantOp>(op))
     return;
   bool built = buildElementwise(*this, op) || buildDense(*this, op) || buildDenseGradient(*this, op) ||
-               buildConv(*this, op) || buildConvGradient(*this, op) || buildWinograd(*this, op) ||
-               buildPool(*this, op) || buildNorm(*this, op) || buildReduce(*this, op) || buildReshape(*this, op);
+               buildConv(*this, op) || buildConvInputGradient(*this, op) || buildConvKernelGradient(*this, op) ||
+               buildWinograd(*this, op) || buildPool(*this, op) || buildNorm(*this, op) || buildReduce(*this, op) ||
+               buildReshape(*this, op);
   if (!built)
     throw Halide::CompileError("no algorithm for " + op.getName().getStringRef().str());
 }

@@ -18,6 +18,9 @@ using Indices = std::vector<Halide::Expr>;
 /// The element of a value at an index.
 using Element = std::function<Halide::Expr(const Indices &)>;
 
+/// An extent or an index as Halide counts.
+inline int32_t toInt(int64_t value) { return static_cast<int32_t>(value); }
+
 /// Builds the Funcs of one kernel. A family's file says how an element of an
 /// op's result follows from elements of its operands; `define` makes a Func of
 /// it. A Func has the dimensions of the type in Halide's order: innermost first.
@@ -146,12 +149,13 @@ struct PanelProduct {
 /// sums go on beyond the last one, which they repeat: a tile may end there.
 void buildRowsTimesPanels(AlgorithmBuilder &builder, const PanelProduct &product, const Halide::RDom &k);
 
-/// One function a family: gives false for ops of the others.
+/// One function a file: gives false for ops of the others.
 bool buildElementwise(AlgorithmBuilder &builder, mlir::Operation &op);
 bool buildDense(AlgorithmBuilder &builder, mlir::Operation &op);
 bool buildDenseGradient(AlgorithmBuilder &builder, mlir::Operation &op);
 bool buildConv(AlgorithmBuilder &builder, mlir::Operation &op);
-bool buildConvGradient(AlgorithmBuilder &builder, mlir::Operation &op);
+bool buildConvInputGradient(AlgorithmBuilder &builder, mlir::Operation &op);
+bool buildConvKernelGradient(AlgorithmBuilder &builder, mlir::Operation &op);
 bool buildWinograd(AlgorithmBuilder &builder, mlir::Operation &op);
 bool buildPool(AlgorithmBuilder &builder, mlir::Operation &op);
 bool buildNorm(AlgorithmBuilder &builder, mlir::Operation &op);

@@ -10,8 +10,6 @@ using Halide::RDom;
 
 namespace nnc {
 
-static int32_t toInt(int64_t value) { return static_cast<int32_t>(value); }
-
 //===----------------------------------------------------------------------===//
 // The vectors' cotangent
 //===----------------------------------------------------------------------===//
