@@ -4,6 +4,7 @@
 
 #include "dsl/Elaborate.h"
 #include "dsl/Parse.h"
+#include "dsl/Prune.h"
 #include "dsl/Windows.h"
 
 #include <algorithm>
@@ -14,82 +15,8 @@ namespace nnc::dsl {
 static constexpr size_t maxDeclarations = 256;
 
 //===----------------------------------------------------------------------===//
-// What no output needs
+// What ends by itself, and what there is no code for yet
 //===----------------------------------------------------------------------===//
-
-namespace {
-
-/// Drops operations whose results nothing needs; of loops also outputs and
-/// sequences.
-class DeadRemover {
-public:
-  explicit DeadRemover(Function &function) : function(function) {}
-
-  void run() {
-    for (const Port &port : function.outputs)
-      needed.insert(port.value);
-    remove(function.operations);
-  }
-
-private:
-  void remove(std::vector<Operation> &operations) {
-    std::vector<Operation> kept;
-    for (size_t i = operations.size(); i-- > 0;) {
-      Operation &operation = operations[i];
-      if (std::none_of(operation.results.begin(), operation.results.end(), [&](Value v) { return needed.count(v); }))
-        continue;
-      if (operation.each)
-        removeFrom(operation);
-      needed.insert(operation.operands.begin(), operation.operands.end());
-      kept.push_back(std::move(operation));
-    }
-    std::reverse(kept.begin(), kept.end());
-    operations = std::move(kept);
-  }
-
-  void removeFrom(Operation &operation) {
-    Each &each = *operation.each;
-    size_t outputs = each.outputs.size();
-    std::vector<Value> keptOutputs, keptResults;
-    for (size_t i = 0; i < outputs; ++i)
-      if (needed.count(operation.results[i])) {
-        keptOutputs.push_back(each.outputs[i]);
-        keptResults.push_back(operation.results[i]);
-      }
-    keptResults.insert(keptResults.end(), operation.results.begin() + outputs, operation.results.end());
-    each.outputs = std::move(keptOutputs);
-    operation.results = std::move(keptResults);
-    needed.insert(each.outputs.begin(), each.outputs.end());
-    needed.insert(each.next.begin(), each.next.end());
-    if (each.hasUntil)
-      needed.insert(each.until);
-    remove(each.body);
-
-    std::vector<Value> elements, operands;
-    for (size_t i = 0; i < each.elements.size(); ++i)
-      if (needed.count(each.elements[i])) {
-        elements.push_back(each.elements[i]);
-        operands.push_back(operation.operands[i]);
-      }
-    operands.insert(operands.end(), operation.operands.begin() + each.elements.size(), operation.operands.end());
-    each.elements = std::move(elements);
-    operation.operands = std::move(operands);
-  }
-
-  Function &function;
-  std::set<Value> needed;
-};
-
-} // namespace
-
-static void findReads(const std::vector<Operation> &operations, std::set<std::string> &names) {
-  for (const Operation &operation : operations) {
-    if (operation.name == "read")
-      names.insert(std::get<std::string>(operation.attributes.front().second));
-    if (operation.each)
-      findReads(operation.each->body, names);
-  }
-}
 
 /// Loops, each within the one before.
 using Loops = std::vector<Operation *>;
@@ -218,16 +145,6 @@ static void addLengthOutputs(Network &network) {
   });
 }
 
-static void removeUnreadWeights(Network &network) {
-  std::set<std::string> read;
-  findReads(network.infer.operations, read);
-  for (const Train &train : network.trains)
-    findReads(train.forward.operations, read);
-  network.weights.erase(std::remove_if(network.weights.begin(), network.weights.end(),
-                                       [&](const Weight &weight) { return read.count(weight.name) == 0; }),
-                        network.weights.end());
-}
-
 //===----------------------------------------------------------------------===//
 // Programs
 //===----------------------------------------------------------------------===//
@@ -339,7 +256,7 @@ private:
     Elaborator(program, network, network.infer, declaration).elaborateInference();
     bool isGood = diagnostics.size() == before; // else each train block would say the same
     if (isGood) {
-      DeadRemover(network.infer).run();
+      pruneOperations(network.infer);
       addPendingEnds(network);
       addPendingSearches(network);
       addLengthOutputs(network);
@@ -365,13 +282,13 @@ private:
       if (network.freeDims.size() > lengths)
         error(train->location,
               "`" + network.freeDims.back().name + "` is no length of network `" + declaration.name + "`");
-      DeadRemover(result.forward).run();
+      pruneOperations(result.forward);
       if (result.bptt.kind == Bptt::Truncated && !result.forward.outputs.empty())
         splitLoss(result, network, diagnostics);
       network.trains.push_back(std::move(result));
     }
     if (isGood)
-      removeUnreadWeights(network);
+      pruneWeights(network);
     return network;
   }
 
