@@ -65,7 +65,7 @@ CALLS = {
     "compiler/emit/Library.cpp": {"createStringError": -1},
 }
 # Files whose diagnostics are written as streams: emitError("…") << what << "…".
-STREAMS = ("compiler/driver/Compile.cpp", "compiler/passes/Differentiate.cpp", "compiler/passes/InferShapes.cpp",
+STREAMS = ("compiler/driver/Backend.cpp", "compiler/passes/Differentiate.cpp", "compiler/passes/InferShapes.cpp",
            "compiler/autodiff/Adjoints.cpp")
 TOKEN = re.compile(r'"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\]|\\.)*\'|//[^\n]*|\w+|->|::|<<|\s+|.', re.DOTALL)
 OPEN, CLOSE = "([{", ")]}"

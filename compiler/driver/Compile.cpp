@@ -7,15 +7,11 @@
 
 #include "compiler/driver/Compile.h"
 
+#include "compiler/driver/Backend.h"
 #include "compiler/driver/Frontend.h"
 #include "compiler/driver/Output.h"
 #include "compiler/driver/Reports.h"
-#include "compiler/emit/Codegen.h"
-#include "compiler/emit/Embed.h"
-#include "compiler/emit/Header.h"
-#include "compiler/emit/Kernels.h"
 #include "compiler/emit/Library.h"
-#include "compiler/emit/Network.h"
 #include "compiler/import/Import.h"
 #include "compiler/interpret/GradCheck.h"
 #include "compiler/passes/Passes.h"
@@ -27,7 +23,6 @@
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/SourceMgr.h"
@@ -57,17 +52,8 @@ private:
   ExitCode checkGradients(ModuleOp module);
   OwningOpRef<ModuleOp> plan(const dsl::Network &network, ArrayRef<dsl::Bptt> policies);
   LogicalResult runPasses(ModuleOp module, Station last);
-  ExitCode compilePlanned(ModuleOp module);
-  ExitCode writeLibrary(ModuleOp module, const emit::Interface &interface, const emit::KernelTable &table);
   ExitCode writeDependencies();
-  LogicalResult checkWeights(ModuleOp module, const emit::Interface &interface);
-  FailureOr<std::string> printKernels(ModuleOp module, const emit::Interface &interface, const emit::KernelTable &table,
-                                      emit::KernelForm form);
-  llvm::Expected<std::string> generateEntries(ModuleOp module, const emit::Interface &interface,
-                                              const emit::KernelTable &table, emit::CodeForm form);
-  emit::KernelOptions getKernelOptions() const {
-    return {options.processes, options.cacheFolder, options.sanitize, options.architectures};
-  }
+  ExitCode compilePlanned(ModuleOp module) { return driver::compilePlanned(module, options, target, written); }
   ExitCode printText(llvm::Expected<std::string> text) { return driver::printText(options, std::move(text)); }
 
   const Options &options;
@@ -248,7 +234,7 @@ OwningOpRef<ModuleOp> Compilation::plan(const dsl::Network &network, ArrayRef<ds
 
 ExitCode Compilation::compileNetwork(dsl::Network &network) {
   if (options.report != Report::None)
-    return explainNetwork(network, options, context, target, getKernelOptions(),
+    return explainNetwork(network, options, context, target, getKernelOptions(options),
                           [&](ArrayRef<dsl::Bptt> policies) { return plan(network, policies); });
   if (options.emit == Emit::Unfolded)
     return unfoldNetwork(network, options, context);
@@ -263,111 +249,6 @@ ExitCode Compilation::compileNetwork(dsl::Network &network) {
   if (options.emit <= Emit::Planned)
     return printText(toString(*module));
   return compilePlanned(*module);
-}
-
-//===----------------------------------------------------------------------===//
-// From planned functions on
-//===----------------------------------------------------------------------===//
-
-ExitCode Compilation::compilePlanned(ModuleOp module) {
-  std::string name = options.name.empty() ? module.getName().value_or("network").str() : options.name;
-  emit::KernelTable table = emit::tabulateKernels(module, target);
-  emit::Interface interface = emit::describeInterface(module, name);
-  if (failed(checkWeights(module, interface)))
-    return ExitCode::WrongProgram;
-  switch (options.emit) {
-  case Emit::Algorithm:
-  case Emit::Loops: {
-    auto text = printKernels(module, interface, table,
-                             options.emit == Emit::Loops ? emit::KernelForm::Loops : emit::KernelForm::Algorithm);
-    return failed(text) ? ExitCode::Internal : printText(std::move(*text));
-  }
-  case Emit::LLVM:
-    return printText(generateEntries(module, interface, table, emit::CodeForm::LLVM));
-  case Emit::Device: {
-    auto text = printKernels(module, interface, table, emit::KernelForm::Device);
-    return failed(text) ? ExitCode::Internal : printText(std::move(*text));
-  }
-  case Emit::Assembly: {
-    auto kernels = printKernels(module, interface, table, emit::KernelForm::Assembly);
-    if (failed(kernels))
-      return ExitCode::Internal;
-    auto entries = generateEntries(module, interface, table, emit::CodeForm::Assembly);
-    return printText(entries ? *entries + "\n" + *kernels : std::move(entries));
-  }
-  case Emit::Header:
-    return printText(emit::emitHeader(interface, options.input));
-  default:
-    return writeLibrary(module, interface, table);
-  }
-}
-
-/// Kernels address a weight by 32-bit numbers of bytes.
-LogicalResult Compilation::checkWeights(ModuleOp module, const emit::Interface &interface) {
-  for (const emit::Weight &weight : interface.weights)
-    if (weight.bytes > std::numeric_limits<int32_t>::max())
-      return module.lookupSymbol<nn::WeightOp>(weight.name).emitError("weight ")
-             << weight.name << " takes " << weight.bytes << " bytes; one weight can take up to 2147483647";
-  if (!interface.trains.empty() && interface.trainableBytes > std::numeric_limits<int32_t>::max())
-    return module.emitError("the weights take ")
-           << interface.trainableBytes << " bytes; a network that is trained can have up to 2147483647";
-  return success();
-}
-
-FailureOr<std::string> Compilation::printKernels(ModuleOp module, const emit::Interface &interface,
-                                                 const emit::KernelTable &table, emit::KernelForm form) {
-  return emit::printKernels(module, interface.name, table, target, form, getKernelOptions());
-}
-
-/// The code of a library but its kernels.
-llvm::Expected<std::string> Compilation::generateEntries(ModuleOp module, const emit::Interface &interface,
-                                                         const emit::KernelTable &table, emit::CodeForm form) {
-  emit::EmbeddedFile embedded;
-  if (!options.embeddedWeights.empty()) {
-    auto file = emit::openEmbedded(options.embeddedWeights, interface);
-    if (!file)
-      return file.takeError();
-    embedded = std::move(*file);
-  }
-  OwningOpRef<ModuleOp> entries =
-      emit::emitNetwork(module, interface, table, embedded, options.sanitize, options.profiles);
-  return emit::generateCode(*entries, options.optimization, options.sanitize, form);
-}
-
-ExitCode Compilation::writeLibrary(ModuleOp module, const emit::Interface &interface, const emit::KernelTable &table) {
-  auto kernels = emit::compileKernels(module, interface.name, table, target, getKernelOptions());
-  if (failed(kernels))
-    return ExitCode::Internal;
-  auto entries = generateEntries(module, interface, table, emit::CodeForm::Object);
-  if (!entries)
-    return fail(ExitCode::InputOutput, entries.takeError());
-
-  std::vector<emit::Member> members{{interface.name + ".o", std::move(*entries)}};
-  for (emit::CompiledKernel &kernel : *kernels)
-    members.push_back({kernel.symbol + ".o", std::move(kernel.bytes)});
-  auto archive = emit::makeArchive(members);
-  if (!archive)
-    return fail(ExitCode::Internal, archive.takeError());
-
-  auto path = [&](StringRef prefix, StringRef suffix) {
-    return getLibraryPath(options, prefix, interface.name, suffix);
-  };
-  auto write = [&](const std::string &path, StringRef bytes) {
-    written.push_back(path);
-    return emit::writeFile(path, bytes);
-  };
-  llvm::Error error = makeOutputFolder(options);
-  if (!error)
-    error = write(path("lib", ".a"), *archive);
-  if (!error)
-    error = write(path("", ".h"), emit::emitHeader(interface, options.input));
-  if (!error && options.shared) {
-    written.push_back(path("lib", ".so"));
-    std::string self = llvm::sys::fs::getMainExecutable(nullptr, nullptr);
-    error = emit::linkShared(written.back(), *archive, interface.name,
-                             emit::findRuntimeFolder(llvm::sys::path::parent_path(self)));
-  }
-  return error ? fail(ExitCode::InputOutput, std::move(error)) : ExitCode::Success;
 }
 
 /// One rule for all that was written; its file is named after the first library.
