@@ -134,20 +134,24 @@ float nnc_float_from_bfloat(uint16_t bits);
 
 /*--- Threads (threads.c) ---------------------------------------------------*/
 
+/** Operations that are worth a thread of their own: a microsecond or more. */
+#define NNC_WORK_OF_THREAD 50000
+
+/** Whether a loop of so many operations is more than one thread's. */
+static inline bool nnc_is_worth_sharing(int count, int64_t work) {
+  return count > 1 && work >= 2 * NNC_WORK_OF_THREAD && nnc_threads() > 1;
+}
+
 /** An nnc_parallel_for on the shared pool, of so many operations, which choose the
- * number of threads. */
-int nnc_pool_run(nnc_task task, void *data, int count, int64_t work);
+ * number of threads. Each goes through its tasks from the first to the last, or
+ * backward. */
+int nnc_pool_run(nnc_task task, void *data, int count, bool backward, int64_t work);
 
 /** Runs a loop on the model's threads. */
 int nnc_model_parallel_for(const nnc_model *model, nnc_task task, void *data, int count);
 
 /** Makes the shared pool ready, so that a later call makes no thread. */
 void nnc_pool_prepare(void);
-
-/** Sets how floats are rounded: to nearest, denormals to zero, no traps. Gives
- * what nnc_float_mode_restore sets back. */
-unsigned nnc_float_mode_set(void);
-void nnc_float_mode_restore(unsigned mode);
 
 /*--- Training (training.c) -------------------------------------------------*/
 

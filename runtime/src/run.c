@@ -1,5 +1,6 @@
 /*===- run.c - Calls ---------------------------------------------------------===*/
 
+#include "float_mode.h"
 #include "offload.h"
 #include "profile.h"
 

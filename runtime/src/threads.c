@@ -16,6 +16,7 @@
  *
 \*===----------------------------------------------------------------------===*/
 
+#include "float_mode.h"
 #include "internal.h"
 
 #include <linux/futex.h>
@@ -30,9 +31,6 @@
 
 #define NNC_MAX_THREADS 256
 #define NNC_SPIN_NANOSECONDS 50000
-
-/** Operations that are worth a thread of their own: a microsecond or more. */
-#define NNC_WORK_OF_THREAD 50000
 
 /** Operations, in loops that follow each other, that are worth waking threads. */
 #define NNC_WORK_TO_WAKE 1000000
@@ -69,34 +67,6 @@ static struct nnc_pool {
   _Atomic int result;
 } pool = {.busy = ATOMIC_FLAG_INIT};
 static nnc_worker workers[NNC_MAX_THREADS - 1];
-
-/*--- The mode of floats ----------------------------------------------------*/
-
-/** All traps masked, to nearest, FTZ and DAZ. */
-#define NNC_FLOAT_MODE 0x9fc0u
-
-/** Whether a state of the processor has that mode, beside flags of what happened. */
-static bool nnc_float_mode_is_ours(unsigned mode) { return (mode & 0xffc0u) == NNC_FLOAT_MODE; }
-
-unsigned nnc_float_mode_set(void) {
-#if defined(__x86_64__)
-  unsigned mode = _mm_getcsr();
-  if (!nnc_float_mode_is_ours(mode)) /* setting it makes what follows wait */
-    _mm_setcsr(NNC_FLOAT_MODE);
-  return mode;
-#else
-  return 0;
-#endif
-}
-
-void nnc_float_mode_restore(unsigned mode) {
-#if defined(__x86_64__)
-  if (!nnc_float_mode_is_ours(mode))
-    _mm_setcsr(mode);
-#else
-  (void)mode;
-#endif
-}
 
 /*--- Waiting ---------------------------------------------------------------*/
 
@@ -344,14 +314,8 @@ void nnc_pool_prepare(void) {
   atomic_flag_clear(&pool.busy);
 }
 
-/** Whether a loop is more than one thread's. */
-static bool nnc_is_worth_sharing(int count, int64_t work) {
-  return count > 1 && work >= 2 * NNC_WORK_OF_THREAD && nnc_threads() > 1;
-}
-
-/** Runs a loop on as many threads as its work is worth. */
-static int nnc_run_loop(nnc_loop loop, int64_t work) {
-  int count = loop.count;
+int nnc_pool_run(nnc_task task, void *data, int count, bool backward, int64_t work) {
+  nnc_loop loop = {task, data, count, 1, backward};
   if (!nnc_is_worth_sharing(count, work) || atomic_flag_test_and_set(&pool.busy))
     return nnc_run_range(&loop, 0, count);
   int64_t most = work / NNC_WORK_OF_THREAD;
@@ -372,66 +336,8 @@ static int nnc_run_loop(nnc_loop loop, int64_t work) {
   return result;
 }
 
-int nnc_pool_run(nnc_task task, void *data, int count, int64_t work) {
-  return nnc_run_loop((nnc_loop){task, data, count, 1, false}, work);
-}
-
 int nnc_model_parallel_for(const nnc_model *model, nnc_task task, void *data, int count) {
   if (model->parallel_for && count > 1)
     return model->parallel_for(model->parallel_user, task, data, count);
-  return nnc_pool_run(task, data, count, INT64_MAX);
-}
-
-/*--- Loops of kernels ------------------------------------------------------*/
-
-typedef struct nnc_kernel_loop {
-  void *user_context;
-  int (*task)(void *user_context, int index, uint8_t *closure);
-  int min;
-  uint8_t *closure;
-} nnc_kernel_loop;
-
-static int nnc_kernel_task(void *data, int index) {
-  const nnc_kernel_loop *loop = data;
-  return loop->task(loop->user_context, loop->min + index, loop->closure);
-}
-
-/** The same for threads of the caller's, which may round as they like. */
-static int nnc_foreign_task(void *data, int index) {
-  unsigned mode = nnc_float_mode_set();
-  int code = nnc_kernel_task(data, index);
-  nnc_float_mode_restore(mode);
-  return code;
-}
-
-/** Whether a loop goes backward: every second of the same kernel in a thread. A step of a recurrent network reads the
- * weights of the step before, of which the cache holds those that were read last: read in the same order they would
- * be gone when their turn comes. An LSTM of 256, whose weights are as large as L2 (1 MB), gains 7 %. */
-static bool nnc_goes_backward(int (*task)(void *user_context, int index, uint8_t *closure)) {
-  static _Thread_local uint64_t turns; /* one bit for each kernel, or for several */
-  uint64_t bit = UINT64_C(1) << ((uintptr_t)task * UINT64_C(0x9e3779b97f4a7c15) >> 58);
-  turns ^= bit;
-  return !(turns & bit);
-}
-
-/** Runs the loop of a kernel in the calling thread. Steps of small networks have little but such loops. */
-static int nnc_run_kernel_alone(const nnc_kernel_loop *loop, int size, bool backward) {
-  unsigned mode = nnc_float_mode_set();
-  int code = 0, step = backward ? -1 : 1;
-  for (int index = loop->min + (backward ? size - 1 : 0), left = size; left > 0 && !code; --left, index += step)
-    code = loop->task(loop->user_context, index, loop->closure);
-  nnc_float_mode_restore(mode);
-  return code;
-}
-
-int nnc_kernel_parallel_for(void *user_context, int (*task)(void *user_context, int index, uint8_t *closure), int min,
-                            int size, uint8_t *closure) {
-  const nnc_tasks *tasks = user_context;
-  nnc_kernel_loop loop = {user_context, task, min, closure};
-  if (tasks->parallel_for && size > 1 && tasks->work >= 2 * NNC_WORK_OF_THREAD)
-    return tasks->parallel_for(tasks->parallel_user, nnc_foreign_task, &loop, size);
-  bool backward = size > 1 && nnc_goes_backward(task);
-  if (!nnc_is_worth_sharing(size, tasks->work))
-    return nnc_run_kernel_alone(&loop, size, backward);
-  return nnc_run_loop((nnc_loop){nnc_kernel_task, &loop, size, 1, backward}, tasks->work);
+  return nnc_pool_run(task, data, count, /*backward=*/false, INT64_MAX);
 }

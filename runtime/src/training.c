@@ -1,5 +1,6 @@
 /*===- training.c - What a context that trains holds --------------------------===*/
 
+#include "float_mode.h"
 #include "offload.h"
 
 #include <string.h>
