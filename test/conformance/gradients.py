@@ -67,12 +67,12 @@ def summarize(name: str, exact: np.ndarray, single: np.ndarray) -> Expected:
     return Expected(norm, distance / (norm or 1), numbers_of(name, exact))
 
 
-def complaint(key: str, got: dict[str, np.ndarray], expected: dict[str, Expected],
-              tolerance: float = BAR) -> tuple[str, float]:
-    """What is wrong with the gradients of one call ('' when nothing is), and the worst distance. key begins their
-    names in `expected`. A case whose inputs are hard on float32 may have a tolerance of its own."""
+def complaints(key: str, got: dict[str, np.ndarray], expected: dict[str, Expected],
+               tolerance: float = BAR) -> tuple[dict[str, str], float]:
+    """What is wrong with gradients of one call, by the names of those that do not pass, and the worst distance. key
+    begins their names in `expected`. A case whose inputs are hard on float32 may have a tolerance of its own."""
     largest = max((expected[key + name].norm for name in got), default=0)
-    worst, text = 0.0, []
+    worst, wrong = 0.0, {}
     for name, values in got.items():
         wanted = expected[key + name]
         vanishes = wanted.norm <= ZERO * largest
@@ -81,9 +81,9 @@ def complaint(key: str, got: dict[str, np.ndarray], expected: dict[str, Expected
         distance = wanted.distance(key + name, values, max(least, 0 if vanishes else wanted.norm))
         bar = tolerance if vanishes else SHARE * wanted.float32 + tolerance
         if not distance <= bar:
-            text.append(f"{name} is {distance:.1e} off ({bar:.1e} is allowed, its norm is {wanted.norm:.1e})")
+            wrong[name] = f"{name} is {distance:.1e} off ({bar:.1e} is allowed, its norm is {wanted.norm:.1e})"
         worst = max(worst, distance)
-    return ", ".join(text), worst
+    return wrong, worst
 
 
 def save(name: str, values: dict[str, Expected]) -> None:

@@ -111,9 +111,9 @@ def check(case: Training, call: Call, got: Results, wanted: dict[str, gradients.
              *({name: value} for name, value in got.items() if name in case.statistics)]
     worst = 0.0
     for part in parts:
-        text, distance = gradients.complaint(key, part, wanted, case.tolerance)
-        if text:
-            raise Mismatch(f"{call.name}{how}: {text}")
+        wrong, distance = gradients.complaints(key, part, wanted, case.tolerance)
+        if wrong:
+            raise Mismatch(f"{call.name}{how}: {', '.join(wrong.values())}")
         worst = max(worst, distance)
     return worst
 

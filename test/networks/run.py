@@ -87,9 +87,9 @@ def compare_gradients(variant: Variant, shapes: dict[str, tuple[int, ...]], mode
     context.close()
     worst = 0.0
     for part in ({"loss": loss}, found, *moved):
-        text, distance = gradients.complaint(f"{variant.name}/", part, expected)
-        if text.count(" off (") > variant.strays * len(part):
-            raise Mismatch(text)
+        wrong, distance = gradients.complaints(f"{variant.name}/", part, expected)
+        if len(wrong) > variant.strays * len(part):
+            raise Mismatch(", ".join(wrong.values()))
         worst = max(worst, distance)
     return worst
 
