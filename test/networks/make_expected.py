@@ -183,10 +183,9 @@ def is_steady(variant: Variant, state: dict[str, np.ndarray], exact: dict[str, n
     return True
 
 
-def make_gradients(variant: Variant, state: dict[str, np.ndarray], nnc: pathlib.Path) -> bool:
+def make_gradients(variant: Variant, state: dict[str, np.ndarray], weights: from_torch.Weights) -> bool:
     """Writes down the gradients; gives whether they are fit to be compared. Of a network so large that they never are,
     float32 counts with the farthest of several draws: what rounding errors may decide there is what they decided once."""
-    weights = from_torch.list_weights(nnc, variant.source, variant.options)
     rules = from_torch.read_rules(variant.names)
 
     def in_our_names(found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -213,9 +212,10 @@ def make_gradients(variant: Variant, state: dict[str, np.ndarray], nnc: pathlib.
 
 def make(variant: Variant, nnc: pathlib.Path, first: int) -> None:
     """Takes the first seed whose gradients are fit to be compared."""
+    weights = from_torch.list_weights(nnc, variant.source, variant.options)
     for seed in range(first, first + 50):
         expected = make_logits(variant, seed)
-        if not variant.trains or make_gradients(variant, expected.state(), nnc):
+        if not variant.trains or make_gradients(variant, expected.state(), weights):
             expected.save(EXPECTED / f"{variant.name}.npz")
             return
     raise SystemExit(f"{variant.name}: no seed gives steady gradients")
