@@ -79,9 +79,9 @@ struct DropBroadcast : RewritePattern {
   }
 };
 
-/// What is the same for all elements is computed for one.
-struct SinkBroadcast : RewritePattern {
-  SinkBroadcast(MLIRContext *context) : RewritePattern(MatchAnyOpTypeTag(), /*benefit=*/1, context) {}
+/// What is the same for all elements is computed for one, by an op of one operand.
+struct SinkBroadcastPastUnary : RewritePattern {
+  SinkBroadcastPastUnary(MLIRContext *context) : RewritePattern(MatchAnyOpTypeTag(), /*benefit=*/1, context) {}
 
   LogicalResult matchAndRewrite(Operation *op, PatternRewriter &rewriter) const override {
     if (!op->hasTrait<nn::OpTrait::Elementwise>() || op->getNumOperands() != 1 || op->getNumRegions() != 0)
@@ -99,9 +99,9 @@ struct SinkBroadcast : RewritePattern {
   }
 };
 
-/// The same of two operands that are: twice the derivative of a variance, say.
-struct SinkBroadcasts : RewritePattern {
-  SinkBroadcasts(MLIRContext *context) : RewritePattern(MatchAnyOpTypeTag(), /*benefit=*/1, context) {}
+/// The same by an op of two operands that both are: twice the derivative of a variance, say.
+struct SinkBroadcastsPastBinary : RewritePattern {
+  SinkBroadcastsPastBinary(MLIRContext *context) : RewritePattern(MatchAnyOpTypeTag(), /*benefit=*/1, context) {}
 
   LogicalResult matchAndRewrite(Operation *op, PatternRewriter &rewriter) const override {
     if (!isa<AddOp, SubOp, MulOp, DivOp>(op))
@@ -166,13 +166,13 @@ struct SinkBatchMajor : RewritePattern {
 
 /// The sum over all rows of what is made of summands with known sums: of -a, a + b, a s for one s a column, and of the
 /// distances to the mean, which is nothing. So the gradient that goes through a batch's mean costs no sum of its own.
-class SumFollows : public OpRewritePattern<SumOp> {
+class DeriveSum : public OpRewritePattern<SumOp> {
 public:
   using OpRewritePattern::OpRewritePattern;
 
   LogicalResult matchAndRewrite(SumOp op, PatternRewriter &rewriter) const override {
     Operation *summand = op.getX().getDefiningOp();
-    if (!summand || !isa<NegOp, AddOp, SubOp, MulOp>(summand) || !isOverRows(op) || !follows(op.getX(), op))
+    if (!summand || !isa<NegOp, AddOp, SubOp, MulOp>(summand) || !isOverRows(op) || !canDerive(op.getX(), op))
       return failure();
     Value sum = derive(op.getX(), op, rewriter);
     rewriter.replaceOp(op, sum ? sum : fillZero(op, rewriter));
@@ -214,22 +214,23 @@ private:
            getType(count.getX()) == getType(sub.getA()) && count.getAxes() == op.getAxes();
   }
 
-  static bool follows(Value value, SumOp op) {
+  /// Whether `derive` has a sum for a value; nothing is made before that is known.
+  static bool canDerive(Value value, SumOp op) {
     if (getOther(value, op))
       return true;
     Operation *summand = value.getDefiningOp();
     bool isWhole =
         summand && llvm::all_of(summand->getOperandTypes(), [&](Type type) { return type == value.getType(); });
     if (isa_and_nonnull<NegOp, AddOp>(summand))
-      return isWhole && llvm::all_of(summand->getOperands(), [&](Value operand) { return follows(operand, op); });
+      return isWhole && llvm::all_of(summand->getOperands(), [&](Value operand) { return canDerive(operand, op); });
     if (auto mul = dyn_cast_or_null<MulOp>(summand))
       if (Value other = getColumnFactor(mul, op).second)
-        return follows(other, op);
+        return canDerive(other, op);
     auto sub = dyn_cast_or_null<SubOp>(summand);
     return sub && isCentred(sub, op);
   }
 
-  /// The sum, if `follows`; null for nothing.
+  /// Makes the sum of a value, if `canDerive`; null where it is nothing.
   static Value derive(Value value, SumOp op, PatternRewriter &rewriter) {
     if (SumOp other = getOther(value, op)) {
       if (op->isBeforeInBlock(other))
@@ -264,8 +265,8 @@ private:
 struct SimplifyPass : nnc::impl::SimplifyBase<SimplifyPass> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<SplitBatchNorm, DropBroadcast, SinkBroadcast, SinkBroadcasts, SinkBatchMajor, SumFollows>(
-        &getContext());
+    patterns.add<SplitBatchNorm, DropBroadcast, SinkBroadcastPastUnary, SinkBroadcastsPastBinary, SinkBatchMajor,
+                 DeriveSum>(&getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }
