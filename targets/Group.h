@@ -88,6 +88,9 @@ struct Group {
   Halide::Func values;
   std::vector<Stage> stages; ///< in the order of computation, without `out`
   std::vector<Halide::Argument> arguments;
+  /// Of these, the buffers whose memory results may take: of each an element is read only for the
+  /// same element of results, and a result that takes it follows from it.
+  std::vector<std::string> inPlace;
   /// What a schedule has done to the lowered code, in this order.
   std::vector<std::shared_ptr<Halide::Internal::IRMutator>> passes;
 };

@@ -70,6 +70,10 @@ public:
   /// How many gradients of weights, of rows times the same rows, are best made in one kernel.
   virtual unsigned gradientsInKernel() const { return 1; }
 
+  /// Whether results of products and of element-wise kernels may lie where operands do that are
+  /// read element by element (`Group::inPlace`).
+  virtual bool worksInPlace() const { return device() == Device::Host; }
+
   /// Least rows of each variant, ascending, the first 1: a call with r rows
   /// runs the last variant whose minimum is at most r. {1} when one serves all.
   virtual std::vector<int64_t> variants(const KernelShape &shape) const = 0;

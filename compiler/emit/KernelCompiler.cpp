@@ -11,6 +11,7 @@
 #include "compiler/emit/Schedule.h"
 #include "compiler/emit/StackUse.h"
 #include "compiler/halide/Algorithm.h"
+#include "targets/InPlace.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
@@ -118,6 +119,8 @@ llvm::Expected<std::string> emit::compileKernel(nn::KernelOp kernel, const targe
     if (form == KernelForm::Algorithm)
       return printAlgorithm(group, symbol);
     target.schedule(group, isa, minRows);
+    if (!group.inPlace.empty())
+      targets::computeInPlace(group);
     if (form == KernelForm::Schedule)
       return printSchedule(group, symbol, isa);
     return write(group, symbol, isa, form);

@@ -373,6 +373,8 @@ targets::Group AlgorithmBuilder::build() {
   Block &body = kernel.getBody().front();
   for (BlockArgument argument : body.getArguments())
     bindArgument(argument);
+  for (int64_t argument : kernel.getInPlace().value_or(ArrayRef<int64_t>()))
+    group.inPlace.push_back(group.arguments[lengths.size() + argument].name);
   for (Operation &op : body.without_terminator())
     buildOp(op);
   buildResults();

@@ -200,7 +200,7 @@ private:
   KernelOp makeKernel(GroupOp group, const ExtentNames &names) {
     OpBuilder builder(module.getContext());
     builder.setInsertionPoint(firstFunction);
-    auto kernel = KernelOp::create(builder, group.getLoc(), group.getFamily(), "kernel");
+    auto kernel = KernelOp::create(builder, group.getLoc(), group.getFamily(), "kernel", /*in_place=*/nullptr);
     IRMapping mapping;
     group.getBody().cloneInto(&kernel.getBody(), mapping);
     for (BlockArgument argument : kernel.getBody().getArguments())

@@ -36,6 +36,9 @@ def NN_KernelOp : NN_Op<"kernel", [IsolatedFromAbove, SingleBlock, Symbol]> {
     context, d0, d1, … as int32, then a buffer for each argument and each
     result.
 
+    `in_place`, once planned, has the arguments whose memory a result may take: of
+    each an element is read only for the same element of results.
+
     ```mlir
     nn.kernel dense @dense0 {
     ^bb0(%x: tensor<?x64xf32, #nn.dims<"d0">>, %w: tensor<10x64xf32, #nn.panel<dim = 0, width = 16>>):
@@ -43,7 +46,8 @@ def NN_KernelOp : NN_Op<"kernel", [IsolatedFromAbove, SingleBlock, Symbol]> {
     }
     ```
   }];
-  let arguments = (ins NN_FamilyAttr:$family, SymbolNameAttr:$sym_name);
+  let arguments = (ins NN_FamilyAttr:$family, SymbolNameAttr:$sym_name,
+    OptionalAttr<DenseI64ArrayAttr>:$in_place);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "$family $sym_name attr-dict-with-keyword $body";
   let hasRegionVerifier = 1;
