@@ -29,8 +29,8 @@ static std::string describeArenas(ArrayRef<Buffer> buffers) {
   return text;
 }
 
-static void addRow(Table &table, func::FuncOp function, const Dims &dims) {
-  FunctionBuffers plan = chooseBuffers(function);
+static void addRow(Table &table, func::FuncOp function, bool inPlace, const Dims &dims) {
+  FunctionBuffers plan = chooseBuffers(function, inPlace);
   pack(plan.buffers);
   auto weigh = [&](StringRef unit) { return evaluate(unit, dims); };
   double size = 0, least = getLeastSize(plan.buffers, weigh);
@@ -54,7 +54,7 @@ llvm::Expected<std::string> explain::explainMemory(ModuleOp planned, const targe
   Table table("lrrrl");
   table.add({"function", "workspace", "at least", "ratio", "for each unit"});
   for (auto function : planned.getOps<func::FuncOp>())
-    addRow(table, function, getDims(network->get(), interface, function, *dims));
+    addRow(table, function, target.worksInPlace(), getDims(network->get(), interface, function, *dims));
 
   std::string text;
   llvm::raw_string_ostream os(text);

@@ -2,13 +2,17 @@
 //
 // First every launch and loop says what it needs: a result of the function goes to
 // the caller's buffer, the output of a step to its slot in the loop's stack, a state
-// to one of the two slots that its loop keeps, all else to the workspace. Then the
+// to one of the two slots that its loop keeps, all else to the workspace. A stack takes
+// the memory of a sequence where each step of that is read for the last time by the kernel
+// that computes the same step of the stack. Then the
 // lifetime of each buffer is the stretch of the function from its first write to the
 // last read of a value that may lie in it.
 //
 //===----------------------------------------------------------------------===//
 
 #include "compiler/passes/Buffers.h"
+
+#include "compiler/passes/InPlace.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/MathExtras.h"
@@ -30,7 +34,7 @@ class BufferChooser : private FunctionBuffers {
 public:
   explicit BufferChooser(func::FuncOp function) : function(function) {}
 
-  FunctionBuffers run() {
+  FunctionBuffers run(bool inPlace) {
     numberOps();
     chooseOutputs();
     chooseStores();
@@ -40,6 +44,8 @@ public:
       else if (auto launch = dyn_cast<LaunchOp>(op))
         chooseLaunch(launch);
     });
+    if (inPlace)
+      shareSequences();
     extendLifetimes();
     return std::move(static_cast<FunctionBuffers &>(*this));
   }
@@ -50,6 +56,11 @@ private:
   void chooseStores();
   void chooseLoop(EachOp loop);
   void chooseLaunch(LaunchOp launch);
+  void shareSequences();
+  void shareSequences(EachOp loop);
+  void findReaders();
+  bool readsForLast(EachOp loop, LaunchOp launch, unsigned buffer, SmallVectorImpl<unsigned> &operands);
+  void dropShared();
   bool copiesAtEnd(Operation *op);
   void extendLifetimes();
 
@@ -62,6 +73,7 @@ private:
 
   func::FuncOp function;
   DenseMap<Operation *, std::pair<unsigned, unsigned>> numbers; ///< first and last number of an op
+  std::vector<SmallVector<OpOperand *>> readers;                ///< of each buffer, while sequences are shared
 };
 
 } // namespace
@@ -177,10 +189,6 @@ void BufferChooser::chooseLaunch(LaunchOp launch) {
       choices[result] = {makeBuffer(getType(result), launch), {}};
 }
 
-//===----------------------------------------------------------------------===//
-// Lifetimes
-//===----------------------------------------------------------------------===//
-
 /// The buffers in which a value may lie.
 SmallVector<unsigned> BufferChooser::getBuffers(Value value) {
   value = getRoot(value);
@@ -220,6 +228,124 @@ SmallVector<unsigned> BufferChooser::getBuffers(Value value) {
   return {};
 }
 
+//===----------------------------------------------------------------------===//
+// Stacks in the memory of sequences
+//===----------------------------------------------------------------------===//
+
+/// A stack that may take a buffer of a sequence.
+struct Sharing {
+  Value output;
+  LaunchOp launch;                                                 ///< that writes a step of it
+  SmallVector<std::pair<unsigned, SmallVector<unsigned>>> buffers; ///< each with the operands that lie in it
+};
+
+void BufferChooser::findReaders() {
+  readers.resize(buffers.size());
+  function.walk([&](Operation *op) {
+    if (!isa<ReshapeOp>(op)) // what reads its result reads this
+      for (OpOperand &operand : op->getOpOperands())
+        for (unsigned buffer : getBuffers(operand.get()))
+          readers[buffer].push_back(&operand);
+  });
+}
+
+/// Whether a buffer that lies before a loop as one of its sequences is read for the last time, step by step, by a
+/// launch in the loop; gives the operands that do.
+bool BufferChooser::readsForLast(EachOp loop, LaunchOp launch, unsigned buffer, SmallVectorImpl<unsigned> &operands) {
+  Block &body = loop.getBody().front();
+  for (OpOperand *read : readers[buffer]) {
+    Operation *reader = read->getOwner();
+    if (numbers.lookup(reader).second < numbers.lookup(loop).first)
+      continue;
+    if (reader == loop) {
+      if (read->getOperandNumber() >= loop.getSequences().size())
+        return false;
+      continue;
+    }
+    Operation *inBody = body.findAncestorOpInBlock(*reader);
+    if (!inBody || !llvm::is_contained(loop.getElements(), getRoot(read->get())))
+      return false;
+    if (reader == launch)
+      operands.push_back(read->getOperandNumber());
+    else if (inBody == launch || !inBody->isBeforeInBlock(launch))
+      return false;
+  }
+  return !operands.empty();
+}
+
+void BufferChooser::shareSequences(EachOp loop) {
+  SmallVector<Sharing> sharings;
+  for (auto [index, output, value] : llvm::enumerate(loop.getOutputs(), loop.getYield().getOutputs())) {
+    auto result = dyn_cast<OpResult>(getRoot(value));
+    auto launch = result ? dyn_cast<LaunchOp>(result.getOwner()) : LaunchOp();
+    const Choice &own = choices.find(output)->second;
+    if (!own.buffer || !launch || launch->getParentOp() != loop)
+      continue;
+    const Choice &choice = choices.find(result)->second;
+    if (choice.buffer || choice.place.getKind() != PlaceKind::Stack || choice.place.getIndex() != int64_t(index))
+      continue;
+    Sharing sharing{output, launch, {}};
+    for (Value sequence : loop.getSequences()) {
+      Value root = getRoot(sequence);
+      auto lies = choices.find(root);
+      if (lies == choices.end() || !lies->second.buffer || root.getParentBlock() != loop->getBlock() ||
+          root.getType() != output.getType() ||
+          llvm::is_contained(llvm::make_first_range(sharing.buffers), *lies->second.buffer))
+        continue;
+      SmallVector<unsigned> operands;
+      if (readsForLast(loop, launch, *lies->second.buffer, operands) &&
+          llvm::all_of(operands, [&](unsigned operand) { return canTake(launch, operand, result.getResultNumber()); }))
+        sharing.buffers.emplace_back(*lies->second.buffer, std::move(operands));
+    }
+    sharings.push_back(std::move(sharing));
+  }
+  // Those that have the least choice come first.
+  llvm::stable_sort(sharings, [](const Sharing &a, const Sharing &b) { return a.buffers.size() < b.buffers.size(); });
+  DenseSet<unsigned> taken;
+  for (Sharing &sharing : sharings)
+    for (auto &[buffer, operands] : sharing.buffers)
+      if (taken.insert(buffer).second) {
+        unsigned own = *choices[sharing.output].buffer;
+        llvm::append_range(readers[buffer], readers[own]);
+        choices[sharing.output].buffer = buffer;
+        for (unsigned operand : operands)
+          inPlace.emplace_back(sharing.launch, operand);
+        break;
+      }
+}
+
+void BufferChooser::shareSequences() {
+  findReaders();
+  function.walk<WalkOrder::PreOrder>([&](EachOp loop) { shareSequences(loop); });
+  dropShared();
+}
+
+/// Leaves out the buffers that nothing lies in any more.
+void BufferChooser::dropShared() {
+  SmallVector<unsigned *> uses;
+  for (auto &[value, choice] : choices)
+    if (choice.buffer)
+      uses.push_back(&*choice.buffer);
+  for (auto &[state, buffer] : carries)
+    uses.push_back(&buffer);
+  std::vector<std::optional<unsigned>> kept(buffers.size());
+  for (unsigned *use : uses)
+    kept[*use] = 0;
+  unsigned next = 0;
+  for (unsigned buffer = 0; buffer < buffers.size(); ++buffer)
+    if (kept[buffer]) {
+      buffers[next] = buffers[buffer];
+      kept[buffer] = next++;
+    }
+  buffers.resize(next);
+  for (unsigned *use : uses)
+    *use = *kept[*use];
+}
+
+//===----------------------------------------------------------------------===//
+// Lifetimes
+//===----------------------------------------------------------------------===//
+
 /// Whether a store waits for the end of the function, since what it sets may be read
 /// until then. What `@prepare` makes nothing reads there.
 bool BufferChooser::copiesAtEnd(Operation *op) {
@@ -253,4 +379,4 @@ void BufferChooser::extendLifetimes() {
   });
 }
 
-FunctionBuffers nnc::chooseBuffers(func::FuncOp function) { return BufferChooser(function).run(); }
+FunctionBuffers nnc::chooseBuffers(func::FuncOp function, bool inPlace) { return BufferChooser(function).run(inPlace); }

@@ -36,11 +36,14 @@ struct FunctionBuffers {
   std::vector<Buffer> buffers;
   llvm::DenseMap<mlir::Value, Choice> choices;                              ///< of launch results and loop outputs
   llvm::DenseMap<std::pair<mlir::Operation *, unsigned>, unsigned> carries; ///< of a loop's states that have slots
+  /// What launches read in memory that a result of theirs takes: the number of the operand.
+  std::vector<std::pair<nn::LaunchOp, unsigned>> inPlace;
 };
 
 /// Says of each result of a function of launches and loops where it lies, and of each
-/// buffer when it is needed. Does not look at places that there are.
-FunctionBuffers chooseBuffers(mlir::func::FuncOp function);
+/// buffer when it is needed. Does not look at places that there are. Where kernels work
+/// `inPlace`, a stack may take the memory of a sequence.
+FunctionBuffers chooseBuffers(mlir::func::FuncOp function, bool inPlace);
 
 } // namespace nnc
 

@@ -36,6 +36,7 @@ struct Choices {
   PanelWidth panelWidth;
   ChooseConvForm convForm; ///< none: always direct
   unsigned gradientsInKernel = 1;  ///< of weights, made of the same rows
+  bool worksInPlace = false;       ///< results of products and of element-wise kernels may lie where operands do
 };
 
 /// ChooseWinograd with a target's choices.

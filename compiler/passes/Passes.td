@@ -321,9 +321,15 @@ def PlanBuffers : Pass<"nn-plan-buffers", "mlir::ModuleOp"> {
     every batch and length. Results of the function are computed in the caller's
     buffers, stacked outputs of a loop in their slots.
 
-    Postcondition: every launch and every loop has places, and no two values that
+    Where the target's kernels work in place, the stack of a loop takes the memory of
+    a sequence of the loop's if the kernel that computes a step of the one is the last
+    to read that step of the other, element by element. The kernel is told so: `in_place`.
+
+    Postcondition: every launch and every loop has places, and no two buffers that
     live at once overlap, which the pass checks.
   }];
+  let options = [Option<"inPlace", "in-place", "bool", "false",
+                        "Results of products and of element-wise kernels may lie where operands do">];
 }
 
 #endif // NN_PASSES_TD

@@ -47,7 +47,7 @@ void nnc::buildPipeline(OpPassManager &manager, Station last, const Choices &cho
   if (last >= Station::Planned) {
     manager.addPass(createOutlineKernels());
     manager.addPass(createOrderLaunches());
-    manager.addPass(createPlanBuffers());
+    manager.addPass(createPlanBuffers({choices.worksInPlace}));
   }
 }
 

@@ -54,6 +54,17 @@ static void writePlaces(func::FuncOp function, const FunctionBuffers &plan) {
   });
 }
 
+/// Says of each kernel which operands may lie where its results do.
+static void markInPlace(const FunctionBuffers &plan) {
+  for (auto [launch, operand] : plan.inPlace) {
+    auto kernel = SymbolTable::lookupNearestSymbolFrom<KernelOp>(launch, launch.getKernelAttr());
+    SmallVector<int64_t> operands(kernel.getInPlace().value_or(ArrayRef<int64_t>()));
+    if (!llvm::is_contained(operands, operand))
+      operands.insert(llvm::upper_bound(operands, operand), operand);
+    kernel.setInPlace(operands);
+  }
+}
+
 static LogicalResult verifyPlan(func::FuncOp function, ArrayRef<Buffer> buffers) {
   for (auto [index, a] : llvm::enumerate(buffers))
     for (const Buffer &b : buffers.drop_front(index + 1))
@@ -66,11 +77,14 @@ static LogicalResult verifyPlan(func::FuncOp function, ArrayRef<Buffer> buffers)
 namespace {
 
 struct PlanBuffersPass : nnc::impl::PlanBuffersBase<PlanBuffersPass> {
+  using PlanBuffersBase::PlanBuffersBase;
+
   void runOnOperation() override {
     for (auto function : getOperation().getOps<func::FuncOp>()) {
-      FunctionBuffers plan = chooseBuffers(function);
+      FunctionBuffers plan = chooseBuffers(function, inPlace);
       pack(plan.buffers);
       writePlaces(function, plan);
+      markInPlace(plan);
       if (failed(verifyPlan(function, plan.buffers)))
         return signalPassFailure();
     }

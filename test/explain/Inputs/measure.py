@@ -97,7 +97,7 @@ def main():
         touched = memory.touched()
         if "truncated" not in policy:
             assert touched <= around + workspace + 3 * PAGE, (touched, around, workspace)
-            assert workspace < 64 * PAGE or touched >= 0.9 * (around + workspace) - 3 * PAGE, (touched, around, workspace)
+            assert workspace < 64 * PAGE or touched >= 0.9 * (around + workspace) - 4 * PAGE, (touched, around, workspace)
         print(f"{train} {policy}: ok")
         runtime.nnc_context_destroy(handle)
 
