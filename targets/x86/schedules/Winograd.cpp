@@ -19,7 +19,7 @@
 //   for example, row of tiles                       (parallel)
 //     for tile, vector of channels in: v[36][tile][in] = B^T d B
 //
-//   for panel, example, block of up to 56 tiles     (parallel)
+//   for panel, block of up to 56 tiles              (parallel; of several examples, if they have few)
 //     products and epilogue as above
 //
 // Each block of v is read once a panel, which is less than its weights. VGG-16's layers of 512
@@ -68,7 +68,8 @@ struct Stages {
 struct Block {
   int64_t across = 1, down = 1; ///< tiles
   int64_t pointsAcross = 1, pointsDown = 1, lanes = 1;
-  int64_t panels = 1; ///< of a group
+  int64_t panels = 1;   ///< of a group
+  int64_t examples = 1; ///< of whose tiles it is
 };
 
 } // namespace
@@ -117,8 +118,15 @@ static Block chooseBlock(const Stages &stages, const Isa &isa) {
         }
     }
   int64_t blocks = divideCeil(across, best.across) * divideCeil(down, best.down);
-  int64_t groups = std::min(divideCeil(manyTasks, blocks), std::max<int64_t>(1, panels * width / columnsInGroup));
-  best.panels = divideCeil(panels, groups);
+  if (stages.image) {
+    int64_t groups = std::min(divideCeil(manyTasks, blocks), std::max<int64_t>(1, panels * width / columnsInGroup));
+    best.panels = divideCeil(panels, groups);
+    return best;
+  }
+  // Groups cost no transform. Images of few tiles use a weight together.
+  best.panels = 1;
+  if (blocks == 1 && loops.size() > 6)
+    best.examples = std::max<int64_t>(1, most / (across * down));
   return best;
 }
 
@@ -136,7 +144,13 @@ static std::array<Var, 3> orderLoops(Group &group, const Stages &stages, const B
       .split(y, y, pixelY, 4, TailStrategy::GuardWithIf)
       .split(x, blockX, x, static_cast<int>(block.across), TailStrategy::GuardWithIf)
       .split(y, blockY, y, static_cast<int>(block.down), TailStrategy::GuardWithIf);
-  std::vector<Halide::VarOrRVar> order{lane, pixelX, pixelY, part, x, y, panel};
+  std::vector<Halide::VarOrRVar> order{lane, pixelX, pixelY, part, x, y};
+  if (block.examples > 1) {
+    Var example("example");
+    out.split(loops[3].var, loops[3].var, example, static_cast<int>(block.examples), TailStrategy::GuardWithIf);
+    order.push_back(example);
+  }
+  order.push_back(panel);
   std::vector<Var> outer{blockX, blockY};
   for (size_t i = 3; i < loops.size(); ++i)
     outer.push_back(loops[i].var);
@@ -191,13 +205,12 @@ static void placeImage(const Stages &stages, const Block &block, Halide::Func ou
 static void scheduleImage(Group &group, const Stages &stages, const Isa &isa) {
   const std::vector<Loop> &loops = group.out.loops; // channel, tile column, tile row, point x, point y, rows…
   Halide::Func out = group.out.func;
-  Var channels("channels"), channel("channel"), task("task"), c = loops[0].var;
+  Var channels("channels"), channel("channel"), c = loops[0].var;
   int vector = std::min<int>(static_cast<int>(loops[0].extent), isa.vector);
-  TailStrategy tail = TailStrategy::ShiftInwards;
   std::vector<Halide::VarOrRVar> order{channel, loops[3].var, loops[4].var, channels, loops[1].var, loops[2].var};
   for (size_t i = 5; i < loops.size(); ++i)
     order.push_back(loops[i].var);
-  out.split(c, channels, channel, vector, tail)
+  out.split(c, channels, channel, vector, TailStrategy::ShiftInwards)
       .reorder(order)
       .vectorize(channel)
       .unroll(loops[3].var)
@@ -231,7 +244,12 @@ static void placeProducts(Stage &products, const Block &block, Halide::Func out,
     order.insert(order.end(), {pointX, pointY, part});
   else
     order.insert(order.end(), {part, pointX, pointY});
-  order.insert(order.end(), {products.reductions[0].var, share, x, y, loops[3].var, loops[4].var});
+  order.insert(order.end(), {products.reductions[0].var, share, x, y});
+  if (block.examples > 1) {
+    products.func.bound_storage(loops[5].var, static_cast<int>(block.examples));
+    order.push_back(loops[5].var);
+  }
+  order.insert(order.end(), {loops[3].var, loops[4].var});
   products.func.update()
       .split(lane, share, lane, static_cast<int>(block.lanes))
       .split(lane, part, lane, vector)

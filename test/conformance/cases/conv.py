@@ -84,6 +84,7 @@ add("tiles_one_sided", (17, 12), 32, 32, 3, padding=((2, 0), (0, 1)))
 add("tiles_flip", (12, 12), 32, 33, 3, flip=True, padding=1)
 add("tiles_of_transformed", (18, 21), 260, 40, 3, (Call(1),), padding=1)
 add("tiles_of_transformed_back", (17, 20), 36, 256, 3, (Call(2),), padding=((0, 1), (2, 0)))
+add("tiles_of_examples", (12, 11), 520, 40, 3, (Call(1), Call(8)), padding=1)
 add("tiles_many_channels", (12, 12), 320, 144, 3, (Call(1),), padding=1)
 # Groups.
 add("groups2", (9, 9), 8, 12, 3, groups=2)

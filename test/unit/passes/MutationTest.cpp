@@ -45,8 +45,10 @@ TEST(Mutation, OfModulesGivesPlansOrDiagnostics) {
     // The parser gives a module even where a sign that it does not know made it complain.
     if (module && errors == 0) {
       PassManager passes(&context);
-      buildPipeline(passes, Station::Planned,
-                    {[](nn::Family, int64_t) { return 16; }, [](const ConvSize &) { return true; }});
+      buildPipeline(
+          passes, Station::Planned,
+          {[](nn::Family, int64_t) { return 16; },
+           [](const ConvSize &size) { return size.inputs % 2 == 0 ? ConvForm::TilesOfTransformed : ConvForm::Tiles; }});
       isPlanned = succeeded(passes.run(*module));
     }
     ASSERT_NE(isPlanned, errors > 0) << text;
