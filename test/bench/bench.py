@@ -4,7 +4,7 @@
     bench.py [NAME...] [-json FILE] [-check] [-peers]
 
 NAME is a network of nnc_bench (lenet5, dense_1008, conv3x3_56_64_64, ...), "compile" or nothing for all. Rounds of ours
-and of the peers alternate, and the fastest of each counts, so that what else the machine does falls on both.
+and of the peers alternate, and the fastest call of each counts, so that what else the machine does falls on both.
 
 -peers makes .venv-peers with ONNX Runtime, PyTorch, OpenVINO and JAX (some GB) where there is none; without it, peers are
 timed only where .venv-peers or $NNC_PEERS_PYTHON is at hand. -check fails when a figure is below its bar; a figure that
@@ -121,12 +121,8 @@ def run_ours(program: pathlib.Path, names: list[str], seconds: float) -> dict[st
         elif row["run_type"] == "iteration":
             name = row["run_name"].removesuffix("/real_time")
             best[name] = max(best.get(name, 0), row["flops"])
-            best[f"{name}/seconds"] = min(best.get(f"{name}/seconds", math.inf), _seconds(row))
+            best[f"{name}/seconds"] = min(best.get(f"{name}/seconds", math.inf), row["fastest"])
     return best
-
-
-def _seconds(row: dict) -> float:
-    return row["real_time"] * {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}[row["time_unit"]]
 
 
 def run_peers(python: pathlib.Path | None, names: list[str], seconds: float) -> dict[str, float]:
