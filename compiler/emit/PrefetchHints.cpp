@@ -67,9 +67,11 @@ private:
 
 } // namespace
 
-/// The same instruction has the place where lines go in the byte after its opcode, 0F 18, bits 3 to 5.
+/// Of `prefetchnta` and all that differ from it in where lines go.
+static constexpr std::array<uint8_t, 2> opcode{0x0f, 0x18};
+
+/// The place where lines go is in the byte after the opcode, bits 3 to 5.
 static bool setHint(MutableArrayRef<uint8_t> instruction, uint8_t hint) {
-  static constexpr std::array<uint8_t, 2> opcode{0x0f, 0x18};
   auto *at = std::search(instruction.begin(), instruction.end(), opcode.begin(), opcode.end());
   if (instruction.end() - at < 3)
     return false;
@@ -79,7 +81,6 @@ static bool setHint(MutableArrayRef<uint8_t> instruction, uint8_t hint) {
 
 Error nnc::emit::prefetchToL2(std::string &object) {
   static constexpr uint8_t toL2 = 2;
-  static const CodeReader reader;
   auto file = object::ObjectFile::createObjectFile(MemoryBufferRef(object, "kernel"));
   if (!file)
     return file.takeError();
@@ -91,6 +92,9 @@ Error nnc::emit::prefetchToL2(std::string &object) {
       return contents.takeError();
     MutableArrayRef<uint8_t> code(reinterpret_cast<uint8_t *>(object.data() + (contents->data() - object.data())),
                                   contents->size());
+    if (std::search(code.begin(), code.end(), opcode.begin(), opcode.end()) == code.end())
+      continue; // most kernels ask for nothing
+    static const CodeReader reader;
     for (uint64_t offset = 0; offset < code.size();) {
       auto [name, length] = reader.read(code, offset);
       if (name.empty())

@@ -10,7 +10,7 @@
 namespace nnc::emit {
 
 /// Makes every `prefetchnta` of an x86-64 object `prefetcht1`, which is as long. An object that
-/// is no such one, or whose code cannot be read, is an error.
+/// is no such one, or whose code cannot be read where it may ask, is an error.
 llvm::Error prefetchToL2(std::string &object);
 
 /// The same of assembly.

@@ -104,20 +104,22 @@ static void buildSoftmax(AlgorithmBuilder &builder, Operation &op, bool logarith
     return builder.stage(name, targets::Role::Value, rows,
                          [&](const Indices &indices) { return make(AlgorithmBuilder::call(total, indices)); });
   };
-  auto getShare = [=](const Func &scale) {
-    return [=](const Indices &indices) {
+  bool isExponentiated = llvm::any_of(op.getUsers(), [](Operation *user) { return isa<ExpOp>(user); });
+  Element share;
+  if (!logarithm || isExponentiated) {
+    Func scale = makeOfTotal("scale", [](Expr sum) { return 1.0f / sum; });
+    share = [=](const Indices &indices) {
       return AlgorithmBuilder::call(exponential, indices) * AlgorithmBuilder::call(scale, rowOf(indices));
     };
-  };
+  }
   if (!logarithm)
-    return builder.define(op.getResult(0), getShare(makeOfTotal("scale", [](Expr sum) { return 1.0f / sum; })));
+    return builder.define(op.getResult(0), share);
   Func offset = makeOfTotal("offset", [](Expr sum) { return math::log(sum); });
   builder.define(op.getResult(0), [&](const Indices &indices) {
     return shifted(indices) - AlgorithmBuilder::call(offset, rowOf(indices));
   });
-  bool isExponentiated = llvm::any_of(op.getUsers(), [](Operation *user) { return isa<ExpOp>(user); });
   if (isExponentiated)
-    builder.noteExponential(op.getResult(0), getShare(makeOfTotal("scale", [](Expr sum) { return 1.0f / sum; })));
+    builder.noteExponential(op.getResult(0), share);
 }
 
 /// The first of the largest.

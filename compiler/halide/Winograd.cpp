@@ -94,6 +94,9 @@ static void buildWeights(AlgorithmBuilder &builder, WinogradWeightsOp op) {
   builder.bind(op.getResult(), packed);
 }
 
+/// Tiles along a dimension of the result.
+static int64_t countTiles(const Extent &extent) { return llvm::divideCeil(extent.size, tile); }
+
 /// The last `count` indices in exchange for others.
 static Indices replaceLast(const Indices &indices, unsigned count, std::initializer_list<Expr> by) {
   Indices result(indices.begin(), indices.end() - count);
@@ -108,7 +111,7 @@ static Element makeTransformed(AlgorithmBuilder &builder, Value x, ArrayRef<int6
   SmallVector<int64_t> overhang;
   Extents extents(shape.begin(), shape.begin() + rows);
   for (const Extent &extent : shape.slice(rows, 2)) {
-    extents.push_back(static_cast<int64_t>(llvm::divideCeil(extent.size, tile)));
+    extents.push_back(countTiles(extent));
     overhang.push_back(extents.back().size * tile - extent.size);
   }
   extents.append({int64_t(points), int64_t(points), nn::getType(x).getShape().back()});
@@ -137,8 +140,7 @@ static void buildProducts(AlgorithmBuilder &builder, Value result, Value weights
   RankedTensorType weightsType = nn::getType(weights);
   Extents shape = getExtents(nn::getType(result));
   unsigned y = shape.size() - 3, x = y + 1, rows = y; // rows: dimensions before the image's
-  auto tilesDown = static_cast<int64_t>(llvm::divideCeil(shape[y].size, tile));
-  auto tilesAcross = static_cast<int64_t>(llvm::divideCeil(shape[x].size, tile));
+  int64_t tilesDown = countTiles(shape[y]), tilesAcross = countTiles(shape[x]);
   int64_t inputs = weightsType.getDimSize(1), outputs = weightsType.getDimSize(2);
   auto panel = dyn_cast_or_null<PanelAttr>(weightsType.getEncoding());
   auto width = static_cast<int32_t>(panel ? panel.getWidth() : outputs);
@@ -188,7 +190,6 @@ static void buildConv(AlgorithmBuilder &builder, WinogradConvOp op) {
   Extents shape = getExtents(nn::getType(op.getResult()));
   Element transformed = makeTransformed(builder, op.getX(), op.getPadding(), shape);
   Extents extents(shape.begin(), shape.end() - 3);
-  auto countTiles = [](const Extent &extent) { return static_cast<int64_t>(llvm::divideCeil(extent.size, tile)); };
   extents.append({int64_t(points), int64_t(points), countTiles(shape.end()[-3]), countTiles(shape.end()[-2]),
                   nn::getType(op.getWeights()).getDimSize(1)});
   Func image = builder.stage("image", targets::Role::Transform, extents, transformed);

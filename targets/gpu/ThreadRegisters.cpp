@@ -12,6 +12,8 @@
 
 #include "targets/gpu/ThreadRegisters.h"
 
+#include "targets/Lets.h"
+
 #include <algorithm>
 #include <map>
 #include <sstream>
@@ -78,9 +80,9 @@ protected:
 
 private:
   template <typename Result, typename Op> Result visitLet(const Op *op) {
-    lets.emplace_back(op->name, op->value);
+    lets.push(op->name, op->value);
     Result result = internal::IRMutator::visit(op);
-    lets.pop_back();
+    lets.pop();
     return result;
   }
 
@@ -94,15 +96,9 @@ private:
     throw Halide::InternalError(os.str());
   }
 
-  Expr expand(Expr value) const {
-    for (size_t i = lets.size(); i-- > 0;)
-      value = internal::substitute(lets[i].first, lets[i].second, value);
-    return value;
-  }
-
   /// Where an element lies in its thread's part.
   Expr findInPart(const Expr &stored) {
-    Expr index = expand(stored), first = index;
+    Expr index = lets.expand(stored), first = index;
     for (const auto &[name, extent] : threads)
       first = internal::substitute(name, 0, first);
     first = internal::simplify(first);
@@ -134,7 +130,7 @@ private:
     if (thread.size() == threads.size())
       return internal::is_const_zero(at(part - threadPart)) ||
              std::any_of(conditions.begin(), conditions.end(),
-                         [&](const Expr &condition) { return internal::is_const_zero(at(expand(condition))); });
+                         [&](const Expr &condition) { return internal::is_const_zero(at(lets.expand(condition))); });
     const auto &[name, extent] = threads[thread.size()];
     bool isSame = true;
     for (int32_t number = 0; number < extent && isSame; ++number) {
@@ -146,7 +142,7 @@ private:
   }
 
   std::string func;
-  std::vector<std::pair<std::string, Expr>> lets;
+  Lets lets;
   std::vector<Expr> conditions;                         ///< that hold
   std::vector<std::pair<std::string, int32_t>> threads; ///< loops over threads, and their steps
   Expr threadPart;                                      ///< where the part of a thread begins

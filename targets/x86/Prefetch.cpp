@@ -23,12 +23,15 @@
 
 #include "targets/x86/Prefetch.h"
 
+#include "targets/Lets.h"
+
 #include <algorithm>
 #include <optional>
 #include <set>
 
 namespace internal = Halide::Internal;
 using Halide::Expr;
+using nnc::targets::Lets;
 
 namespace {
 
@@ -60,21 +63,6 @@ public:
 protected:
   using internal::IRVisitor::visit;
   void visit(const internal::For *) override { found = true; }
-};
-
-/// Values by name, the innermost last.
-class Lets {
-public:
-  void push(const std::string &name, const Expr &value) { lets.emplace_back(name, value); }
-  void pop() { lets.pop_back(); }
-  Expr expand(Expr value) const {
-    for (size_t i = lets.size(); i-- > 0;)
-      value = internal::substitute(lets[i].first, lets[i].second, value);
-    return value;
-  }
-
-private:
-  std::vector<std::pair<std::string, Expr>> lets;
 };
 
 /// The first element of each vector that is loaded of a buffer.

@@ -29,6 +29,9 @@ void scheduleElementwise(Group &group, const Isa &isa);
 void scheduleReduce(Group &group, const Isa &isa);
 void scheduleReshape(Group &group, const Isa &isa);
 
+/// Makes several loops of a Func one, the first innermost, and gives that.
+Halide::Var fuseLoops(Halide::Func func, const std::vector<Halide::Var> &loops);
+
 /// Makes the loops of a result from number `first` on one loop, and of it a parallel loop
 /// of chunks: a task has some ten thousand elements, if rows are so short.
 void parallelizeOuter(const Stage &out, size_t first);

@@ -152,12 +152,7 @@ static Var orderLoops(Group &group, const Plan &plan) {
   out.reorder(order).vectorize(lane, plan.tile.vector);
   for (Var var : unrolled)
     out.unroll(var);
-  Var task = outer[0];
-  for (size_t i = 1; i < outer.size(); ++i) {
-    Var next(i + 1 == outer.size() ? "task" : "outer" + std::to_string(i));
-    out.fuse(task, outer[i], next);
-    task = next;
-  }
+  Var task = fuseLoops(out, outer);
   out.parallel(task).partition(task, Halide::Partition::Never);
   return task;
 }

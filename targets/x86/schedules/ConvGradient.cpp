@@ -91,12 +91,7 @@ static bool scheduleInputGradient(Group &group, const Isa &isa) {
   outer.push_back(columns);
   order.insert(order.end(), outer.begin(), outer.end());
   out.reorder(order).vectorize(column).unroll(point);
-  Var fused = outer[0];
-  for (size_t i = 1; i < outer.size(); ++i) {
-    Var next(i + 1 == outer.size() ? "task" : "outer" + std::to_string(i));
-    out.fuse(fused, outer[i], next);
-    fused = next;
-  }
+  Var fused = fuseLoops(out, outer);
   out.parallel(fused);
   for (Stage &stage : group.stages)
     if (&stage != padded)

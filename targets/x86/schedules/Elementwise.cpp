@@ -26,6 +26,16 @@ static constexpr int64_t elementsOfTask = 16 << 10;
 /// How long a row is taken to be whose length is not known.
 static constexpr int64_t freeExtent = 256;
 
+Var fuseLoops(Halide::Func func, const std::vector<Var> &loops) {
+  Var fused = loops[0];
+  for (size_t i = 1; i < loops.size(); ++i) {
+    Var next(i + 1 == loops.size() ? "task" : "outer" + std::to_string(i));
+    func.fuse(fused, loops[i], next);
+    fused = next;
+  }
+  return fused;
+}
+
 void parallelizeOuter(const Stage &out, size_t first) {
   if (out.loops.size() <= first)
     return;

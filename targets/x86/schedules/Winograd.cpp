@@ -157,12 +157,7 @@ static std::array<Var, 3> orderLoops(Group &group, const Stages &stages, const B
   outer.push_back(set);
   order.insert(order.end(), outer.begin(), outer.end());
   out.reorder(order).vectorize(lane).unroll(pixelX).unroll(pixelY);
-  Var task = outer[0];
-  for (size_t i = 1; i < outer.size(); ++i) {
-    Var next(i + 1 == outer.size() ? "task" : "outer" + std::to_string(i));
-    out.fuse(task, outer[i], next);
-    task = next;
-  }
+  Var task = fuseLoops(out, outer);
   out.parallel(task);
   for (const Var &var : {task, panel, x, y})
     out.partition(var, Halide::Partition::Never);
@@ -207,9 +202,11 @@ static void scheduleImage(Group &group, const Stages &stages, const Isa &isa) {
   Halide::Func out = group.out.func;
   Var channels("channels"), channel("channel"), c = loops[0].var;
   int vector = std::min<int>(static_cast<int>(loops[0].extent), isa.vector);
-  std::vector<Halide::VarOrRVar> order{channel, loops[3].var, loops[4].var, channels, loops[1].var, loops[2].var};
+  std::vector<Halide::VarOrRVar> order{channel, loops[3].var, loops[4].var, channels, loops[1].var};
+  std::vector<Var> outer{loops[2].var};
   for (size_t i = 5; i < loops.size(); ++i)
-    order.push_back(loops[i].var);
+    outer.push_back(loops[i].var);
+  order.insert(order.end(), outer.begin(), outer.end());
   out.split(c, channels, channel, vector, TailStrategy::ShiftInwards)
       .reorder(order)
       .vectorize(channel)
@@ -218,13 +215,7 @@ static void scheduleImage(Group &group, const Stages &stages, const Isa &isa) {
   placeColumns(stages, out, channels, vector);
   for (const Var &var : {channels, loops[1].var, loops[2].var})
     out.partition(var, Halide::Partition::Never);
-  Var fused = loops[2].var;
-  for (size_t i = 5; i < loops.size(); ++i) {
-    Var next(i + 1 == loops.size() ? "task" : "outer" + std::to_string(i));
-    out.fuse(fused, loops[i].var, next);
-    fused = next;
-  }
-  out.parallel(fused);
+  out.parallel(fuseLoops(out, outer));
 }
 
 /// The products of a panel.
