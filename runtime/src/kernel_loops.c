@@ -8,6 +8,8 @@
 #include "float_mode.h"
 #include "internal.h"
 
+#include <limits.h>
+
 typedef struct nnc_kernel_loop {
   void *user_context;
   int (*task)(void *user_context, int index, uint8_t *closure);
@@ -58,4 +60,11 @@ int nnc_kernel_parallel_for(void *user_context, int (*task)(void *user_context, 
   if (!nnc_is_worth_sharing(size, tasks->work))
     return nnc_run_kernel_alone(&loop, size, backward);
   return nnc_pool_run(nnc_kernel_task, &loop, size, backward, tasks->work);
+}
+
+int nnc_kernel_threads(void *user_context) {
+  const nnc_tasks *tasks = user_context;
+  int64_t worth = tasks->work / NNC_WORK_OF_THREAD;
+  int most = tasks->parallel_for ? INT_MAX : nnc_threads();
+  return worth < 1 ? 1 : worth < most ? (int)worth : most;
 }

@@ -75,6 +75,11 @@ public:
 
 } // namespace
 
+Halide::Expr x86::countThreads() {
+  using Halide::Internal::Call;
+  return Call::make(Halide::Int(32), "nnc_kernel_threads", {Halide::user_context_value()}, Call::PureExtern);
+}
+
 const Target &getX86() {
   static const X86 target;
   return target;

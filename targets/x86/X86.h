@@ -29,6 +29,9 @@ void scheduleElementwise(Group &group, const Isa &isa);
 void scheduleReduce(Group &group, const Isa &isa);
 void scheduleReshape(Group &group, const Isa &isa);
 
+/// How many threads share the loop of this kernel, at run time.
+Halide::Expr countThreads();
+
 /// Makes several loops of a Func one, the first innermost, and gives that.
 Halide::Var fuseLoops(Halide::Func func, const std::vector<Halide::Var> &loops);
 

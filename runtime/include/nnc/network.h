@@ -88,6 +88,11 @@ typedef struct nnc_tasks {
 NNC_API int nnc_kernel_parallel_for(void *user_context, int (*task)(void *user_context, int index, uint8_t *closure),
                                     int min, int size, uint8_t *closure);
 
+/** How many threads share a parallel loop of the kernel that runs, if it is long enough: 1 or more. Of a caller's own
+ * threads, whose number is not known, as many as the kernel's work is worth. Kernels that divide their work into tasks
+ * accordingly give the same result with any number. */
+NNC_API int nnc_kernel_threads(void *user_context);
+
 /** What generated code calls before and after each kernel, where it was asked to be
  * measured: which of the network's groups it was, and how many bytes its operands and results are. */
 NNC_API void nnc_profile_begin(nnc_tasks *tasks);
