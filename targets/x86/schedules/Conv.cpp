@@ -1,12 +1,13 @@
 //===- Conv.cpp - Direct convolution on x86 -------------------------------===//
 //
-//   for example, block of rows, panel of channels   (parallel)
+//   for example, block of rows, some panels         (parallel)
 //     copy the block's rows with their border       on the stack, where there is padding
-//     for slice of taps and channels in             the slice of the panel stays in L1
-//       for tile of pixels                          over the ends of rows
-//         for tap, channel in slice: acc[pixels][lanes] += x[pixel, tap][in] * k[panel][tap][in][lanes]
-//         sums[pixels][panel] = acc                 on the stack
-//     out[block][panel] = epilogue(sums)
+//     for panel of channels
+//       for slice of taps and channels in           the slice of the panel stays in L1
+//         for tile of pixels                        over the ends of rows
+//           for tap, channel in slice: acc[pixels][lanes] += x[pixel, tap][in] * k[panel][tap][in][lanes]
+//           sums[pixels][panel] = acc               on the stack
+//       out[block][panel] = epilogue(sums)
 //
 // Where a panel is one slice, each tile has its epilogue at once and needs no sums. The
 // cotangent of an image is the same: dy is convolved with the transposed kernel, and with a
@@ -32,22 +33,22 @@ namespace nnc::targets::x86 {
 using Halide::TailStrategy;
 using Halide::Var;
 
-/// Most bytes of a padded copy on the stack.
-static constexpr int64_t stackBytes = 192 << 10;
+/// Most bytes of a padded copy, which all panels of a task read from L2.
+static int64_t maxCopyBytes(const Isa &isa) { return isa.vector == 16 ? 400 << 10 : 192 << 10; }
 
 /// Pixels of a block: enough of them to read each slice of a panel seldom.
-static constexpr int64_t pixelsInBlock = 256;
+static constexpr int64_t pixelsInBlock = 512;
 
 /// Rows of the image that this many rows of the result read.
 static int64_t getImageRows(const WindowStep &step, int64_t rows) { return (rows - 1) * step.stride + step.span; }
 
 /// Rows of the result in a block: as many as keep the sums and the copy of the image
 /// small, in blocks of about the same size.
-static int64_t chooseRows(const Stage *padded, int64_t columns, int64_t rows) {
+static int64_t chooseRows(const Stage *padded, int64_t columns, int64_t rows, const Isa &isa) {
   int64_t most = std::clamp<int64_t>(pixelsInBlock / columns, 1, rows);
   if (padded) {
     int64_t rowBytes = padded->loops[0].extent * padded->loops[1].extent * 4;
-    while (most > 1 && getImageRows(padded->window[1], most) * rowBytes > stackBytes)
+    while (most > 1 && getImageRows(padded->window[1], most) * rowBytes > maxCopyBytes(isa))
       --most;
   }
   int64_t blocks = (rows + most - 1) / most;
@@ -62,6 +63,7 @@ struct Plan {
   std::vector<Stage *> sums;     ///< one, or for the cotangent of an image one for each phase
   std::vector<int64_t> strides;  ///< of the result's loops that are one loop of the sums, from loop 1 on
   int64_t columns = 0, rows = 0; ///< pixels of a row, rows in a block; 0 rows where they are no blocks
+  int64_t panels = 0;            ///< of channels
   bool inSlices = false;
   RegisterTile tile{};
 };
@@ -105,23 +107,40 @@ static std::optional<Plan> makePlan(Group &group, const Isa &isa) {
       return std::nullopt;
 
   auto count = static_cast<int64_t>(plan.sums.size());
+  int64_t width = plan.sums.front()->loops[0].extent;
+  plan.panels = (loops[0].extent + width - 1) / width;
   plan.columns = (loops[1].extent + plan.strides[0] - 1) / plan.strides[0];
   bool isFlat = plan.strides.size() > 1, hasRows = loops.size() > 3 && loops[2].extent != 0;
   if (hasRows) {
     int64_t stride = isFlat ? plan.strides[1] : 1;
-    plan.rows = chooseRows(plan.padded, plan.columns * count, (loops[2].extent + stride - 1) / stride);
+    plan.rows = chooseRows(plan.padded, plan.columns * count, (loops[2].extent + stride - 1) / stride, isa);
   }
   plan.inSlices = (isFlat || !hasRows) && (count > 1 || needsSlices(*plan.sums.front()));
   int64_t pixels = plan.inSlices ? plan.columns * std::max<int64_t>(plan.rows, 1) : plan.columns;
-  plan.tile = chooseTile(plan.sums.front()->loops[0].extent, pixels, isa);
+  plan.tile = chooseTile(width, pixels, isa);
   return plan;
 }
 
-/// Splits and orders the loops of the result; gives that over all tasks.
-static Var orderLoops(Group &group, const Plan &plan) {
+/// Panels of a task, for which it copies the image once: as many as leave an image tasks enough.
+static int choosePanels(const Plan &plan, int64_t blocks) {
+  constexpr int64_t tasksOfImage = 8;
+  if (!plan.padded)
+    return 1;
+  int64_t parts = std::clamp<int64_t>((tasksOfImage + blocks - 1) / blocks, 1, plan.panels);
+  return static_cast<int>((plan.panels + parts - 1) / parts);
+}
+
+/// The loops of the result in which its stages are computed.
+struct Places {
+  Var task;  ///< over all tasks
+  Var panel; ///< over the panels of a task
+};
+
+/// Splits and orders the loops of the result.
+static Places orderLoops(Group &group, const Plan &plan) {
   const std::vector<Loop> &loops = group.out.loops;
   Halide::Func out = group.out.func;
-  Var x = loops[1].var, panel("panel"), lane("lane"), pixel("pixel"), block("block");
+  Var x = loops[1].var, panels("panels"), panel("panel"), lane("lane"), pixel("pixel"), block("block");
   out.split(loops[0].var, panel, lane, static_cast<int>(plan.sums.front()->loops[0].extent), TailStrategy::GuardWithIf);
   std::vector<Halide::VarOrRVar> order{lane};
   std::vector<Var> unrolled;
@@ -139,13 +158,17 @@ static Var orderLoops(Group &group, const Plan &plan) {
   order.insert(order.end(), unrolled.begin(), unrolled.end());
   order.push_back(x);
   // Rows come in blocks; what is outside them, the batch last, is outer loops.
-  std::vector<Var> outer{panel};
+  std::vector<Var> outer{panels};
+  int64_t blocks = 1;
   if (plan.rows != 0) {
     Var y = loops[2].var;
     out.split(y, block, y, static_cast<int>(plan.rows), TailStrategy::GuardWithIf);
     order.push_back(y);
     outer.push_back(block);
+    blocks = (loops[2].extent + plan.rows - 1) / plan.rows;
   }
+  out.split(panel, panels, panel, choosePanels(plan, blocks), TailStrategy::GuardWithIf);
+  order.push_back(panel);
   for (size_t i = plan.rows != 0 ? 3 : 2; i < loops.size(); ++i)
     outer.push_back(loops[i].var);
   order.insert(order.end(), outer.begin(), outer.end());
@@ -153,8 +176,8 @@ static Var orderLoops(Group &group, const Plan &plan) {
   for (Var var : unrolled)
     out.unroll(var);
   Var task = fuseLoops(out, outer);
-  out.parallel(task).partition(task, Halide::Partition::Never);
-  return task;
+  out.parallel(task).partition(task, Halide::Partition::Never).partition(panel, Halide::Partition::Never);
+  return {task, panel};
 }
 
 /// Copies the image of a task at its start.
@@ -180,16 +203,16 @@ void scheduleConv(Group &group, const Isa &isa) {
   std::optional<Plan> plan = makePlan(group, isa);
   if (!plan)
     return scheduleDefault(group, isa);
-  Var task = orderLoops(group, *plan);
+  Places places = orderLoops(group, *plan);
   for (Stage *stage : plan->sums) {
     if (plan->inSlices)
-      scheduleSlices(*stage, group.out.func, task, plan->tile);
+      scheduleSlices(*stage, group.out.func, places.panel, plan->tile);
     else
       scheduleSums(*stage, group.out.func, group.out.loops[1].var, plan->tile);
     prefetchWeights(group, *stage);
   }
   if (plan->padded)
-    placeImage(group, *plan, task, isa);
+    placeImage(group, *plan, places.task, isa);
 }
 
 } // namespace nnc::targets::x86
