@@ -127,6 +127,21 @@ std::vector<Subject> photographs() {
   };
 }
 
+/// Inference: networks for pictures, of several at a time.
+std::vector<Subject> batches() {
+  std::vector<Subject> subjects;
+  auto add = [&](const char *few, const char *many, const nnc_network *network, double operations) {
+    subjects.push_back({few, network, 8, operations, {}});
+    subjects.push_back({many, network, 32, operations, {}});
+  };
+  add("lenet5_8", "lenet5_32", &lenet5_network, lenet5Operations());
+  add("alexnet_8", "alexnet_32", &alexnet_network, 0.714 * GigaMultiplyAdds);
+  add("vgg16_8", "vgg16_32", &vgg16_network, 15.470 * GigaMultiplyAdds);
+  add("googlenet_8", "googlenet_32", &googlenet_network, 1.498 * GigaMultiplyAdds);
+  add("resnet152_8", "resnet152_32", &resnet152_network, 11.514 * GigaMultiplyAdds);
+  return subjects;
+}
+
 /// Steps of a sequence, its inputs, and what each step is labelled with; as long as the peers'.
 constexpr int64_t Steps = 64, Inputs = 128, Tags = 32;
 
@@ -351,6 +366,8 @@ void registerAll() {
   std::vector<Subject> subjects = layers();
   for (Subject &photograph : photographs())
     subjects.push_back(std::move(photograph));
+  for (Subject &pictures : batches())
+    subjects.push_back(std::move(pictures));
   for (Subject &sequence : sequences())
     subjects.push_back(std::move(sequence));
   for (Subject &step : steps())

@@ -34,6 +34,9 @@ class Tagger(nn.Module):
         return self.answer(self.layer(x)[0]).flatten(0, 1)
 
 
+BATCHES = (8, 32)  # of networks for pictures, besides single ones
+
+
 def lenet5() -> nn.Module:
     return nn.Sequential(nn.Conv2d(1, 6, 5), nn.Tanh(), nn.AvgPool2d(2), nn.Conv2d(6, 16, 5), nn.Tanh(), nn.AvgPool2d(2),
                          nn.Flatten(), nn.Linear(400, 120), nn.Tanh(), nn.Linear(120, 84), nn.Tanh(), nn.Linear(84, 10),
@@ -49,12 +52,12 @@ def conv(kernel: int, size: int, inputs: int, outputs: int) -> tuple[nn.Module, 
     return nn.Sequential(layer, nn.ReLU()), torch.randn(1, inputs, size, size)
 
 
-def photograph(name: str) -> tuple[nn.Module, torch.Tensor]:
+def photograph(name: str, batch: int = 1) -> tuple[nn.Module, torch.Tensor]:
     """One of torchvision's networks, which ends in logits; ours takes their softmax, too."""
     import torchvision
     more = {"init_weights": False, "aux_logits": False} if name == "googlenet" else {}
     model = getattr(torchvision.models, name)(**more)
-    return nn.Sequential(model, nn.Softmax(1)), torch.randn(1, 3, 224, 224)
+    return nn.Sequential(model, nn.Softmax(1)), torch.randn(batch, 3, 224, 224)
 
 
 def sequence(kind: str, hidden: int, batch: int) -> tuple[nn.Module, torch.Tensor]:
@@ -75,6 +78,9 @@ SUBJECTS: dict[str, Callable[[], tuple[nn.Module, torch.Tensor]]] = {
     "conv1x1_14_256_1024": lambda: conv(1, 14, 256, 1024),
     **{name: lambda name=name: photograph(name)
        for name in ("alexnet", "vgg16", "resnet18", "resnet50", "resnet152", "googlenet")},
+    **{f"lenet5_{batch}": lambda batch=batch: (lenet5(), torch.randn(batch, 1, 32, 32)) for batch in BATCHES},
+    **{f"{name}_{batch}": lambda name=name, batch=batch: photograph(name, batch)
+       for name in ("alexnet", "vgg16", "googlenet", "resnet152") for batch in BATCHES},
     **{f"{kind}_{hidden}_{batch}": lambda kind=kind, hidden=hidden, batch=batch: sequence(kind, hidden, batch)
        for kind in ("lstm", "gru") for hidden in (128, 256, 512) for batch in (1, 16)},
 }
