@@ -30,6 +30,9 @@ public:
 
   targets::Group build();
 
+  /// Whether the kernel is for a device, which has sums by blocks of threads.
+  bool isOnDevice() const { return onDevice; }
+
   /// The element of a value. A truth value is a Halide Bool, a class an Int(32).
   Halide::Expr at(mlir::Value value, const Indices &indices);
 

@@ -76,7 +76,7 @@ bool buildConv(AlgorithmBuilder &builder, Operation &op) {
   });
   builder.define(conv.getResult(), [&](const Indices &indices) {
     Indices accumulated = pixels.flatten(indices);
-    accumulated.back() = indices.back() % width;
+    accumulated.back() = getLane(builder, indices.back(), width);
     accumulated.insert(accumulated.begin(), indices.back() / width);
     return AlgorithmBuilder::call(sum, accumulated);
   });

@@ -215,7 +215,7 @@ Expr InputGradientBuilder::sumPanels(const Phases &phases, const Indices &indice
   });
   noteStrides();
   Indices place = pixels.flatten(indices);
-  place.back() = indices.back() % width;
+  place.back() = getLane(builder, indices.back(), width);
   place.insert(place.begin(), indices.back() / width);
   return AlgorithmBuilder::call(sum, place);
 }

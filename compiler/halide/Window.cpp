@@ -50,6 +50,10 @@ WindowedImage padImage(AlgorithmBuilder &builder, Value image, const Window &win
   return {[border](const Indices &indices) { return AlgorithmBuilder::call(border, indices); }, spatial, true};
 }
 
+Expr getLane(const AlgorithmBuilder &builder, const Expr &channel, int32_t width) {
+  return builder.isOnDevice() ? clamp(channel - channel / width * width, 0, width - 1) : channel % width;
+}
+
 //===----------------------------------------------------------------------===//
 // Pixels
 //===----------------------------------------------------------------------===//

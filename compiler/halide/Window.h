@@ -19,6 +19,10 @@ struct WindowedImage {
 /// of its own; the image itself where it does not.
 WindowedImage padImage(AlgorithmBuilder &builder, mlir::Value image, const nn::Window &window, Halide::Expr fill);
 
+/// The lane of a channel in panels of `width`. On a device it is a difference, clamped: of that Halide sees that it is
+/// one lane where the channel is one, so that a thread computes no others; of a remainder it does not.
+Halide::Expr getLane(const AlgorithmBuilder &builder, const Halide::Expr &channel, int32_t width);
+
 /// The spatial dimensions next to the channels whose sizes are known, as one dimension of
 /// all their pixels: a tile of pixels may go over the end of an image's row, and beyond the
 /// last pixel, which is repeated there.

@@ -258,6 +258,7 @@ static void launchTiles(Stage &stage, const ProductTile &tile, Group &group) {
   Var panel = loops.back().var, panels("panels"), lanes("lanes"), lane("lane"), x("x"), row("row"), rows = loops[1].var,
       block("block");
   stored.compute_root()
+      .bound(loops[0].var, 0, tile.lanes) // of a result of fewer columns, too
       .split(panel, panels, panel, tile.panels, TailStrategy::GuardWithIf)
       .split(loops[0].var, lanes, lane, tile.threadLanes)
       .fuse(lanes, panel, x)
