@@ -264,13 +264,13 @@ static void launchTiles(Stage &stage, const ProductTile &tile, Group &group) {
       .fuse(lanes, panel, x)
       .split(rows, block, rows, tile.rows, TailStrategy::GuardWithIf)
       .split(rows, rows, row, tile.threadRows);
-  std::vector<Var> outer{block};
+  std::vector<Var> outer{panels, block};
   for (size_t i = 2; i + 1 < loops.size(); ++i)
     outer.push_back(loops[i].var);
-  Var others = fuseAll(stored, outer, "others");
-  stored.reorder(lane, row, x, rows, panels, others).gpu_blocks(panels, others).gpu_threads(x, rows).unroll(row);
+  Var blocks = fuseAll(stored, outer, "blocks"); // of a second dimension a device has 65535 at most
+  stored.reorder(lane, row, x, rows, blocks).gpu_blocks(blocks).gpu_threads(x, rows).unroll(row);
   vectorizeLanes(stored, lane, tile);
-  scheduleProductTile(stage, stored, panels, tile, group);
+  scheduleProductTile(stage, stored, blocks, tile, group);
 }
 
 bool launchParts(Stage &stage, const ProductTile &tile, int64_t examples, Group &group) {

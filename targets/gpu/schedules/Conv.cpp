@@ -120,7 +120,7 @@ void scheduleConv(Group &group, int64_t minRows) {
   Var column = loops[1].var, pixel = column, row("row"), block("block");
   TileColumns columns = spreadColumns(out, loops[0], tile);
   out.split(column, block, column, static_cast<int>(pixels.columns), TailStrategy::ShiftInwards);
-  std::vector<Var> outer{block};
+  std::vector<Var> outer{columns.panels, block};
   if (hasRows) {
     Var rows = loops[2].var, rowBlock("rowBlock"), both("both");
     out.split(rows, rowBlock, rows, static_cast<int>(pixels.rows), TailStrategy::ShiftInwards);
@@ -134,13 +134,13 @@ void scheduleConv(Group &group, int64_t minRows) {
   }
   for (size_t i = hasRows ? 3 : 2; i < loops.size(); ++i)
     outer.push_back(loops[i].var);
-  Var others = fuseAll(out, outer, "others");
+  Var blocks = fuseAll(out, outer, "blocks"); // of a second dimension a device has 65535 at most
   out.split(pixel, pixel, row, tile.threadRows, TailStrategy::GuardWithIf)
-      .reorder(columns.lane, row, columns.x, pixel, columns.panels, others)
-      .gpu_blocks(columns.panels, others)
+      .reorder(columns.lane, row, columns.x, pixel, blocks)
+      .gpu_blocks(blocks)
       .gpu_threads(columns.x, pixel);
   spreadPixels(out, columns, row, tile, group);
-  scheduleProductTile(*product, out, columns.panels, tile, group);
+  scheduleProductTile(*product, out, blocks, tile, group);
 }
 
 } // namespace nnc::targets::gpu
