@@ -32,6 +32,7 @@ struct ConvShape {
   int64_t height, width;   ///< of the result
   int64_t inputs, outputs; ///< channels
   int64_t examples = 0;    ///< for which each transform of the kernel serves; 0: for all calls
+  bool everywhere = false; ///< whether it is by tiles wherever that is possible, whatever it costs
 };
 
 /// How a convolution is computed: by direct sums, or by Winograd's algorithm, F(4x4, 3x3), which transforms the image

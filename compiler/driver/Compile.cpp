@@ -201,7 +201,7 @@ LogicalResult Compilation::runPasses(ModuleOp module, Station last) {
   if (options.usesWinograd)
     choices.convForm = [&](const ConvSize &size) {
       return static_cast<ConvForm>(
-          target.convForm({size.height, size.width, size.inputs, size.outputs, size.examples}));
+          target.convForm({size.height, size.width, size.inputs, size.outputs, size.examples, options.allWinograd}));
     };
   choices.gradientsInKernel = target.gradientsInKernel();
   choices.worksInPlace = target.worksInPlace();

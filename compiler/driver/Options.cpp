@@ -67,6 +67,9 @@ static cl::opt<bool> noTrain("no-train", cl::desc("Leave train blocks out: a lib
 static cl::opt<bool> noWinograd("no-winograd",
                                 cl::desc("Convolve directly everywhere: nearer to the exact result, and slower"),
                                 cl::cat(category));
+static cl::opt<bool> allWinograd("all-winograd",
+                                 cl::desc("Convolve by tiles wherever that is possible, whatever it costs"),
+                                 cl::cat(category));
 static cl::opt<bool> shared("shared", cl::desc("Write a shared library too"), cl::cat(category));
 static cl::opt<std::string> embedWeights("embed-weights", cl::desc("Carry these weights in the library"),
                                          cl::value_desc("file.safetensors"), cl::cat(category));
@@ -241,6 +244,7 @@ std::optional<ExitCode> driver::parseOptions(int argc, char **argv, Options &opt
   options.listsWeights = listWeights;
   options.leavesTrainingOut = noTrain;
   options.usesWinograd = !noWinograd && !gradCheck; // gradients of what was written
+  options.allWinograd = allWinograd;
   options.shared = shared;
   options.embeddedWeights = embedWeights;
   options.stdFolder = stdPath;

@@ -60,6 +60,7 @@ struct Options {
   bool listsWeights = false;                                   ///< print the weights, instead of compiling
   bool leavesTrainingOut = false;                              ///< as if the source had no train blocks
   bool usesWinograd = true;                                    ///< where the target prefers it
+  bool allWinograd = false;                                    ///< wherever it is possible, whatever it costs
   bool shared = false;                                         ///< write a shared library too
   std::string embeddedWeights;                                 ///< a safetensors file to start from
   std::string stdFolder;                                       ///< of the standard library; empty: the compiler's own

@@ -54,7 +54,7 @@ ConvForm chooseConvForm(const ConvShape &conv) {
       tiles * 36 * pairs / multiplyAddsInCycle + tiles * transformCycles * channels + 36 * 4 * pairs / bytesInCycle;
   if (conv.examples != 0)
     byTiles += transformBytes * pairs / bytesInCycle / static_cast<double>(conv.examples);
-  if (byTiles >= direct * margin)
+  if (!conv.everywhere && byTiles >= direct * margin)
     return ConvForm::Direct;
   int64_t inCache = countTilesInCache(conv.inputs), count = (conv.height + 3) / 4 * ((conv.width + 3) / 4);
   bool readsOften = inCache < manyTiles && count > inCache;

@@ -117,6 +117,7 @@ class Case:
     dimensions: tuple[str, ...] = ()  # free dimensions of outputs alone
     step: bool = False  # has a step function, which gives the same one step at a time
     tolerance: float = 1e-5  # times the largest expected magnitude
+    options: tuple[str, ...] = ()  # of nnc
 
     @property
     def arguments(self) -> dict[str, Tensor]:

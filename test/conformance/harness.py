@@ -44,10 +44,12 @@ class Target:
         return list(ISAS) if cls.name == "x86" else [cls.name]
 
 
-def compile_program(nnc: pathlib.Path, text: str, source: pathlib.Path, folder: pathlib.Path) -> str:
+def compile_program(nnc: pathlib.Path, text: str, source: pathlib.Path, folder: pathlib.Path,
+                    options: tuple[str, ...] = ()) -> str:
     """Compiles a program to shared libraries in `folder`; gives what nnc complained about, or ''."""
     source.write_text(text)
-    command = [nnc, "-shared", f"-target={Target.name}", *Target.options, *sanitizer.compiler_options(), source, "-o", folder]
+    command = [nnc, "-shared", f"-target={Target.name}", *Target.options, *options, *sanitizer.compiler_options(), source,
+               "-o", folder]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=COMPILE_SECONDS,
                               env=sanitizer.environment_of_others())
@@ -59,15 +61,17 @@ def compile_program(nnc: pathlib.Path, text: str, source: pathlib.Path, folder: 
 
 
 def compile_family(nnc: pathlib.Path, family: str, members: list[Case], folder: pathlib.Path) -> dict[str, str]:
-    """Compiles all cases of a family in one run of nnc. Where that fails, each by itself, so that one bad case does
-    not hide the others; gives the complaints by case."""
-    complaint = compile_program(nnc, program_of(members), folder / f"{family}.nn", folder)
-    if not complaint:
-        return {}
-    if len(members) == 1:
-        return {members[0].name: complaint}
-    complaints = {case.name: compile_program(nnc, program_of([case]), folder / f"{case.name}.nn", folder)
-                  for case in members}
+    """Compiles all cases of a family in one run of nnc for the same options. Where that fails, each by itself, so that
+    one bad case does not hide the others; gives the complaints by case."""
+    complaints = {}
+    for options in dict.fromkeys(case.options for case in members):
+        together = [case for case in members if case.options == options]
+        complaint = compile_program(nnc, program_of(together), folder / f"{family}.nn", folder, options)
+        if complaint and len(together) > 1:
+            complaints |= {case.name: compile_program(nnc, program_of([case]), folder / f"{case.name}.nn", folder, options)
+                           for case in together}
+        else:
+            complaints[together[0].name] = complaint
     return {name: text for name, text in complaints.items() if text}
 
 

@@ -105,7 +105,7 @@ def from_forward(case: Case, shapes: dict[str, tuple[int, ...]]) -> Training | N
     return Training(
         case.family, f"{case.name}_gradient", "\n".join([*body, case.body]), renamed,
         _loss_of(case, list(factors), outputs), weights, case.outputs, small_calls(case), case.integers, case.layers,
-        tolerance=case.tolerance,
+        tolerance=case.tolerance, options=case.options,
         labels={f"of_{name}": Tensor(dimensions) for name, dimensions in outputs.items() if dimensions is not None},
         loss=" + ".join(_term(*output) for output in outputs.items()))
 

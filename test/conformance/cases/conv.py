@@ -1,15 +1,19 @@
 """Convolutions of one, two and three dimensions: every kind of kernel, stride, dilation, padding and grouping."""
 
+import functools
+
 from case import SEQUENCES, EMPTY, Call, Family, weight
 from cases.torch_layers import conv
 
 FAMILY = Family("conv")
 
 FEW = (Call(1), Call(3))
+TILES = ("-all-winograd",)  # on devices launches take longer than sums that are small enough for a test
 
 
-def add(name: str, spatial: tuple, channels: int, outputs: int, kernel, calls=FEW, bias=True, **options) -> None:
-    """A convolution layer. kernel and options as in the program: numbers, tuples of one a dimension, same."""
+def add(name: str, spatial: tuple, channels: int, outputs: int, kernel, calls=FEW, bias=True, compiled=(), **options) -> None:
+    """A convolution layer. kernel and options as in the program: numbers, tuples of one a dimension, same. `compiled`
+    are options of nnc."""
     rank = len(spatial)
     extents = (kernel,) * rank if isinstance(kernel, int) else kernel
     arguments = [str(outputs), f"kernel = {_text(kernel)}"]
@@ -21,7 +25,7 @@ def add(name: str, spatial: tuple, channels: int, outputs: int, kernel, calls=FE
         arguments.append("bias = false")
     FAMILY.add(f"conv{rank}d_{name}", f"y = x |> conv({', '.join(arguments)})", {"x": (*spatial, channels)},
                lambda t, x, w: conv(t, x["x"], w["conv1.kernel"], w.get("conv1.bias"), **options), weights,
-               calls=calls)
+               calls=calls, options=compiled)
 
 
 def _text(value) -> str:
@@ -75,17 +79,18 @@ add("same_2x3", (7, 8), 3, 5, (2, 3), padding="same")
 add("one_sided", (8, 9), 3, 5, 3, padding=((1, 0), (2, 2)))
 add("one_sided_after", (8, 9), 3, 5, (2, 3), padding=((0, 1), (0, 2)))
 add("padding_beyond_kernel", (3, 3), 2, 4, 2, padding=((4, 0), (0, 5)))
-# By tiles, on x86: channels that no vector divides, edges that no tile divides.
-add("tiles_p0", (18, 23), 32, 48, 3)
-add("tiles_p1", (14, 14), 48, 40, 3, padding=1)
-add("tiles_p2", (13, 11), 37, 45, 3, padding=2)
-add("tiles_same_wide", (5, 60), 33, 64, 3, padding="same")
-add("tiles_one_sided", (17, 12), 32, 32, 3, padding=((2, 0), (0, 1)))
-add("tiles_flip", (12, 12), 32, 33, 3, flip=True, padding=1)
-add("tiles_of_transformed", (18, 21), 260, 40, 3, (Call(1),), padding=1)
-add("tiles_of_transformed_back", (17, 20), 36, 256, 3, (Call(2),), padding=((0, 1), (2, 0)))
-add("tiles_of_examples", (12, 11), 520, 40, 3, (Call(1), Call(8)), padding=1)
-add("tiles_many_channels", (12, 12), 320, 144, 3, (Call(1),), padding=1)
+# By tiles: channels that no vector divides, edges that no tile divides.
+tiles = functools.partial(add, compiled=TILES)
+tiles("tiles_p0", (18, 23), 32, 48, 3)
+tiles("tiles_p1", (14, 14), 48, 40, 3, padding=1)
+tiles("tiles_p2", (13, 11), 37, 45, 3, padding=2)
+tiles("tiles_same_wide", (5, 60), 33, 64, 3, padding="same")
+tiles("tiles_one_sided", (17, 12), 32, 32, 3, padding=((2, 0), (0, 1)))
+tiles("tiles_flip", (12, 12), 32, 33, 3, flip=True, padding=1)
+tiles("tiles_of_transformed", (18, 21), 260, 40, 3, (Call(1),), padding=1)
+tiles("tiles_of_transformed_back", (17, 20), 36, 256, 3, (Call(2),), padding=((0, 1), (2, 0)))
+tiles("tiles_of_examples", (12, 11), 520, 40, 3, (Call(1), Call(8)), padding=1)
+tiles("tiles_many_channels", (12, 12), 320, 144, 3, (Call(1),), padding=1)
 # Groups.
 add("groups2", (9, 9), 8, 12, 3, groups=2)
 add("groups4_p1", (9, 9), 16, 16, 3, groups=4, padding=1)
@@ -138,7 +143,7 @@ FAMILY.add("conv2d_relu_residual", "y = relu(x + (x |> conv(12, kernel = 3, padd
            {"conv1.kernel": weight(3, 3, 12, 12), "conv1.bias": weight(12)}, calls=FEW)
 FAMILY.add("conv2d_tiles_residual", "y = relu(x + (x |> conv(32, kernel = 3, padding = same)))", {"x": (15, 18, 32)},
            lambda t, x, w: t.relu(x["x"] + conv(t, x["x"], w["conv1.kernel"], w["conv1.bias"], padding="same")),
-           {"conv1.kernel": weight(3, 3, 32, 32), "conv1.bias": weight(32)}, calls=FEW)
+           {"conv1.kernel": weight(3, 3, 32, 32), "conv1.bias": weight(32)}, calls=FEW, options=TILES)
 FAMILY.add("conv2d_two_consumers", "c = x |> conv(6, kernel = 3)\ny = tanh(c)\nz = c |> conv(4, kernel = 3)",
            {"x": (9, 9, 3)},
            lambda t, x, w: (lambda c: (t.tanh(c), conv(t, c, w["conv2.kernel"], w["conv2.bias"])))(
