@@ -15,6 +15,8 @@ int64_t Gpu::panelWidth(Family family, int64_t columns) const {
   return columns <= 4 ? 4 : 8;
 }
 
+ConvForm Gpu::convForm(const ConvShape &conv) const { return gpu::chooseConvForm(conv, machine()); }
+
 /// Sums that are worth tiles for several batches.
 static constexpr int64_t longSum = 64;
 

@@ -13,6 +13,7 @@ class Gpu : public Target {
 public:
   Machine machine() const override;
   int64_t panelWidth(Family family, int64_t columns) const override;
+  ConvForm convForm(const ConvShape &conv) const override;
   std::vector<int64_t> variants(const KernelShape &shape) const override;
   void schedule(Group &group, const Isa &isa, int64_t minRows) const override;
 };
@@ -22,15 +23,22 @@ namespace gpu {
 /// One function a family: schedules all stages of a group.
 void scheduleDense(Group &group, int64_t minRows);
 void scheduleConv(Group &group, int64_t minRows);
+
+/// Convolution by tiles, and what it transforms. False for other groups.
+bool scheduleWinograd(Group &group, int64_t minRows);
+
+/// By tiles where that is well faster; the file has the model of what it costs.
+ConvForm chooseConvForm(const ConvShape &conv, const Machine &machine);
+
 void scheduleReduce(Group &group);
 void scheduleReshape(Group &group);
 
 /// Right for any group: a thread for each element of the result.
 void scheduleDefault(Group &group);
 
-/// A kernel of its own that has a thread for each point of these loops. Gives the loop in
-/// which a thread computes its point.
-Halide::Var launchPoints(Halide::Func func, const std::vector<Loop> &loops);
+/// A kernel of its own that has a thread for each point of these loops, in blocks of so many; 0: of as many as suit the
+/// points. Gives the loop in which a thread computes its point.
+Halide::Var launchPoints(Halide::Func func, const std::vector<Loop> &loops, int threads = 0);
 
 /// A result whose sums are in panels, by blocks of threads that share what they add up: for
 /// rows of the result, of which there are at least so many. False for other groups.

@@ -20,10 +20,10 @@ bool isProductInPanels(const Stage &stage) {
   if (stage.factors.size() != 2 || stage.loops.size() < 3)
     return false;
   int panel = static_cast<int>(stage.loops.size()) - 1;
-  const std::vector<int> &rows = stage.factors[0].loops;
-  return stage.factors[1].loops == std::vector<int>{0, panel} && std::count(rows.begin(), rows.end(), 1) &&
-         !std::count(rows.begin(), rows.end(), panel) && stage.loops[0].extent % 4 == 0 && stage.loops[0].extent > 0 &&
-         stage.loops[0].extent <= 64;
+  const std::vector<int> &rows = stage.factors[0].loops, &columns = stage.factors[1].loops;
+  return columns.front() == 0 && columns.back() == panel && !std::count(columns.begin(), columns.end(), 1) &&
+         std::count(rows.begin(), rows.end(), 1) && !std::count(rows.begin(), rows.end(), panel) &&
+         stage.loops[0].extent % 4 == 0 && stage.loops[0].extent > 0 && stage.loops[0].extent <= 64;
 }
 
 /// Terms of several loops in one chunk.
@@ -217,9 +217,6 @@ void scheduleProductTile(Stage &stage, Func consumer, Var block, const ProductTi
 // Kernels of their own
 //===----------------------------------------------------------------------===//
 
-/// Blocks that keep a device busy.
-static constexpr int64_t manyBlocks = 264;
-
 /// Terms of a reduction that are worth a block.
 static constexpr int64_t termsOfBlock = 128;
 
@@ -229,10 +226,9 @@ struct Parts {
   int64_t count = 1;
 };
 
-/// Which parts: of the one loop of a reduction, or of a loop that they divide, as an index
-/// that must be checked would hide from Halide what a part needs. The innermost loop of
-/// several is cut in whole chunks.
-static Parts chooseParts(const Stage &stage, const ProductTile &tile, int64_t examples) {
+/// Which parts: of a loop that they divide, as an index that must be checked would hide from Halide what a part needs;
+/// or of the one loop of a reduction. The innermost loop is cut in whole chunks, where these are not too few parts.
+static Parts chooseParts(const Stage &stage, const ProductTile &tile, int64_t examples, int64_t wanted) {
   const std::vector<ReductionLoop> &reductions = stage.reductions;
   int64_t tiles = 1, terms = 1;
   for (const Loop &loop : stage.loops)
@@ -240,19 +236,18 @@ static Parts chooseParts(const Stage &stage, const ProductTile &tile, int64_t ex
   tiles = std::max<int64_t>(1, tiles / (tile.lanes * tile.panels * tile.rows));
   for (const ReductionLoop &loop : reductions)
     terms *= loop.extent ? loop.extent : 1024;
-  int64_t most = std::min(manyBlocks / tiles, terms / termsOfBlock);
-  if (reductions.size() == 1)
-    return {0, most};
+  int64_t most = std::min(wanted / tiles, terms / termsOfBlock);
   Parts best;
   for (size_t i = tile.fused ? 1 : 0; i < reductions.size(); ++i)
     for (int64_t count = std::min(most, reductions[i].extent); count > best.count; --count)
       if (reductions[i].extent % count == 0 && (i > 0 || reductions[i].extent / count % tile.chunk == 0))
         best = {i, count};
+  if (reductions.size() == 1 && best.count * 2 <= most)
+    return {0, most};
   return best;
 }
 
-/// One kernel that computes these sums, tile by tile.
-static void launchTiles(Stage &stage, const ProductTile &tile, Group &group) {
+void launchTiles(Stage &stage, const ProductTile &tile, Group &group) {
   Func stored = stage.func.in();
   const std::vector<Loop> &loops = stage.loops;
   Var panel = loops.back().var, panels("panels"), lanes("lanes"), lane("lane"), x("x"), row("row"), rows = loops[1].var,
@@ -273,8 +268,8 @@ static void launchTiles(Stage &stage, const ProductTile &tile, Group &group) {
   scheduleProductTile(stage, stored, blocks, tile, group);
 }
 
-bool launchParts(Stage &stage, const ProductTile &tile, int64_t examples, Group &group) {
-  Parts parts = chooseParts(stage, tile, examples);
+bool launchParts(Stage &stage, const ProductTile &tile, int64_t examples, Group &group, int64_t wanted) {
+  Parts parts = chooseParts(stage, tile, examples, wanted);
   if (parts.count <= 1)
     return false;
   RVar part("part"), term("term");

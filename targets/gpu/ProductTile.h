@@ -39,16 +39,22 @@ struct ProductTile {
 ProductTile chooseProductTile(int64_t lanes, int64_t panels, int64_t rows, const std::vector<ReductionLoop> &reductions,
                               int64_t columns = 64);
 
-/// Whether a stage is a sum of products of [rows] and [panels][lanes], whose rows may go on
-/// beyond the last one.
+/// Whether a stage is a sum of products of [rows] and [panels][lanes], or of several such matrices, whose rows may go
+/// on beyond the last one.
 bool isProductInPanels(const Stage &stage);
 
 /// A kernel of its own for such sums, in parts of the reduction where the tiles are few.
 void launchProduct(Stage &stage, Group &group);
 
-/// A kernel of its own for parts of the reduction, where the tiles of so many examples are few:
-/// what is left of the stage are the sums of the parts. Else false.
-bool launchParts(Stage &stage, const ProductTile &tile, int64_t examples, Group &group);
+/// Blocks that keep a device busy.
+constexpr int64_t manyTiles = 264;
+
+/// A kernel of its own for parts of the reduction, where the tiles are fewer than `wanted`, `examples` being the steps
+/// of a loop whose extent is not known: what is left of the stage are the sums of the parts. Else false.
+bool launchParts(Stage &stage, const ProductTile &tile, int64_t examples, Group &group, int64_t wanted = manyTiles);
+
+/// A kernel of its own that computes these sums, tile by tile.
+void launchTiles(Stage &stage, const ProductTile &tile, Group &group);
 
 /// The loops of a result's columns, as a tile has them: blocks, threads, a thread's own.
 struct TileColumns {

@@ -89,6 +89,8 @@ static bool scheduleParts(Group &group, Stage &product, const ProductTile &tile,
 }
 
 void scheduleConv(Group &group, int64_t minRows) {
+  if (scheduleWinograd(group, minRows))
+    return;
   const std::vector<Loop> &loops = group.out.loops;
   Stage *product = findProduct(group);
   // Dimensions of pixels that are one dimension of the sums.

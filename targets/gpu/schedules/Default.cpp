@@ -56,7 +56,8 @@ static int chooseThreads(const std::vector<Loop> &loops) {
   return static_cast<int>(std::min<int64_t>(points, blockThreads));
 }
 
-template <typename Definition> static Var launch(Definition &definition, const std::vector<Loop> &loops) {
+template <typename Definition>
+static Var launch(Definition &definition, const std::vector<Loop> &loops, int threads = 0) {
   Var block("block"), thread("thread");
   if (loops.empty()) { // one number: one thread
     definition.split(Var::outermost(), Var::outermost(), thread, 1)
@@ -67,11 +68,12 @@ template <typename Definition> static Var launch(Definition &definition, const s
   std::vector<Var> vars;
   for (const Loop &loop : loops)
     vars.push_back(loop.var);
-  definition.gpu_tile(fuseAll(definition, vars), block, thread, chooseThreads(loops), TailStrategy::GuardWithIf);
+  definition.gpu_tile(fuseAll(definition, vars), block, thread, threads ? threads : chooseThreads(loops),
+                      TailStrategy::GuardWithIf);
   return thread;
 }
 
-Var launchPoints(Func func, const std::vector<Loop> &loops) { return launch(func, loops); }
+Var launchPoints(Func func, const std::vector<Loop> &loops, int threads) { return launch(func, loops, threads); }
 
 void launchUpdate(Halide::Stage update, const std::vector<Loop> &loops) { launch(update, loops); }
 
