@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """Compile the image networks of examples/, give them PyTorch's tensors and compare with what torchvision said.
 
-    run.py [--full] [-k TEXT] [--build DIR | --nnc NNC] [--isa ISA] [VARIANT...]
+    run.py [--full] [-k TEXT] [--build DIR | --nnc NNC] [--isa ISA | --target TARGET] [VARIANT...]
 
 For each instruction set that the machine has, the logits of two photographs must be as near to float64's as twice
 torchvision's own float32, and 1e-5 of the largest logit; the five largest must be the same in the same order; two
 threads must give the same bits. Where a variant trains, its loss, its gradients and its new running statistics pass the
 bar of test/conformance/gradients.py. --full runs the networks in the size of their papers (some GB of weights are made;
-some minutes).
+some minutes). With --target they run on a device, where small ones go by Winograd's tiles as those of the papers do.
 
 Prints one line a variant and, last, "N passed, N failed"; fails when one did.
 """
@@ -28,13 +28,14 @@ from networks import BAR, EXPECTED, SHARE, VARIANTS, Expected, Variant
 import from_torch
 import gradients
 import harness
-from harness import Mismatch, handed_over, on_each_isa
-from library import ISAS, Context, Model, Network, Runtime, TrainingContext
+from harness import Mismatch, Target, handed_over, on_each_isa
+from library import DEVICES, ISAS, Context, Model, Network, Runtime, TrainingContext
 
 
 def compile_variant(nnc: pathlib.Path, variant: Variant, folder: pathlib.Path) -> str:
     """What nnc complained about, or ''."""
-    command = [nnc, "-shared", variant.source, *variant.options, f"-name={variant.name}", "-o", folder]
+    command = [nnc, "-shared", f"-target={Target.name}", *Target.options, variant.source, *variant.options,
+               f"-name={variant.name}", "-o", folder]
     done = subprocess.run(command, capture_output=True, text=True)
     return f"nnc gave {done.returncode}: {done.stderr.strip()}" if done.returncode else ""
 
@@ -121,7 +122,11 @@ def main() -> int:
     parser.add_argument("--build", type=pathlib.Path, help="the build folder, instead of --nnc")
     parser.add_argument("--nnc", type=pathlib.Path, help="the compiler (the newest build*/bin/nnc)")
     parser.add_argument("--isa", choices=ISAS, action="append", help="instruction sets (all that the machine has)")
+    parser.add_argument("--target", choices=["x86", *DEVICES], default="x86", help="what to compile for")
     arguments = parser.parse_args()
+    Target.name = arguments.target
+    if Target.name in DEVICES and not arguments.full:
+        Target.options = ["-all-winograd"]
     nnc = arguments.nnc or (arguments.build / "bin/nnc" if arguments.build else harness.find_nnc())
     chosen = [variant for variant in VARIANTS if arguments.k in variant.name and
               (variant.name in arguments.variants if arguments.variants else variant.full == arguments.full)]
@@ -133,7 +138,7 @@ def main() -> int:
         for variant in chosen:
             complaint = compile_variant(nnc, variant, folder)
             ok, remark = (False, complaint) if complaint else harness.run_apart(
-                lambda: run_variant(variant, runtime, folder, arguments.isa or list(ISAS)))
+                lambda: run_variant(variant, runtime, folder, arguments.isa or Target.isas()))
             print(f"{'pass' if ok else 'FAIL'} {variant.name}: {remark}", flush=True)
             passed += ok
     finally:
