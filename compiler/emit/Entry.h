@@ -46,8 +46,8 @@ mlir::LLVM::LLVMFuncOp emitRun(EntryContext &context, mlir::func::FuncOp functio
 
 /// Writes `static void <network>_<function>_plan(const int64_t *dims, int64_t *offsets)`:
 /// the offset of each arena and, last, their whole size, in which @reset fits
-/// too. The size is negative when a value would take 2 GiB or more, which
-/// kernels cannot address.
+/// too. The size is negative when a value would take 2 GiB or more, on a device
+/// have 2^31 elements or more, which kernels cannot address.
 mlir::LLVM::LLVMFuncOp emitPlan(EntryContext &context, mlir::func::FuncOp function);
 
 /// Writes `static int64_t <network><suffix>(const int64_t *dims)`, the bytes of

@@ -33,39 +33,63 @@ SmallVector<Arena> emit::getArenas(func::FuncOp function) {
 // Sizes
 //===----------------------------------------------------------------------===//
 
-/// Kernels address a value by 32-bit numbers of bytes.
+/// Kernels address a value by 32-bit numbers.
 static constexpr double largestValue = 2147483647;
+
+/// What these count for one unit of a value: bytes, and elements on a device.
+static int64_t countAddressed(RankedTensorType type, bool onDevice) {
+  return onDevice ? nn::getFixedSize(type) : getFixedBytes(type);
+}
+
+/// The type of the sums of Winograd's products of a launch, which a device's kernel has in memory of its own; null of
+/// other launches.
+static Type getProductsType(nn::LaunchOp launch) {
+  auto kernel = SymbolTable::lookupNearestSymbolFrom<nn::KernelOp>(launch, launch.getKernelAttr());
+  Type type;
+  kernel.walk([&](nn::WinogradProductsOp op) {
+    nn::Extents extents = nn::getExtents(nn::getType(launch.getResult(0)));
+    extents.truncate(nn::getDynamicRank(nn::getType(launch.getResult(0))));
+    for (int64_t size : nn::getFixedShape(nn::getType(op.getImage())).drop_back())
+      extents.push_back(size);
+    extents.push_back(nn::getType(op.getWeights()).getShape().back());
+    type = nn::getTensorType(nn::getType(op.getResult()).getElementType(), extents);
+  });
+  return type;
+}
 
 /// Every type of a value with lengths that a function computes or is handed,
 /// one for each size.
-static SmallVector<RankedTensorType> getDynamicTypes(func::FuncOp function) {
+static SmallVector<RankedTensorType> getDynamicTypes(func::FuncOp function, bool onDevice) {
   std::map<std::string, RankedTensorType> largest;
   auto add = [&](Type type) {
     auto tensor = dyn_cast<RankedTensorType>(type);
     if (!tensor || tensor.getNumDynamicDims() == 0)
       return;
     RankedTensorType &known = largest[getUnit(tensor)];
-    if (!known || getFixedBytes(known) < getFixedBytes(tensor))
+    if (!known || countAddressed(known, onDevice) < countAddressed(tensor, onDevice))
       known = tensor;
   };
   function.walk([&](Operation *op) {
     llvm::for_each(op->getOperandTypes(), add);
     llvm::for_each(op->getResultTypes(), add);
+    auto launch = dyn_cast<nn::LaunchOp>(op);
+    if (Type products = launch && onDevice ? getProductsType(launch) : Type())
+      add(products);
   });
   return llvm::to_vector(llvm::make_second_range(largest));
 }
 
 /// Whether a value of such a type is too large, counted in floating point since
 /// the lengths may be anything.
-static Value isTooLarge(CodeBuilder &builder, Lengths &lengths, RankedTensorType type) {
+static Value isTooLarge(CodeBuilder &builder, Lengths &lengths, RankedTensorType type, bool onDevice) {
   Type f64 = builder.getF64Type();
-  Value bytes = LLVM::ConstantOp::create(builder, f64, builder.getF64FloatAttr(getFixedBytes(type)));
+  Value count = LLVM::ConstantOp::create(builder, f64, builder.getF64FloatAttr(countAddressed(type, onDevice)));
   for (const nn::Length &length : nn::parseProduct(getUnit(type))) {
     Value extent = LLVM::UIToFPOp::create(builder, f64, lengths.getProduct(length.str()));
-    bytes = LLVM::FMulOp::create(builder, bytes, extent);
+    count = LLVM::FMulOp::create(builder, count, extent);
   }
   Value limit = LLVM::ConstantOp::create(builder, f64, builder.getF64FloatAttr(largestValue));
-  return LLVM::FCmpOp::create(builder, LLVM::FCmpPredicate::ogt, bytes, limit);
+  return LLVM::FCmpOp::create(builder, LLVM::FCmpPredicate::ogt, count, limit);
 }
 
 /// The size of a function's workspace; `offset` is told where each arena begins.
@@ -99,8 +123,9 @@ LLVM::LLVMFuncOp emit::emitPlan(EntryContext &context, func::FuncOp function) {
   if (context.interface.reset)
     size = builder.max(size,
                        addArenas(builder, lengths, cast<func::FuncOp>(context.interface.reset), [](size_t, Value) {}));
-  for (RankedTensorType type : getDynamicTypes(function))
-    size = LLVM::SelectOp::create(builder, isTooLarge(builder, lengths, type), builder.i64(-1), size);
+  bool onDevice = context.kernels.device != targets::Device::Host;
+  for (RankedTensorType type : getDynamicTypes(function, onDevice))
+    size = LLVM::SelectOp::create(builder, isTooLarge(builder, lengths, type, onDevice), builder.i64(-1), size);
   storeAt(getArenas(function).size(), size);
   return result;
 }

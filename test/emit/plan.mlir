@@ -1,11 +1,13 @@
 // RUN: nnc -emit=llvm %s | FileCheck %s
+// RUN: nnc -emit=llvm -target=cuda %s | FileCheck %s --check-prefix=DEVICE
 
 !s = tensor<?x?x8xf32, #nn.dims<"(T-4)/2", "batch">>
 !k = tensor<?x8xf32, #nn.dims<"d0">>
 
 // A plan gives the offset of each arena, and behind the last its end. A length
 // after a window is 0 where the window does not fit. A value of 2 GiB or more
-// makes the size negative.
+// makes the size negative; on a device one of so many elements, which is what its
+// kernels count.
 module @plan {
   nn.kernel elementwise @elementwise0 {
   ^bb0(%a: !k):
@@ -21,8 +23,12 @@ module @plan {
   // CHECK: %[[HALF:.+]] = lshr i64 %[[MOST]], 1
   // CHECK: mul i64
   // CHECK: and i64 %{{.+}}, -64
+  // CHECK: fmul double %{{.+}}, 3.200000e+01
   // CHECK: fcmp ogt double %{{.+}}, 0x41DFFFFFFFC00000
   // CHECK: select i1 %{{.+}}, i64 -1, i64 %
+  // DEVICE-LABEL: define internal void @plan_infer_plan
+  // DEVICE: fmul double %{{.+}}, 8.000000e+00
+  // DEVICE: fcmp ogt double %{{.+}}, 0x41DFFFFFFFC00000
   func.func @infer(%x: !s {nn.name = "x"}, %lengths: tensor<?xi32, #nn.dims<"batch">> {nn.lengths = "T"})
       -> (!s {nn.name = "y"})
       attributes {nn.arenas = [{unit = "(T-4)/2*batch", bytes = 40}, {unit = "1", bytes = 64}]} {
