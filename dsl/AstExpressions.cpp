@@ -27,17 +27,20 @@ ExprPtr AstBuilder::buildChain(NNParser::ChainContext *tree) {
   return value;
 }
 
+// ANTLR gathers the children of a kind anew whenever it is asked for them: once a list is enough.
 ExprPtr AstBuilder::buildDisjunction(NNParser::DisjunctionContext *tree) {
-  ExprPtr value = buildConjunction(tree->conjunction(0));
-  for (size_t i = 1; i < tree->conjunction().size(); ++i)
-    value = makeBinary("or", std::move(value), buildConjunction(tree->conjunction(i)), tree);
+  const auto operands = tree->conjunction();
+  ExprPtr value = buildConjunction(operands[0]);
+  for (size_t i = 1; i < operands.size(); ++i)
+    value = makeBinary("or", std::move(value), buildConjunction(operands[i]), tree);
   return value;
 }
 
 ExprPtr AstBuilder::buildConjunction(NNParser::ConjunctionContext *tree) {
-  ExprPtr value = buildNegation(tree->negation(0));
-  for (size_t i = 1; i < tree->negation().size(); ++i)
-    value = makeBinary("and", std::move(value), buildNegation(tree->negation(i)), tree);
+  const auto operands = tree->negation();
+  ExprPtr value = buildNegation(operands[0]);
+  for (size_t i = 1; i < operands.size(); ++i)
+    value = makeBinary("and", std::move(value), buildNegation(operands[i]), tree);
   return value;
 }
 
@@ -62,19 +65,21 @@ ExprPtr AstBuilder::buildComparison(NNParser::ComparisonContext *tree) {
 }
 
 ExprPtr AstBuilder::buildSum(NNParser::SumContext *tree) {
-  ExprPtr value = buildProduct(tree->product(0));
-  for (size_t i = 1; i < tree->product().size(); ++i)
-    value = makeBinary(operatorAt(tree, 2 * i - 1), std::move(value), buildProduct(tree->product(i)), tree);
+  const auto operands = tree->product();
+  ExprPtr value = buildProduct(operands[0]);
+  for (size_t i = 1; i < operands.size(); ++i)
+    value = makeBinary(operatorAt(tree, 2 * i - 1), std::move(value), buildProduct(operands[i]), tree);
   return value;
 }
 
 ExprPtr AstBuilder::buildProduct(NNParser::ProductContext *tree) {
-  ExprPtr value = buildSign(tree->sign(0));
+  const auto operands = tree->sign();
+  ExprPtr value = buildSign(operands[0]);
   std::string plain, dotted;
-  for (size_t i = 1; i < tree->sign().size(); ++i) {
+  for (size_t i = 1; i < operands.size(); ++i) {
     std::string op = operatorAt(tree, 2 * i - 1);
     (op[0] == '.' ? dotted : plain) = op;
-    value = makeBinary(op, std::move(value), buildSign(tree->sign(i)), tree);
+    value = makeBinary(op, std::move(value), buildSign(operands[i]), tree);
   }
   if (!plain.empty() && !dotted.empty())
     diagnostics.push_back({Diagnostic::Severity::Error,

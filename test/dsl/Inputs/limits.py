@@ -12,6 +12,7 @@ PROGRAMS = {
     "name": lambda: network(f"  {'n' * 129} = x"),
     "nesting": lambda: network(f"  z = {'(' * 300}x{')' * 300}"),
     "operators": lambda: network("  z = x" + " + x" * 2000),
+    "many-operators": lambda: network("  z = x" + " + x" * 200000),
     "declarations": lambda: "\n".join(f"network n{i} {{ input x[2] output x[2] }}" for i in range(300)),
     "errors": lambda: network("\n".join(f"  z{i} = x + missing{i}" for i in range(200))),
     "steps": lambda: network(
