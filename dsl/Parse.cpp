@@ -19,7 +19,6 @@
 
 namespace nnc::dsl {
 
-static constexpr size_t maxBytes = 1 << 20;
 static constexpr size_t maxName = 128;
 static constexpr int maxNesting = 256;
 
@@ -195,8 +194,7 @@ static std::unique_ptr<Ast> parseText(const SourcePtr &source, Diagnostics &diag
 std::unique_ptr<Ast> parse(SourcePtr source, Diagnostics &diagnostics) {
   if (source->text.size() > maxBytes) {
     addError(diagnostics, {source, 1, 1, 1},
-             "has " + std::to_string(source->text.size()) + " bytes, more than the limit of " +
-                 std::to_string(maxBytes));
+             "has more than the limit of " + std::to_string(maxBytes) + " bytes");
     return nullptr;
   }
   Diagnostics own;

@@ -8,6 +8,9 @@
 
 namespace nnc::dsl {
 
+/// The most that a file may have. Who reads one needs no more than a byte beyond it.
+inline constexpr size_t maxBytes = 1 << 20;
+
 /// Parses one file. Says every mistake of form in `diagnostics`; null when
 /// there was one. Nothing throws past this, and no text exhausts the stack.
 std::unique_ptr<Ast> parse(SourcePtr source, Diagnostics &diagnostics);

@@ -272,7 +272,8 @@ ExitCode driver::compile(const Options &options) {
   MLIRContext context(registry, MLIRContext::Threading::DISABLED);
   context.printOpOnDiagnostic(false); // users read their program, not ours
   llvm::SourceMgr sources;
-  auto file = llvm::MemoryBuffer::getFileOrSTDIN(options.input);
+  bool isModule = StringRef(options.input).ends_with(".mlir");
+  auto file = isModule ? llvm::MemoryBuffer::getFile(options.input) : readProgram(options.input);
   if (!file) {
     llvm::WithColor::error(llvm::errs(), "nnc") << options.input << ": " << file.getError().message() << '\n';
     return ExitCode::InputOutput;

@@ -67,9 +67,40 @@ static std::string findStdFolder(const driver::Options &options) {
   return llvm::sys::fs::is_directory(installed) ? installed.str().str() : NNC_STD_SOURCE;
 }
 
+/// Reads up to `limit` bytes, of a file that may be a pipe or a device.
+static llvm::ErrorOr<std::unique_ptr<llvm::MemoryBuffer>> readUpTo(llvm::sys::fs::file_t file, size_t limit,
+                                                                   StringRef path) {
+  llvm::SmallString<1 << 12> text;
+  while (text.size() < limit) {
+    size_t before = text.size();
+    text.resize_for_overwrite(std::min(2 * text.capacity(), limit));
+    auto read = llvm::sys::fs::readNativeFile(file, llvm::MutableArrayRef<char>(text.data(), text.size()).drop_front(before));
+    if (!read)
+      return llvm::errorToErrorCode(read.takeError());
+    text.truncate(before + *read);
+    if (*read == 0)
+      break;
+  }
+  return llvm::MemoryBuffer::getMemBufferCopy(text, path);
+}
+
+static llvm::ErrorOr<std::unique_ptr<llvm::MemoryBuffer>> readFile(StringRef path) {
+  auto file = llvm::sys::fs::openNativeFileForRead(path);
+  if (!file)
+    return llvm::errorToErrorCode(file.takeError());
+  auto text = readUpTo(*file, dsl::maxBytes + 1, path);
+  if (std::error_code error = llvm::sys::fs::closeFile(*file))
+    return error;
+  return text;
+}
+
+llvm::ErrorOr<std::unique_ptr<llvm::MemoryBuffer>> driver::readProgram(StringRef path) {
+  return path == "-" ? readUpTo(llvm::sys::fs::getStdinHandle(), dsl::maxBytes + 1, "<stdin>") : readFile(path);
+}
+
 /// A file as a source; null when it cannot be read.
 static dsl::SourcePtr readSource(const std::string &path, std::vector<std::string> &filesRead) {
-  auto file = llvm::MemoryBuffer::getFile(path);
+  auto file = readFile(path);
   if (!file)
     return nullptr;
   filesRead.push_back(path);

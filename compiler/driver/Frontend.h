@@ -9,12 +9,18 @@
 
 #include "mlir/IR/MLIRContext.h"
 #include "llvm/Support/Error.h"
+#include "llvm/Support/ErrorOr.h"
+#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/SourceMgr.h"
 
 #include <string>
 #include <vector>
 
 namespace nnc::driver {
+
+/// The text of a program, of standard input where the path is `-`. Of one that is too large, be it without an end, it is
+/// as much as the front end needs to say so.
+llvm::ErrorOr<std::unique_ptr<llvm::MemoryBuffer>> readProgram(llvm::StringRef path);
 
 /// Reports what the front end found through MLIR's diagnostics, so that every
 /// error prints alike. Texts that are not files are shown from `sources`.
