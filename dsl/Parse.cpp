@@ -30,16 +30,39 @@ static void addError(Diagnostics &diagnostics, Location location, std::string me
 // Before ANTLR
 //===----------------------------------------------------------------------===//
 
-/// The length of the UTF-8 sequence that starts at `at`; 0 when it is none.
+/// The length of the UTF-8 sequence that starts at `at`; 0 when it is none. A character has one spelling, the
+/// shortest, and halves of surrogate pairs are no characters (RFC 3629).
 static size_t sequenceLength(const std::string &text, size_t at) {
-  unsigned char first = static_cast<unsigned char>(text[at]);
-  size_t length = first < 0x80 ? 1 : first >= 0xf0 && first < 0xf5 ? 4 : first >= 0xe0 ? 3 : first >= 0xc2 ? 2 : 0;
-  if (first >= 0xf5 || at + length > text.size())
+  auto byte = [&](size_t i) { return static_cast<unsigned char>(text[at + i]); };
+  unsigned char first = byte(0);
+  size_t length = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
+  if (length == 0 || at + length > text.size())
     return 0;
   for (size_t i = 1; i < length; ++i)
-    if ((static_cast<unsigned char>(text[at + i]) & 0xc0) != 0x80)
+    if ((byte(i) & 0xc0) != 0x80)
       return 0;
-  return length;
+  bool isLonger = (first == 0xe0 && byte(1) < 0xa0) || (first == 0xf0 && byte(1) < 0x90);
+  bool isNone = (first == 0xed && byte(1) >= 0xa0) || (first == 0xf4 && byte(1) >= 0x90);
+  return isLonger || isNone ? 0 : length;
+}
+
+/// Whether all of a text is UTF-8, comments too; says where it first is not.
+static bool checkEncoding(const SourcePtr &source, Diagnostics &diagnostics) {
+  const std::string &text = source->text;
+  uint32_t line = 1;
+  for (size_t at = 0, lineStart = 0; at < text.size();) {
+    size_t length = sequenceLength(text, at);
+    if (length == 0) {
+      addError(diagnostics, {source, line, static_cast<uint32_t>(at - lineStart + 1), 1}, "is not UTF-8");
+      return false;
+    }
+    at += length;
+    if (text[at - 1] == '\n') {
+      ++line;
+      lineStart = at;
+    }
+  }
+  return true;
 }
 
 /// What makes the generated parser call itself: brackets, and the words and
@@ -53,11 +76,6 @@ public:
   bool run() {
     const std::string &text = source->text;
     while (at < text.size()) {
-      size_t length = sequenceLength(text, at);
-      if (length == 0) {
-        addError(diagnostics, here(), "is not UTF-8");
-        return false;
-      }
       if (text.compare(at, 2, "//") == 0) {
         skipTo('\n');
       } else if (text[at] == '"') {
@@ -67,7 +85,7 @@ public:
           return false;
       } else {
         readSign(text[at]);
-        advance(length);
+        advance(1);
       }
       if (depth + prefixes > maxNesting) {
         addError(diagnostics, here(), "is nested more than " + std::to_string(maxNesting) + " deep");
@@ -199,7 +217,7 @@ std::unique_ptr<Ast> parse(SourcePtr source, Diagnostics &diagnostics) {
   }
   Diagnostics own;
   std::unique_ptr<Ast> ast;
-  if (NestingScan(source, own).run()) {
+  if (checkEncoding(source, own) && NestingScan(source, own).run()) {
     try {
       ast = parseText(source, own);
     } catch (const std::exception &exception) { // ANTLR's; none is expected
