@@ -54,9 +54,14 @@ bool Elaborator::checkParameter(const Parameter &parameter, const Item &item, co
   }
   if (wanted.empty())
     return true;
+  std::vector<Note> notes;
+  if (item.is(Item::Kind::Tensor))
+    notes.push_back({item.location, "values come behind the parameters, in brackets of their own: `" + layer.getName() +
+                                        "(…)(x)`, or before: `x |> " + layer.getName() + "(…)`"});
   if (!item.isError())
     error(item.location,
-          "parameter `" + parameter.name + "` of `" + layer.getName() + "` is " + wanted + ", not " + describe(item));
+          "parameter `" + parameter.name + "` of `" + layer.getName() + "` is " + wanted + ", not " + describe(item),
+          std::move(notes));
   return false;
 }
 

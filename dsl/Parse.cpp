@@ -211,8 +211,7 @@ static std::unique_ptr<Ast> parseText(const SourcePtr &source, Diagnostics &diag
 
 std::unique_ptr<Ast> parse(SourcePtr source, Diagnostics &diagnostics) {
   if (source->text.size() > maxBytes) {
-    addError(diagnostics, {source, 1, 1, 1},
-             "has more than the limit of " + std::to_string(maxBytes) + " bytes");
+    addError(diagnostics, {source, 1, 1, 1}, "has more than the limit of " + std::to_string(maxBytes) + " bytes");
     return nullptr;
   }
   Diagnostics own;

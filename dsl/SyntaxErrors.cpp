@@ -171,6 +171,33 @@ static std::string suggestWord(std::string text, const std::vector<std::string> 
   return suggest(text, words);
 }
 
+static bool isOperator(const std::string &text) {
+  static const std::vector<std::string> operators{"or", "and", "==", "!=", "<",  "<=", ">",
+                                                  ">=", "+",   "-",  "*",  ".*", "/",  "./"};
+  return std::find(operators.begin(), operators.end(), text) != operators.end();
+}
+
+static bool compares(const std::string &text) {
+  static const std::vector<std::string> comparisons{"==", "!=", "<", "<=", ">", ">="};
+  return std::find(comparisons.begin(), comparisons.end(), text) != comparisons.end();
+}
+
+/// The `|>` or the comparison of the expression that ends before a token, in the same brackets: after a `|>` there is
+/// no operator, and no comparison after a comparison. Null where there is neither.
+static antlr4::Token *findLastOperator(antlr4::TokenStream &tokens, antlr4::Token *end) {
+  int open = 0;
+  for (size_t i = end->getTokenIndex(); i-- > 0;) {
+    antlr4::Token *token = tokens.get(i);
+    const std::string text = token->getText();
+    if (open == 0 && (text == "|>" || compares(text)))
+      return token;
+    open += closes(text) - (text == "(" || text == "[" || text == "{");
+    if (open < 0 || (open == 0 && (text == "," || text == "=" || text == "if" || text == "then" || text == "else")))
+      return nullptr;
+  }
+  return nullptr;
+}
+
 std::vector<Note> SyntaxErrors::findNotes(antlr4::Parser &parser, antlr4::Token *token, const Location &location) {
   antlr4::Token *previous =
       token->getTokenIndex() > 0 ? parser.getTokenStream()->get(token->getTokenIndex() - 1) : nullptr;
@@ -183,10 +210,22 @@ std::vector<Note> SyntaxErrors::findNotes(antlr4::Parser &parser, antlr4::Token 
     return {{locate(open), "`" + open->getText() + "` is opened here, and not closed"}};
   if (closes(text) && !open)
     return {{location, "no bracket is open here"}};
+  if (open && text == "}" && open->getText() != "{")
+    return {{locate(open), "`" + open->getText() + "` is opened here, and not closed"}};
   if (before == "," && !expected.has("`,`") && (isWord || closes(text)))
     return {{locate(previous), "take away this `,`"}};
   if (text == "==" && expected.has("`=`"))
     return {{location, "a definition has one `=`"}};
+  if (text == "=" && expected.has("`then`"))
+    return {{location, "`==` compares"}};
+  antlr4::Token *last = isOperator(text) ? findLastOperator(*parser.getTokenStream(), token) : nullptr;
+  if (last && last->getText() == "|>")
+    return {{locate(last), "what `|>` gives goes on to another `|>` alone: put parentheses around it"}};
+  if (last && compares(text))
+    return {{locate(last), "one comparison does not follow another: join them by `and`"}};
+  if (text == "/" && token->getInputStream()->getText(
+                         antlr4::misc::Interval(token->getStopIndex() + 1, token->getStopIndex() + 1)) == "*")
+    return {{location, "comments begin with `//`"}};
   if (text == "*" && before == "*")
     return {{location, "write `pow(a, b)`, or `square(a)`"}};
   if (token->getType() == NNParser::STRING)

@@ -74,7 +74,8 @@ static llvm::ErrorOr<std::unique_ptr<llvm::MemoryBuffer>> readUpTo(llvm::sys::fs
   while (text.size() < limit) {
     size_t before = text.size();
     text.resize_for_overwrite(std::min(2 * text.capacity(), limit));
-    auto read = llvm::sys::fs::readNativeFile(file, llvm::MutableArrayRef<char>(text.data(), text.size()).drop_front(before));
+    auto read =
+        llvm::sys::fs::readNativeFile(file, llvm::MutableArrayRef<char>(text.data(), text.size()).drop_front(before));
     if (!read)
       return llvm::errorToErrorCode(read.takeError());
     text.truncate(before + *read);
