@@ -253,7 +253,8 @@ private:
     network.location = declaration.location;
     network.infer.name = "infer";
     size_t before = diagnostics.size();
-    Elaborator(program, network, network.infer, declaration).elaborateInference();
+    LayerNames names;
+    Elaborator(program, network, network.infer, declaration, names).elaborateInference();
     bool isGood = diagnostics.size() == before; // else each train block would say the same
     if (isGood) {
       pruneOperations(network.infer);
@@ -278,7 +279,7 @@ private:
                 "a train block cannot be called `" + result.name + "`: so is a function of every library");
       result.forward.name = result.name;
       size_t lengths = network.freeDims.size();
-      Elaborator(program, network, result.forward, declaration).elaborateTraining(*train, result);
+      Elaborator(program, network, result.forward, declaration, names).elaborateTraining(*train, result);
       if (network.freeDims.size() > lengths)
         error(train->location,
               "`" + network.freeDims.back().name + "` is no length of network `" + declaration.name + "`");

@@ -123,6 +123,7 @@ void Elaborator::runDefinition(const Statement &statement, Scope &scope) {
   // All places of one statement are evaluated together.
   for (const Place &place : statement.places)
     scope.names.at(place.name).state = Definition::State::Running;
+  StatementGuard guard(this->statement, &statement);
   Item item = evaluate(*statement.value, scope);
   auto finish = [&](const Place &place, Item value) {
     Definition &definition = scope.names.at(place.name);

@@ -16,6 +16,7 @@
 
 #include <map>
 #include <set>
+#include <tuple>
 
 namespace nnc::dsl {
 
@@ -61,6 +62,17 @@ struct Item {
   bool is(Kind other) const { return kind == other; }
 };
 
+/// Says what is evaluated until it goes out of scope.
+class StatementGuard {
+public:
+  StatementGuard(const void *&current, const void *next) : current(current), before(current) { current = next; }
+  ~StatementGuard() { current = before; }
+
+private:
+  const void *&current;
+  const void *before;
+};
+
 /// A name of a scope, evaluated when it is first needed.
 struct Definition {
   const Statement *statement = nullptr; ///< null for what is given: parameters, inputs
@@ -88,10 +100,18 @@ struct Scope {
   LoopState *loop = nullptr;
   const std::vector<PortDecl> *results = nullptr; ///< declared shapes of what is defined here
   std::string path;
-  std::map<std::string, int> counters; ///< of layers, by kind
+  std::map<std::string, int> counters; ///< of the layers of a layer's call, by kind
 
   /// Where layers are counted: loops do not count for themselves.
   Scope &home() { return loop && parent ? parent->home() : *this; }
+};
+
+/// Names of the layers of a network that have none of their own. Each of its functions has the same: in training a
+/// statement may be evaluated earlier than in inference, or not at all. Those of a statement are known by their kind,
+/// and by how many of the kind it had before.
+struct LayerNames {
+  std::map<std::tuple<const void *, std::string, int>, std::string> known;
+  std::map<std::string, int> counters; ///< by kind
 };
 
 /// What all functions of all networks share.
@@ -120,8 +140,8 @@ Item settle(Item item);
 
 class Elaborator {
 public:
-  Elaborator(Program &program, Network &network, Function &function, const NetworkDecl &declaration)
-      : program(program), network(network), function(function), declaration(declaration) {
+  Elaborator(Program &program, Network &network, Function &function, const NetworkDecl &declaration, LayerNames &names)
+      : program(program), network(network), function(function), declaration(declaration), names(names) {
     for (size_t i = 0; i < network.weights.size(); ++i)
       weights.emplace(network.weights[i].name, i);
   }
@@ -232,6 +252,7 @@ private:
   Value readWeight(const std::string &path, const std::vector<int64_t> &shape, Initializer init, bool trainable,
                    const Location &location);
   std::string childPath(Scope &scope, const LayerValue &layer);
+  std::string networkLayer(const std::string &kind);
   const Type &typeOf(Value value) const { return function.values[value].type; }
   Item tensor(Value value) const;
   Item error(const Location &location, const std::string &message, std::vector<Note> notes = {});
@@ -250,12 +271,15 @@ private:
   Network &network;
   Function &function;
   const NetworkDecl &declaration;
-  std::map<std::string, size_t> weights; ///< of the network, by name
-  std::map<std::string, Value> reads;    ///< weights that were read
-  std::set<Value> batched;               ///< values that differ from example to example
-  std::map<std::string, Item> given;     ///< `given name = value`
-  std::vector<const LayerDecl *> stack;  ///< of calls, against recursion
-  int depth = 0;                         ///< of expressions, through definitions and layers
+  LayerNames &names;
+  const void *statement = nullptr;                            ///< of the network or the train block, that is evaluated
+  std::map<std::pair<const void *, std::string>, int> layers; ///< how many a statement has had, by kind
+  std::map<std::string, size_t> weights;                      ///< of the network, by name
+  std::map<std::string, Value> reads;                         ///< weights that were read
+  std::set<Value> batched;                                    ///< values that differ from example to example
+  std::map<std::string, Item> given;                          ///< `given name = value`
+  std::vector<const LayerDecl *> stack;                       ///< of calls, against recursion
+  int depth = 0;                                              ///< of expressions, through definitions and layers
   bool isTraining = false;
 };
 

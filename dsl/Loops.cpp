@@ -94,6 +94,7 @@ Scope Elaborator::openLoop(LoopState &loop, Scope &scope, const Location &locati
 }
 
 void Elaborator::runEach(const Statement &statement, Scope &scope) {
+  StatementGuard guard(this->statement, &statement);
   auto markDone = [&] {
     for (const Statement &step : statement.body)
       for (const Place &place : step.places)

@@ -238,6 +238,7 @@ void Elaborator::elaborateTraining(const TrainDecl &train, Train &result) {
   const Setting *loss = nullptr;
   for (const Setting &setting : train.settings) {
     if (setting.given) {
+      StatementGuard guard(statement, &setting);
       Item item = evaluate(*setting.value, scope);
       given[setting.name] = item;
       if (scope.names.count(setting.name) == 0 && !isStepOfLoops(setting.name, declaration.body))
@@ -255,6 +256,7 @@ void Elaborator::elaborateTraining(const TrainDecl &train, Train &result) {
           {{train.location, "write `loss = cross_entropy(y, label)`"}});
     return;
   }
+  StatementGuard guard(statement, loss);
   Item item = evaluate(*loss->value, scope);
   std::optional<Value> value = item.isError() ? std::nullopt : toTensor(item, scope, loss->location, "the loss");
   if (!value)

@@ -203,8 +203,17 @@ std::string Elaborator::childPath(Scope &scope, const LayerValue &layer) {
   if (!layer.path.empty())
     return layer.path;
   Scope &home = scope.home();
-  std::string name = layer.getName() + std::to_string(++home.counters[layer.getName()]);
-  return home.path.empty() ? name : home.path + "." + name;
+  const std::string kind = layer.getName();
+  return home.path.empty() ? networkLayer(kind) : home.path + "." + kind + std::to_string(++home.counters[kind]);
+}
+
+/// The name of the next layer of a kind in the statement that is evaluated.
+std::string Elaborator::networkLayer(const std::string &kind) {
+  int number = layers[{statement, kind}]++;
+  auto [known, isNew] = names.known.try_emplace({statement, kind, number});
+  if (isNew)
+    known->second = kind + std::to_string(++names.counters[kind]);
+  return known->second;
 }
 
 } // namespace nnc::dsl
