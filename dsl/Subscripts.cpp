@@ -47,7 +47,10 @@ Item Elaborator::evaluateIndex(const Expr &expr, Scope &scope) {
   } else {
     value = evaluate(base, scope);
     // `h[T]`: the last step.
-    Item last = step && step->kind == Expr::Kind::Name ? evaluate(*step, scope) : Item();
+    bool isName = step && step->kind == Expr::Kind::Name;
+    Item last = isName ? evaluate(*step, scope) : Item();
+    if (isName && last.isError())
+      return {}; // has been said
     if (value.is(Item::Kind::Tensor) && last.is(Item::Kind::Dim)) {
       const Shape shape = typeOf(value.value).shape;
       if (shape.empty() || shape.front() != last.dim)
