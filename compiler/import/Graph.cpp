@@ -118,9 +118,7 @@ Value GraphImporter::build(StringRef name, ValueRange operands, ArrayRef<NamedAt
   return op->getResult(0);
 }
 
-SmallVector<NamedAttribute> GraphImporter::convertAttributes(const dsl::Operation &operation) {
-  // Axes are those of the first operand.
-  bool batched = !operation.operands.empty() && isBatched(nn::getType(get(operation.operands.front())));
+SmallVector<NamedAttribute> GraphImporter::convertAttributes(const dsl::Operation &operation, bool batched) {
   unsigned free = operation.operands.empty() ? 0 : countFree(typeOf(operation.operands.front()));
   SmallVector<NamedAttribute> attributes;
   for (const auto &[name, value] : operation.attributes) {
@@ -181,6 +179,20 @@ bool GraphImporter::readsEnded(const dsl::Operation &operation) const {
           llvm::any_of(operation.each->body, [&](const dsl::Operation &inner) { return readsEnded(inner); }));
 }
 
+/// Whether an op takes operands whose rows are the same, unlike those that repeat what has no batch.
+static bool takesRowsAlike(StringRef name) {
+  return llvm::is_contained({"concat", "cross_entropy", "nll", "mse", "l1", "binary_cross_entropy", "hinge"}, name);
+}
+
+/// What is the same for all examples, such as a weight, is repeated for each where another operand differs from one to
+/// the next.
+void GraphImporter::makeAlike(const dsl::Operation &operation, SmallVectorImpl<Value> &operands) {
+  if (llvm::none_of(operands, [](Value operand) { return isBatched(nn::getType(operand)); }))
+    return;
+  for (auto [operand, value] : llvm::zip_equal(operands, operation.operands))
+    operand = makeBatched(operand, typeOf(value));
+}
+
 Value GraphImporter::import(const dsl::Operation &operation) {
   StringRef name = operation.name;
   const dsl::Type &resultType = typeOf(operation.results.front());
@@ -218,9 +230,11 @@ Value GraphImporter::import(const dsl::Operation &operation) {
   if (name == "avg_pool" && hasFreeDim(firstType))
     return importAveragePool(operation);
 
+  if (takesRowsAlike(name))
+    makeAlike(operation, operands);
   if (seed)
     guardOperands(operation, operands);
-  SmallVector<NamedAttribute> attributes = convertAttributes(operation);
+  SmallVector<NamedAttribute> attributes = convertAttributes(operation, isBatched(nn::getType(operands.front())));
   if (name == "transpose") {
     // The model permutes the fixed dimensions; the others stay in front.
     unsigned leading = getDynamicRank(nn::getType(first));
@@ -296,7 +310,7 @@ Value GraphImporter::importReduction(const dsl::Operation &operation) {
 Value GraphImporter::importAveragePool(const dsl::Operation &operation) {
   Value value = get(operation.operands.front());
   const dsl::Type &type = typeOf(operation.operands.front());
-  SmallVector<NamedAttribute> attributes = convertAttributes(operation);
+  SmallVector<NamedAttribute> attributes = convertAttributes(operation, isBatched(nn::getType(value)));
   if (getAttribute<bool>(operation, "count_padding"))
     return build("nn.avg_pool", mask(value, type, 0), attributes);
   for (NamedAttribute &attribute : attributes)

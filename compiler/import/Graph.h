@@ -160,7 +160,8 @@ private:
   mlir::RankedTensorType getStackedType(const dsl::Each &each, mlir::RankedTensorType type) const;
   mlir::Value hold(mlir::Value newest, mlir::Value before, const dsl::Each &each);
   mlir::Value build(llvm::StringRef name, mlir::ValueRange operands, llvm::ArrayRef<mlir::NamedAttribute> attributes);
-  llvm::SmallVector<mlir::NamedAttribute> convertAttributes(const dsl::Operation &operation);
+  llvm::SmallVector<mlir::NamedAttribute> convertAttributes(const dsl::Operation &operation, bool batched);
+  void makeAlike(const dsl::Operation &operation, llvm::SmallVectorImpl<mlir::Value> &operands);
   const dsl::Type &typeOf(dsl::Value value) const { return function.values[value].type; }
   bool hasFreeDim(const dsl::Type &type) const;
 
