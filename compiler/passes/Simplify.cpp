@@ -3,8 +3,8 @@
 // Patterns to a fixed point: batch norm with fixed statistics becomes a scale
 // and a shift; a repeated operand of an element-wise op is taken as it is where
 // its shape is the end of the result's; what treats rows alike takes sequences in the
-// order of time; a sum that follows from other sums is not taken again. Folds and dead
-// ops are the greedy driver's own.
+// order of time; a sum that follows from other sums, or is over nothing, is not taken.
+// Folds and dead ops are the greedy driver's own.
 //
 //===----------------------------------------------------------------------===//
 
@@ -262,11 +262,24 @@ private:
   }
 };
 
+/// A sum over no dimension is its operand; so is a mean, a maximum, a minimum.
+template <typename ReduceOp> struct DropReduction : OpRewritePattern<ReduceOp> {
+  using OpRewritePattern<ReduceOp>::OpRewritePattern;
+  LogicalResult matchAndRewrite(ReduceOp op, PatternRewriter &rewriter) const override {
+    if (!op.getAxes().empty())
+      return failure();
+    rewriter.replaceOp(op, op.getX());
+    return success();
+  }
+};
+
 struct SimplifyPass : nnc::impl::SimplifyBase<SimplifyPass> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<SplitBatchNorm, DropBroadcast, SinkBroadcastPastUnary, SinkBroadcastsPastBinary, SinkBatchMajor,
-                 DeriveSum>(&getContext());
+    patterns
+        .add<SplitBatchNorm, DropBroadcast, SinkBroadcastPastUnary, SinkBroadcastsPastBinary, SinkBatchMajor, DeriveSum,
+             DropReduction<SumOp>, DropReduction<MeanOp>, DropReduction<ReduceMaxOp>, DropReduction<ReduceMinOp>>(
+            &getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }

@@ -111,3 +111,16 @@ func.func @order_of_batch(%x: !t, %z: tensor<?x?xf32, #nn.dims<"16", "batch">>, 
   %y = nn.softmax %numbers : (!s) -> !s
   return %sum, %y : !b, !s
 }
+
+// -----
+
+// A mean over no dimension, as the batch norm of what is one for all examples takes it, is its operand.
+
+// CHECK-LABEL: func.func @over_nothing
+// CHECK-NEXT: nn.square %arg0
+// CHECK-NOT: nn.mean
+func.func @over_nothing(%x: tensor<8xf32>) -> tensor<8xf32> {
+  %mean = nn.mean %x {axes = array<i64>} : (tensor<8xf32>) -> tensor<8xf32>
+  %y = nn.square %mean : (tensor<8xf32>) -> tensor<8xf32>
+  return %y : tensor<8xf32>
+}
