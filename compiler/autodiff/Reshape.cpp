@@ -103,8 +103,14 @@ bool nnc::differentiateReshape(Adjoints &a, Operation *op, Value dy) {
       })
       .Case([&](EmbedOp embed) {
         auto classes = a.builder.getI64IntegerAttr(nn::getType(embed.getTable()).getDimSize(0));
-        Value table =
-            a.make<EmbedGradientOp>({a.primal(embed.getIds()), dy}, a.builder.getNamedAttr("classes", classes));
+        Value ids = a.primal(embed.getIds());
+        if (nn::getType(ids).getRank() == 0) { // one class for all examples: a row, as of several
+          Type element = nn::getType(ids).getElementType();
+          ids = ReshapeOp::create(a.builder, a.location, RankedTensorType::get({1}, element), ids);
+          auto row = RankedTensorType::get({1, nn::getType(dy).getDimSize(0)}, nn::getType(dy).getElementType());
+          dy = ReshapeOp::create(a.builder, a.location, row, dy);
+        }
+        Value table = a.make<EmbedGradientOp>({ids, dy}, a.builder.getNamedAttr("classes", classes));
         return a.add(embed.getTable(), table), true;
       })
       .Default([](Operation *) { return false; });

@@ -160,3 +160,29 @@ module {
     return
   }
 }
+
+// -----
+
+!x = tensor<?x4xf32, #nn.dims<"batch">>
+!v = tensor<?xf32, #nn.dims<"batch">>
+
+// A class that is one for all examples is a row, whose error is added to the table's as that of any other.
+module {
+  nn.weight @table : tensor<8x4xf32> init <kind = glorot>
+  // expected-warning @below {{no loss of `train` reaches weight `w`: its gradient is 0}}
+  nn.weight @w : tensor<8xf32> init <kind = glorot>
+  // CHECK-LABEL: func.func @train_gradients
+  // CHECK: %[[ID:.+]] = nn.argmax
+  // CHECK: %[[IDS:.+]] = nn.reshape %[[ID]] : (tensor<i32>) -> tensor<1xi32>
+  // CHECK: %[[DY:.+]] = nn.reshape %{{.+}} : (tensor<4xf32>) -> tensor<1x4xf32>
+  // CHECK: nn.embed_gradient %[[IDS]], %[[DY]] {classes = 8 : i64}
+  func.func @train(%x: !x) -> !v attributes {nn.train = {name = "train", optimizer = "sgd", betas = [], reduce_sum = false}} {
+    %table = nn.read @table : tensor<8x4xf32>
+    %w = nn.read @w : tensor<8xf32>
+    %id = nn.argmax %w : (tensor<8xf32>) -> tensor<i32>
+    %row = nn.embed %id, %table : (tensor<i32>, tensor<8x4xf32>) -> tensor<4xf32>
+    %y = nn.mul %x, %row : (!x, tensor<4xf32>) -> !x
+    %loss = nn.sum %y {axes = array<i64: 1>} : (!x) -> !v
+    return %loss : !v
+  }
+}
