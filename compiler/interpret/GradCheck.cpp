@@ -108,8 +108,8 @@ private:
   Tensor drawInput(unsigned index);
   Tensor drawWindow(StringRef name);
   double getLoss();
-  std::optional<double> differentiate(Tensor &weight, const Direction &direction, uint64_t branches);
-  Finding check(WeightOp weight, uint64_t branches);
+  std::optional<double> differentiate(Tensor &weight, const Direction &direction);
+  Finding check(WeightOp weight);
   double uniform(double low, double high) { return std::uniform_real_distribution(low, high)(random); }
   int64_t pick(int64_t low, int64_t high) { return std::uniform_int_distribution(low, high)(random); }
 
@@ -121,6 +121,8 @@ private:
   bool positive = false;              ///< whether all inputs are drawn above 0
   std::map<std::string, Tensor> ends; ///< of each length, the examples' own
   std::vector<Tensor> arguments;
+  double loss = 0;       ///< of what was drawn
+  uint64_t branches = 0; ///< taken for it
 };
 
 } // namespace
@@ -252,37 +254,40 @@ double BlockChecker::getLoss() {
 /// The slope of the loss along a direction, of five points with an error of the fourth
 /// power of their distance; nothing where each distance meets a kink. Of two distances
 /// that agree; where the loss bends strongly (1 / x near 0) these are short ones.
-std::optional<double> BlockChecker::differentiate(Tensor &weight, const Direction &direction, uint64_t branches) {
+std::optional<double> BlockChecker::differentiate(Tensor &weight, const Direction &direction) {
   const std::vector<double> before = weight.data;
   std::optional<double> last, best;
   double least = std::numeric_limits<double>::infinity();
   for (double step : {1e-3, 3e-4, 1e-4, 1e-5}) {
-    double slope = 0;
     bool isSmooth = true;
-    for (auto [times, factor] : {std::pair(-2, 1.0), {-1, -8.0}, {1, 8.0}, {2, -1.0}}) {
+    auto getLossAt = [&](double times) {
+      if (!isSmooth)
+        return 0.0;
       direction.move(weight, times * step);
       losses.resetBranches();
-      slope += factor * getLoss() / (12 * step);
+      double loss = getLoss();
       weight.data = before;
-      isSmooth &= losses.getBranches() == branches;
-      if (!isSmooth)
-        break;
-    }
+      isSmooth = losses.getBranches() == branches;
+      return loss;
+    };
+    // Differences first: of a loss that does not depend on the weight they are 0.
+    double near = getLossAt(1) - getLossAt(-1), far = getLossAt(2) - getLossAt(-2);
     if (!isSmooth)
       continue;
+    double slope = (8 * near - far) / (12 * step);
     double apart = last ? std::abs(slope - *last) : std::numeric_limits<double>::max();
     if (apart < least) {
       least = apart;
       best = slope;
     }
-    if (apart <= 1e-8 * std::abs(slope) + 1e-11) // the rounding of losses
+    if (apart <= 1e-8 * std::abs(slope) + 1e-11 * std::max(1.0, std::abs(loss))) // the rounding of losses
       break;
     last = slope;
   }
   return best;
 }
 
-Finding BlockChecker::check(WeightOp op, uint64_t branches) {
+Finding BlockChecker::check(WeightOp op) {
   Finding finding;
   finding.name = op.getSymName().str();
   Tensor &weight = losses.values.at(finding.name);
@@ -304,7 +309,7 @@ Finding BlockChecker::check(WeightOp op, uint64_t branches) {
   double off = 0, norm = 0;
   for (const Direction &direction : list) {
     ++finding.tried;
-    std::optional<double> numeric = differentiate(weight, direction, branches);
+    std::optional<double> numeric = differentiate(weight, direction);
     if (!numeric) {
       ++finding.left;
       continue;
@@ -313,8 +318,8 @@ Finding BlockChecker::check(WeightOp op, uint64_t branches) {
     off += (given - *numeric) * (given - *numeric);
     norm += std::max(given * given, *numeric * *numeric);
   }
-  // What is 0 up to the rounding of losses is 0.
-  double scale = std::max(std::sqrt(norm), 1e-5);
+  // What is 0 up to the rounding of losses, and of what they are sums of, is 0.
+  double scale = std::max(std::sqrt(norm), 1e-4 * std::max(1.0, std::abs(loss)));
   finding.error = off == off ? std::sqrt(off) / scale : std::numeric_limits<double>::infinity();
   return finding;
 }
@@ -325,9 +330,10 @@ std::vector<Finding> BlockChecker::run() {
   for (int number = 0; number < maxDraws && bestLeft > 0; ++number) {
     draw(number);
     losses.resetBranches();
-    if (!std::isfinite(getLoss()))
+    loss = getLoss();
+    if (!std::isfinite(loss))
       continue;
-    uint64_t branches = losses.getBranches();
+    branches = losses.getBranches();
     gradients.values = losses.values;
     gradients.gradients.clear();
     gradients.run(backward, arguments);
@@ -335,7 +341,7 @@ std::vector<Finding> BlockChecker::run() {
     int64_t left = 0, tried = 0;
     for (auto weight : module.getOps<WeightOp>())
       if (!weight.getFrozen()) {
-        findings.push_back(check(weight, branches));
+        findings.push_back(check(weight));
         left += findings.back().left;
         tried += findings.back().tried;
       }
