@@ -21,10 +21,8 @@ bool takesParametersFirst(const LayerValue &layer) {
 }
 
 Item Elaborator::evaluatePipe(const Expr &expr, Scope &scope) {
-  Item value = evaluate(*expr.operands[0], scope);
+  Item value = settle(evaluate(*expr.operands[0], scope));
   const Expr &stage = *expr.operands[1];
-  if (value.is(Item::Kind::Tuple) && !value.parts.empty())
-    value = value.parts.front();
   if (stage.kind == Expr::Kind::Call)
     return evaluateCall(stage, scope, {value});
   Item layer = evaluate(stage, scope);
@@ -39,7 +37,7 @@ Item Elaborator::evaluatePipe(const Expr &expr, Scope &scope) {
 Item Elaborator::evaluateSpecial(const Expr &expr, const std::string &name, Scope &scope, bool &isSpecial) {
   isSpecial = true;
   if (name == "channels" && expr.arguments.size() == 1) {
-    Item item = evaluate(*expr.arguments[0].value, scope);
+    Item item = settle(evaluate(*expr.arguments[0].value, scope));
     if (item.isError())
       return item;
     if (!item.is(Item::Kind::Tensor) || typeOf(item.value).shape.empty() || !typeOf(item.value).shape.back().isFixed())
@@ -113,7 +111,7 @@ Item Elaborator::evaluateCall(const Expr &expr, Scope &scope, const std::vector<
   std::vector<Item> values = leading;
   for (const Argument &argument : expr.arguments)
     if (argument.name.empty())
-      values.push_back(evaluate(*argument.value, scope));
+      values.push_back(settle(evaluate(*argument.value, scope)));
   bool hasKeywords = std::any_of(expr.arguments.begin(), expr.arguments.end(),
                                  [](const Argument &argument) { return !argument.name.empty(); });
   std::shared_ptr<LayerValue> bound = layer.layer;
@@ -142,7 +140,7 @@ Item Elaborator::apply(const std::shared_ptr<LayerValue> &layer, std::vector<Ite
       return error(location, "a repeated layer takes 1 value, not " + std::to_string(values.size()));
     Item value = values.front();
     for (int64_t i = 0; i < layer->times && !value.isError(); ++i)
-      value = apply(layer->repeated, {value}, scope, location);
+      value = settle(apply(layer->repeated, {value}, scope, location));
     return value;
   }
   std::shared_ptr<LayerValue> bound = layer;
@@ -240,6 +238,7 @@ Item Elaborator::callDeclared(const LayerValue &layer, std::vector<Item> values,
       result = results.front();
     } else {
       result.kind = Item::Kind::Tuple;
+      result.isResults = true;
       result.parts = std::move(results);
     }
   }

@@ -138,18 +138,15 @@ void Elaborator::runDefinition(const Statement &statement, Scope &scope) {
     definition.state = Definition::State::Done;
   };
   size_t wanted = statement.places.size();
-  if (wanted == 1) {
-    if (item.is(Item::Kind::Tuple) && !item.parts.empty())
-      item = item.parts.front(); // the first result of several
-    return finish(statement.places[0], item);
-  }
+  if (wanted == 1)
+    return finish(statement.places[0], settle(std::move(item)));
   if (!item.isError() && (!item.is(Item::Kind::Tuple) || item.parts.size() < wanted)) {
     size_t given = item.is(Item::Kind::Tuple) ? item.parts.size() : 1;
     error(statement.value->location, "gives " + std::to_string(given) + " results, not " + std::to_string(wanted));
     item = {};
   }
   for (size_t i = 0; i < wanted; ++i)
-    finish(statement.places[i], item.isError() ? Item() : item.parts[i]);
+    finish(statement.places[i], item.isError() ? Item() : settle(item.parts[i]));
 }
 
 //===----------------------------------------------------------------------===//

@@ -55,6 +55,7 @@ struct Item {
   Value final = 0;
   Dim dim;
   std::vector<Item> parts;
+  bool isResults = false; ///< of a tuple: what a layer gives, of which the first is meant where one is wanted
   std::shared_ptr<LayerValue> layer;
   Location location;
 
@@ -135,7 +136,8 @@ constexpr int64_t maxNumber = (int64_t(1) << 31) - 1;
 
 Item makeNumber(double number, const Location &location);
 
-/// A fixed length of a layer's shape is a number wherever one is wanted.
+/// What is meant where one thing is wanted: of the results of a layer the first, of a fixed length of a layer's shape the
+/// number.
 Item settle(Item item);
 
 class Elaborator {

@@ -43,6 +43,7 @@ Item Elaborator::applyConcat(const LayerValue &layer, const std::vector<Value> &
       other.shape[axis] = type.shape[axis];
       fits = other.shape == type.shape;
       type.shape[axis] = Dim::fixed(joined);
+      type.classes = std::max(type.classes, other.classes);
     }
     if (!fits)
       return error(location,

@@ -18,6 +18,8 @@ Value Elaborator::constant(double number, Element element, Scope &scope, const L
 
 std::optional<Value> Elaborator::toTensor(const Item &item, Scope &scope, const Location &location,
                                           const std::string &what) {
+  if (item.isResults)
+    return toTensor(item.parts.front(), scope, location, what);
   switch (item.kind) {
   case Item::Kind::Tensor:
     return item.value;

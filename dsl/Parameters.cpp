@@ -244,6 +244,10 @@ std::optional<std::vector<int64_t>> Elaborator::axesOf(const LayerValue &layer, 
       axes.push_back(static_cast<int64_t>(i));
     return axes;
   }
+  if (!item && rank == 0) {
+    error(location, "`" + layer.getName() + "` takes a value that has dimensions");
+    return std::nullopt;
+  }
   if (!item) {
     axes.push_back(fallback == "last" ? static_cast<int64_t>(rank) - 1 : 0);
   } else if (item->is(Item::Kind::Number)) {

@@ -144,7 +144,7 @@ bool Elaborator::declareStates(const Statement &statement, LoopState &loop, Scop
       isGood = false;
       continue;
     }
-    Item value = evaluate(*start.value, scope);
+    Item value = settle(evaluate(*start.value, scope));
     std::optional<Type> type = value.isError() ? std::nullopt : stateType(start, value, scope);
     std::optional<Value> first = type ? makeStart(start, value, *type, scope) : std::nullopt;
     if (!first) {

@@ -39,13 +39,13 @@ Item Elaborator::evaluateIndex(const Expr &expr, Scope &scope) {
                            : "reads " + std::to_string(lag) + " steps back, more than the limit of 256");
     value = base.kind == Expr::Kind::Name ? evaluateStep(base, base.text, *loop->loop, *loop, lag, scope) : Item();
     if (base.kind != Expr::Kind::Name) {
-      Item whole = evaluate(base, scope);
+      Item whole = settle(evaluate(base, scope));
       if (whole.is(Item::Kind::Tensor))
         value = tensor(elementOf(*loop->loop, whole.value, expr.location));
     }
     next = 1;
   } else {
-    value = evaluate(base, scope);
+    value = settle(evaluate(base, scope));
     // `h[T]`: the last step.
     bool isName = step && step->kind == Expr::Kind::Name;
     Item last = isName ? evaluate(*step, scope) : Item();

@@ -66,6 +66,8 @@ Item makeNumber(double number, const Location &location) {
 }
 
 Item settle(Item item) {
+  if (item.isResults)
+    return settle(item.parts.front());
   if (item.is(Item::Kind::Dim) && item.dim.isFixed()) {
     item.kind = Item::Kind::Number;
     item.number = static_cast<double>(item.dim.size);
