@@ -50,6 +50,8 @@ static void nameGradients(func::FuncOp function, StoreGradientOp store) {
   for (auto read : function.getOps<ReadOp>())
     if (read.getSymbol() == store.getSymbol())
       copies.push_back(read);
+  if (copies.empty())
+    return; // this block does not read it
   SmallVector<Operation *> terms, sums;
   Operation *sum = store.getValue().getDefiningOp();
   for (size_t left = copies.size(); sum && left > 1; --left) {
