@@ -200,21 +200,69 @@ func::FuncOp NetworkImporter::importFunction(StringRef name, const dsl::Function
 // One step at a time
 //===----------------------------------------------------------------------===//
 
-/// Whether an operation outside a loop treats each step of time for itself.
-static bool isStepwise(const dsl::Operation &operation, const dsl::Function &function) {
-  auto isSequence = [&](dsl::Value value) {
+namespace {
+
+/// Finds what looks across the steps of time, but for the states of loops.
+class AcrossFinder {
+public:
+  explicit AcrossFinder(const dsl::Function &function) : function(function) {}
+
+  bool run() {
+    return llvm::any_of(function.operations, [&](const dsl::Operation &operation) {
+      return operation.each ? looksAcross(operation, *operation.each) : looksAcross(operation);
+    });
+  }
+
+private:
+  bool isSequence(dsl::Value value) const {
     return llvm::any_of(function.values[value].type.shape, [](const dsl::Dim &dim) { return !dim.isFixed(); });
-  };
-  if (operation.each)
-    return !operation.each->hasUntil && !operation.each->trip.isFixed();
-  if (!llvm::any_of(operation.operands, isSequence))
-    return true;
+  }
+  bool isAtEnd(dsl::Value value) const { return atEnd.contains(value); }
+  bool looksAcross(const dsl::Operation &operation);
+  bool looksAcross(const dsl::Operation &operation, const dsl::Each &each);
+  bool readsAcross(const dsl::Each &each) const;
+
+  const dsl::Function &function;
+  llvm::DenseSet<dsl::Value> atEnd; ///< known once the sequence has ended
+};
+
+} // namespace
+
+/// Outside of loops.
+bool AcrossFinder::looksAcross(const dsl::Operation &operation) {
+  dsl::Value result = operation.results.front();
+  bool isEnded = llvm::any_of(operation.operands, [&](dsl::Value value) { return isAtEnd(value); });
+  bool takesSequence = llvm::any_of(operation.operands, [&](dsl::Value value) { return isSequence(value); });
   StringRef name = operation.name;
-  if (name == "conv" || name == "max_pool" || name == "avg_pool" || name == "reverse")
+  if (isEnded || (name == "last" && takesSequence))
+    atEnd.insert(result);
+  if (isEnded && isSequence(result))
+    return true;
+  if (!takesSequence)
     return false;
   if (name == "sum" || name == "mean" || name == "reduce_max" || name == "reduce_min")
-    return isSequence(operation.results.front());
-  return true;
+    return !isSequence(result);
+  return name == "conv" || name == "max_pool" || name == "avg_pool" || name == "reverse";
+}
+
+/// A loop: its states go on from one step to the next, what they end as does not.
+bool AcrossFinder::looksAcross(const dsl::Operation &operation, const dsl::Each &each) {
+  if (each.hasUntil || each.trip.isFixed() || readsAcross(each) ||
+      llvm::any_of(operation.operands, [&](dsl::Value value) { return isAtEnd(value); }))
+    return true;
+  auto finals = ArrayRef(operation.results).drop_front(each.outputs.size());
+  atEnd.insert(finals.begin(), finals.end());
+  return false;
+}
+
+/// Whether a step reads sequences as a whole, or what is known only once they have ended.
+bool AcrossFinder::readsAcross(const dsl::Each &each) const {
+  auto isAcross = [&](dsl::Value value) { return isSequence(value) || isAtEnd(value); };
+  return llvm::any_of(each.carried, isAcross) || llvm::any_of(each.next, isAcross) ||
+         llvm::any_of(each.outputs, isAcross) || llvm::any_of(each.body, [&](const dsl::Operation &operation) {
+           bool loops = operation.each && (!operation.each->trip.isFixed() || readsAcross(*operation.each));
+           return loops || llvm::any_of(operation.operands, isAcross);
+         });
 }
 
 /// The values that follow from a function's inputs.
@@ -252,8 +300,7 @@ bool NetworkImporter::canStep() const {
     for (dsl::Value start : ArrayRef(operation.operands).drop_front(operation.each->elements.size()))
       startsKnown &= !dependent.contains(start);
   }
-  return network.freeDims.size() == 1 && carries && startsKnown &&
-         llvm::all_of(function.operations, [&](const auto &operation) { return isStepwise(operation, function); });
+  return network.freeDims.size() == 1 && carries && startsKnown && !AcrossFinder(function).run();
 }
 
 /// Declares a state of the type of its start value, and reads it.
