@@ -134,6 +134,17 @@ static std::optional<Dim> slide(Dim dim, int64_t span, int64_t stride, int64_t a
   return Dim::fixed((dim.size + added - span) / stride + 1);
 }
 
+/// Windows go over one length at most: of two there is no code.
+bool Elaborator::checkSpatial(const LayerValue &layer, Value x, const Location &location) {
+  const Type &type = typeOf(x);
+  auto isFree = [](const Dim &dim) { return !dim.isFixed(); };
+  if (std::count_if(type.shape.begin(), type.shape.end(), isFree) < 2)
+    return true;
+  error(location, "`" + layer.getName() + "` goes over one length at most, not over a value of shape " + describe(type),
+        {originOf(x, "the value")});
+  return false;
+}
+
 Item Elaborator::applyConv(const LayerValue &layer, Value x, Scope &scope, const Location &location) {
   Type type = typeOf(x);
   size_t rank = type.shape.size() - 1;
@@ -141,6 +152,8 @@ Item Elaborator::applyConv(const LayerValue &layer, Value x, Scope &scope, const
     return error(location,
                  "`conv` takes one to three spatial dimensions and channels, not a value of shape " + describe(type),
                  {originOf(x, "the value")});
+  if (!checkSpatial(layer, x, location))
+    return {};
   auto kernel = extentsOf(layer, "kernel", rank), stride = extentsOf(layer, "stride", rank),
        dilation = extentsOf(layer, "dilation", rank);
   if (!kernel || !stride || !dilation)
@@ -201,6 +214,8 @@ Item Elaborator::applyPool(const LayerValue &layer, Value x, Scope &scope, const
                      "of shape " +
                      describe(type),
                  {originOf(x, "the value")});
+  if (!checkSpatial(layer, x, location))
+    return {};
   auto window = extentsOf(layer, "window", rank), stride = extentsOf(layer, "stride", rank);
   if (!window || !stride)
     return {};

@@ -136,8 +136,8 @@ constexpr int64_t maxNumber = (int64_t(1) << 31) - 1;
 
 Item makeNumber(double number, const Location &location);
 
-/// What is meant where one thing is wanted: of the results of a layer the first, of a fixed length of a layer's shape the
-/// number.
+/// What is meant where one thing is wanted: of the results of a layer the first, of a fixed length of a layer's shape
+/// the number.
 Item settle(Item item);
 
 class Elaborator {
@@ -189,6 +189,8 @@ private:
 
   // Subscripts.cpp: steps of loops, and parts of values.
   Item evaluateIndex(const Expr &expr, Scope &scope);
+  Item evaluateStepOf(const Expr &base, Scope &loop, Scope &scope, const Location &location);
+  Item refuseWithin(const LoopState &loop, const Location &location);
 
   // Operators.cpp: operations from operators.
   Item elementwise(const std::string &name, std::vector<Item> operands, Scope &scope, const Location &location,
@@ -202,6 +204,7 @@ private:
   // Builtins.cpp: operations from built-in layers.
   Item applyBuiltin(const LayerValue &layer, std::vector<Item> values, Scope &scope, const Location &location);
   Item applyDense(const LayerValue &layer, Value x, Scope &scope, const Location &location);
+  bool checkSpatial(const LayerValue &layer, Value x, const Location &location);
   Item applyConv(const LayerValue &layer, Value x, Scope &scope, const Location &location);
   Item applyPool(const LayerValue &layer, Value x, Scope &scope, const Location &location);
   Item applyAdaptivePool(const LayerValue &layer, Value x, Scope &scope, const Location &location);

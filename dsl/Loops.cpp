@@ -60,7 +60,7 @@ Item Elaborator::evaluateStep(const Expr &expr, const std::string &name, LoopSta
       break;
     }
     if (found != at->names.end() && found->second.item.is(Item::Kind::Tensor) && at->loop)
-      return tensor(elementOf(loop, found->second.item.value, expr.location));
+      return refuseWithin(loop, expr.location);
   }
   Item whole = loopScope.parent ? lookup(name, *loopScope.parent, expr.location) : Item();
   if (whole.isError())

@@ -15,6 +15,57 @@ static Scope *findLoop(Scope &scope, const std::string &name) {
   return nullptr;
 }
 
+/// What a loop would take a step of, though it is computed anew in each step.
+Item Elaborator::refuseWithin(const LoopState &loop, const Location &location) {
+  return error(location, "takes a step of the loop over `" + loop.index + "` of what is computed within that loop",
+               {{location, "define the sequence before `each " + loop.index + " in …`"},
+                {location, "of several subscripts those of outer loops come first"}});
+}
+
+/// Whether a value is computed in a loop's body, or in that of a loop within it.
+static bool isWithin(Value value, const LoopState &loop, Scope &scope) {
+  auto holds = [&](const std::vector<Value> &values) {
+    return std::find(values.begin(), values.end(), value) != values.end();
+  };
+  auto isOf = [&](const Each &each) {
+    return holds(each.elements) || holds(each.carried) ||
+           std::any_of(each.body.begin(), each.body.end(),
+                       [&](const Operation &operation) { return holds(operation.results); });
+  };
+  for (Scope *at = &scope; at; at = at->parent) {
+    if (at->loop && isOf(at->loop->each))
+      return true;
+    if (at->loop == &loop)
+      break;
+  }
+  return false;
+}
+
+/// Whether an expression reads names of a loop's body, or of loops within it.
+static bool readsWithin(const Expr &expr, Scope &loop, Scope &scope) {
+  auto reads = [&](const ExprPtr &part) { return part && readsWithin(*part, loop, scope); };
+  if (expr.kind == Expr::Kind::Name)
+    for (Scope *at = &scope; at; at = at->parent) {
+      if (at->names.count(expr.text) || (at->loop && at->loop->index == expr.text))
+        return true;
+      if (at == &loop)
+        break;
+    }
+  return std::any_of(expr.operands.begin(), expr.operands.end(), reads) ||
+         std::any_of(expr.arguments.begin(), expr.arguments.end(),
+                     [&](const Argument &argument) { return reads(argument.value); }) ||
+         std::any_of(expr.subscripts.begin(), expr.subscripts.end(),
+                     [&](const Subscript &subscript) { return reads(subscript.first) || reads(subscript.last); });
+}
+
+/// `(a + b)[t]`: a step of a sequence that is computed once, before the loop.
+Item Elaborator::evaluateStepOf(const Expr &base, Scope &loop, Scope &scope, const Location &location) {
+  if (readsWithin(base, loop, scope))
+    return refuseWithin(*loop.loop, location);
+  Item whole = settle(evaluate(base, *loop.parent));
+  return whole.is(Item::Kind::Tensor) ? tensor(elementOf(*loop.loop, whole.value, location)) : Item();
+}
+
 Item Elaborator::evaluateIndex(const Expr &expr, Scope &scope) {
   const Expr &base = *expr.operands[0];
   size_t next = 0;
@@ -37,12 +88,8 @@ Item Elaborator::evaluateIndex(const Expr &expr, Scope &scope) {
       return error(first.first->location,
                    lag < 0 ? "reads a later step: only this and earlier steps are known"
                            : "reads " + std::to_string(lag) + " steps back, more than the limit of 256");
-    value = base.kind == Expr::Kind::Name ? evaluateStep(base, base.text, *loop->loop, *loop, lag, scope) : Item();
-    if (base.kind != Expr::Kind::Name) {
-      Item whole = settle(evaluate(base, scope));
-      if (whole.is(Item::Kind::Tensor))
-        value = tensor(elementOf(*loop->loop, whole.value, expr.location));
-    }
+    value = base.kind == Expr::Kind::Name ? evaluateStep(base, base.text, *loop->loop, *loop, lag, scope)
+                                          : evaluateStepOf(base, *loop, scope, expr.location);
     next = 1;
   } else {
     value = settle(evaluate(base, scope));
@@ -73,6 +120,8 @@ Item Elaborator::evaluateIndex(const Expr &expr, Scope &scope) {
     Scope *inner = isName ? findLoop(scope, subscript.first->text) : nullptr;
     if (!inner)
       break;
+    if (isWithin(value.value, *inner->loop, scope))
+      return refuseWithin(*inner->loop, expr.location);
     value = tensor(elementOf(*inner->loop, value.value, expr.location));
     ++next;
   }
