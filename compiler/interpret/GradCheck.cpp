@@ -396,6 +396,11 @@ bool interpret::checkGradients(ModuleOp module, ModuleOp differentiated, const C
     any = true;
     BlockChecker checker(module, differentiated, forward, backward, size);
     std::vector<Finding> findings = checker.run();
+    if (findings.empty() &&
+        llvm::all_of(module.getOps<WeightOp>(), [](WeightOp weight) { return weight.getFrozen(); })) {
+      os << "gradients of " << forward.getName() << ": no weight is trained\n";
+      continue;
+    }
     if (findings.empty())
       os << "no loss of " << forward.getName() << " is finite, whatever is drawn\n";
     holds &= print(forward.getName(), checker.getLengths(), findings, os);
