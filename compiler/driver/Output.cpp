@@ -15,6 +15,8 @@ using namespace nnc::driver;
 
 Error driver::print(const Options &options, StringRef text) {
   if (!options.output.empty() && options.output != "-") {
+    if (emit::isStream(options.output))
+      return emit::writeFile(options.output, text);
     static std::string all; // of a file's several networks
     all += text;
     return emit::writeFile(options.output, all);

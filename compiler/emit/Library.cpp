@@ -14,7 +14,30 @@
 using namespace llvm;
 using namespace nnc::emit;
 
+bool nnc::emit::isStream(StringRef path) {
+  sys::fs::file_status status;
+  return !sys::fs::status(path, status) && sys::fs::exists(status) &&
+         status.type() != sys::fs::file_type::regular_file && status.type() != sys::fs::file_type::directory_file;
+}
+
+static Error writeStream(StringRef path, StringRef bytes) {
+  std::error_code error;
+  raw_fd_ostream os(path, error, sys::fs::CD_OpenExisting, sys::fs::FA_Write, sys::fs::OF_None);
+  if (!error) {
+    os << bytes;
+    os.flush();
+    error = os.error();
+    os.clear_error();
+  }
+  return error ? createFileError(path, error) : Error::success();
+}
+
 Error nnc::emit::writeFile(StringRef path, StringRef bytes) {
+  if (isStream(path))
+    return writeStream(path, bytes);
+  SmallString<128> target; // a link stays one
+  if (sys::fs::is_symlink_file(path) && !sys::fs::real_path(path, target))
+    path = target;
   auto temporary = sys::fs::TempFile::create(path + ".%%%%%%%%.tmp");
   if (!temporary)
     return createFileError(path, temporary.takeError());

@@ -16,8 +16,11 @@ struct Member {
   std::string bytes;
 };
 
+/// Whether a path is that of a device or a pipe, which no file may take the place of.
+bool isStream(llvm::StringRef path);
+
 /// Writes a file beside its place and renames it: there is the old file or the
-/// new one, whole.
+/// new one, whole. To a stream the bytes are written.
 llvm::Error writeFile(llvm::StringRef path, llvm::StringRef bytes);
 
 /// The bytes of a static library, which depend on its members alone.
