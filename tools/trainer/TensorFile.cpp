@@ -10,6 +10,7 @@
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/Endian.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/MathExtras.h"
 #include "llvm/Support/xxhash.h"
@@ -201,6 +202,11 @@ Error TensorFile::readHeader(StringRef text, StringRef data) {
 }
 
 Expected<TensorFile> TensorFile::open(StringRef path) {
+  sys::fs::file_status status;
+  bool isDevice = !sys::fs::status(path, status) && (status.type() == sys::fs::file_type::character_file ||
+                                                     status.type() == sys::fs::file_type::block_file);
+  if (isDevice) // which may have no end
+    return createStringError(path + ": is a device, not a file");
   ErrorOr<std::unique_ptr<MemoryBuffer>> buffer =
       MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
   if (!buffer)

@@ -148,6 +148,7 @@ TEST_F(DataSetTest, RefusesLengthsThatOverflow) {
 
 TEST_F(DataSetTest, SaysWhyAFileCannotBeRead) {
   EXPECT_EQ(getError(DataSet::read(folder / "none", makeNames())), folder / "none" + ": No such file or directory");
+  EXPECT_EQ(getError(DataSet::read("/dev/zero", makeNames())), "/dev/zero: is a device, not a file");
   writeText(folder / "a", "1234");
   EXPECT_EQ(getError(DataSet::read(folder / "a", makeNames())),
             folder / "a" + ": is no safetensors file: it has 4 bytes");
