@@ -24,16 +24,31 @@ static bool isMeant(const TrainDecl &train, const std::string &name) {
 
 namespace {
 
-/// Reads the settings of one train block; says what is wrong with them.
+/// What an optimizer is told beside its rate: a number of at least 0, a factor or a share below 1.
+struct Hyperparameter {
+  std::string name;
+  double value;
+  bool isBelowOne;
+};
+
+/// Reads the settings of one train block; says what is wrong with them. `constants` are the network's parameters that
+/// are numbers.
 class SettingReader {
 public:
-  SettingReader(Program &program, const TrainDecl &train, Train &result)
-      : program(program), train(train), result(result) {}
+  SettingReader(Program &program, const TrainDecl &train, Train &result, std::map<std::string, double> constants)
+      : program(program), train(train), result(result), constants(std::move(constants)) {}
 
   void run() {
-    for (const Setting &setting : train.settings)
-      if (!setting.given && setting.name != "loss")
+    std::map<std::string, const Setting *> known;
+    for (const Setting &setting : train.settings) {
+      if (setting.given)
+        continue;
+      if (auto [first, isNew] = known.emplace(setting.name, &setting); !isNew)
+        error(setting.location, "`" + setting.name + "` is given twice",
+              {{first->second->location, "it is first given here"}});
+      else if (setting.name != "loss")
         read(setting);
+    }
     if (!isMeant(train, "optimizer"))
       error(train.location, "train block of `" + train.network + "` has no optimizer",
             {{train.location, "write `optimizer = sgd(rate = 0.1)`"}});
@@ -50,8 +65,20 @@ private:
     if (expr.kind == Expr::Kind::Unary && expr.text == "-")
       if (std::optional<double> inner = number(*expr.operands[0]))
         return -*inner;
+    if (auto known = constants.find(expr.text); expr.kind == Expr::Kind::Name && known != constants.end())
+      return known->second;
     error(expr.location, "is a number here");
     return std::nullopt;
+  }
+
+  /// A number of at least 0, where `isBelowOne` below 1.
+  std::optional<double> share(const Expr &expr, const std::string &what, bool isBelowOne) {
+    std::optional<double> value = number(expr);
+    if (value && (*value < 0 || (isBelowOne && *value >= 1))) {
+      error(expr.location, what + " is at least 0" + (isBelowOne ? " and below 1" : ""));
+      return std::nullopt;
+    }
+    return value;
   }
 
   static std::string headOf(const Expr &expr) {
@@ -70,9 +97,11 @@ private:
     else if (setting.name == "clip")
       readClip(value);
     else if (setting.name == "weight_decay")
-      result.weightDecay = number(value).value_or(0);
+      result.weightDecay = share(value, "`weight_decay`", /*isBelowOne=*/false).value_or(0);
     else if (setting.name == "reduce" && (headOf(value) == "sum" || headOf(value) == "mean"))
       result.reduceSum = headOf(value) == "sum";
+    else if (setting.name == "reduce")
+      error(value.location, "`reduce` is sum or mean");
     else {
       std::vector<Note> notes;
       if (std::string near = suggest(setting.name, settingNames); !near.empty())
@@ -82,14 +111,16 @@ private:
   }
 
   void readOptimizer(const Expr &expr) {
-    static const std::map<std::string, std::vector<std::pair<std::string, double>>> optimizers{
+    static const Hyperparameter epsilon{"epsilon", 1e-8, false}, momentum{"momentum", 0.9, true},
+        beta1{"beta1", 0.9, true}, beta2{"beta2", 0.999, true};
+    static const std::map<std::string, std::vector<Hyperparameter>> optimizers{
         {"sgd", {}},
-        {"momentum", {{"momentum", 0.9}}},
-        {"nesterov", {{"momentum", 0.9}}},
-        {"adagrad", {{"epsilon", 1e-10}}},
-        {"rmsprop", {{"decay", 0.99}, {"epsilon", 1e-8}}},
-        {"adam", {{"beta1", 0.9}, {"beta2", 0.999}, {"epsilon", 1e-8}}},
-        {"adamw", {{"beta1", 0.9}, {"beta2", 0.999}, {"epsilon", 1e-8}, {"decay", 0.01}}}};
+        {"momentum", {momentum}},
+        {"nesterov", {momentum}},
+        {"adagrad", {{"epsilon", 1e-10, false}}},
+        {"rmsprop", {{"decay", 0.99, true}, epsilon}},
+        {"adam", {beta1, beta2, epsilon}},
+        {"adamw", {beta1, beta2, epsilon, {"decay", 0.01, false}}}};
     std::string name = headOf(expr);
     auto known = optimizers.find(name);
     if (known == optimizers.end()) {
@@ -99,53 +130,129 @@ private:
       std::vector<Note> notes;
       if (std::string near = suggest(name, names); !near.empty())
         notes.push_back({expr.location, "did you mean `" + near + "`?"});
+      if (name.empty())
+        return error(expr.location, "an optimizer is sgd, momentum, nesterov, adagrad, rmsprop, adam or adamw");
       return error(expr.location, "`" + name + "` is no optimizer", std::move(notes));
     }
     result.optimizer = name;
-    result.hyperparameters = known->second;
+    for (const Hyperparameter &parameter : known->second)
+      result.hyperparameters.emplace_back(parameter.name, parameter.value);
     result.rate.postfix = {{Term::Number, 0.01}};
+    std::set<std::string> given;
     for (const Argument &argument : expr.arguments) {
-      if (argument.name == "rate" || (argument.name.empty() && &argument == &expr.arguments.front())) {
-        result.rate.postfix.clear();
+      bool isRate = argument.name == "rate" || (argument.name.empty() && &argument == &expr.arguments.front());
+      if (argument.name.empty() && !isRate)
+        error(argument.location, "optimizer `" + name + "` takes its rate first, and all else by name");
+      else if (!given.insert(isRate ? "rate" : argument.name).second)
+        error(argument.location, "gives parameter `" + (isRate ? "rate" : argument.name) + "` twice");
+      else if (isRate)
         readRate(*argument.value);
-        continue;
-      }
-      auto slot = std::find_if(result.hyperparameters.begin(), result.hyperparameters.end(),
-                               [&](const auto &parameter) { return parameter.first == argument.name; });
-      if (slot == result.hyperparameters.end())
-        error(argument.location, "optimizer `" + name + "` has no parameter `" + argument.name + "`");
       else
-        slot->second = number(*argument.value).value_or(slot->second);
+        readHyperparameter(argument, known->second);
     }
   }
 
-  /// An expression of `step` and `epoch`, in postfix.
+  void readHyperparameter(const Argument &argument, const std::vector<Hyperparameter> &parameters) {
+    for (size_t i = 0; i < parameters.size(); ++i)
+      if (parameters[i].name == argument.name) {
+        double &value = result.hyperparameters[i].second;
+        std::string what = "`" + argument.name + "` of `" + result.optimizer + "`";
+        value = share(*argument.value, what, parameters[i].isBelowOne).value_or(value);
+        return;
+      }
+    error(argument.location, "optimizer `" + result.optimizer + "` has no parameter `" + argument.name + "`");
+  }
+
+  //===--------------------------------------------------------------------===//
+  // Rates
+  //===--------------------------------------------------------------------===//
+
+  enum class RateKind { Number, Truth };
+
   void readRate(const Expr &expr) {
-    auto push = [&](Term::Kind kind, double value = 0) { result.rate.postfix.push_back({kind, value}); };
-    static const std::map<std::string, Term::Kind> operators{
-        {"+", Term::Add},  {"-", Term::Sub},        {"*", Term::Mul},   {"/", Term::Div},
-        {"<", Term::Less}, {"<=", Term::LessEqual}, {"==", Term::Equal}};
-    if (expr.kind == Expr::Kind::Number)
-      return push(Term::Number, expr.number);
-    if (expr.kind == Expr::Kind::Name && (expr.text == "step" || expr.text == "epoch"))
-      return push(expr.text == "step" ? Term::Step : Term::Epoch);
-    if (expr.kind == Expr::Kind::Unary && expr.text == "-") {
-      readRate(*expr.operands[0]);
-      return push(Term::Neg);
-    }
-    if (expr.kind == Expr::Kind::If) {
-      for (const ExprPtr &part : expr.operands)
-        readRate(*part);
-      return push(Term::Select);
-    }
-    if (expr.kind == Expr::Kind::Binary && (operators.count(expr.text) || expr.text == ">" || expr.text == ">=")) {
-      bool swaps = expr.text[0] == '>';
-      readRate(*expr.operands[swaps ? 1 : 0]);
-      readRate(*expr.operands[swaps ? 0 : 1]);
-      return push(swaps ? (expr.text == ">" ? Term::Less : Term::LessEqual) : operators.at(expr.text));
-    }
-    error(expr.location, "a rate is an expression of numbers, `step` and `epoch`");
+    result.rate.postfix.clear();
+    readRate(expr, RateKind::Number);
+  }
+
+  void push(Term::Kind kind, double value = 0) { result.rate.postfix.push_back({kind, value}); }
+
+  /// As postfix has no truth values of its own: 0 <= 0, or 0 < 0.
+  void pushTruth(bool value) {
     push(Term::Number);
+    push(Term::Number);
+    push(value ? Term::LessEqual : Term::Less);
+  }
+
+  /// An expression of `step` and `epoch`, in postfix, where a number or a truth value is wanted.
+  void readRate(const Expr &expr, RateKind wanted) {
+    RateKind kind = wanted;
+    if (expr.kind == Expr::Kind::If) {
+      readRate(*expr.operands[0], RateKind::Truth);
+      readRate(*expr.operands[1], wanted);
+      readRate(*expr.operands[2], wanted);
+      push(Term::Select);
+    } else if (expr.kind == Expr::Kind::Boolean) {
+      kind = RateKind::Truth;
+      pushTruth(expr.number != 0);
+    } else if (expr.kind == Expr::Kind::Unary) {
+      kind = expr.text == "not" ? RateKind::Truth : RateKind::Number;
+      readRate(*expr.operands[0], kind);
+      kind == RateKind::Truth ? pushNot() : push(Term::Neg);
+    } else if (expr.kind == Expr::Kind::Binary) {
+      kind = readRateOperator(expr);
+    } else {
+      kind = RateKind::Number;
+      readRateNumber(expr);
+    }
+    if (kind != wanted)
+      error(expr.location, wanted == RateKind::Number ? "is a truth value, and a rate is computed of numbers"
+                                                      : "is a number, and a condition a truth value");
+  }
+
+  void readRateNumber(const Expr &expr) {
+    auto known = constants.find(expr.text);
+    if (expr.kind == Expr::Kind::Number)
+      push(Term::Number, expr.number);
+    else if (expr.kind == Expr::Kind::Name && (expr.text == "step" || expr.text == "epoch"))
+      push(expr.text == "step" ? Term::Step : Term::Epoch);
+    else if (expr.kind == Expr::Kind::Name && known != constants.end())
+      push(Term::Number, known->second);
+    else
+      error(expr.location, "a rate is an expression of numbers, `step` and `epoch`",
+            {{expr.location, "it has + - * /, comparisons, `if`, and parameters of the network that are numbers"}});
+  }
+
+  void pushNot() {
+    pushTruth(false);
+    pushTruth(true);
+    push(Term::Select);
+  }
+
+  RateKind readRateOperator(const Expr &expr) {
+    static const std::map<std::string, Term::Kind> operators{
+        {"+", Term::Add},  {"-", Term::Sub},    {"*", Term::Mul},        {".*", Term::Mul},
+        {"/", Term::Div},  {"./", Term::Div},   {"<", Term::Less},       {"<=", Term::LessEqual},
+        {">", Term::Less}, {"==", Term::Equal}, {">=", Term::LessEqual}, {"!=", Term::Equal}};
+    const Expr &left = *expr.operands[0], &right = *expr.operands[1];
+    if (expr.text == "and" || expr.text == "or") {
+      readRate(left, RateKind::Truth);
+      if (expr.text == "or")
+        pushTruth(true);
+      readRate(right, RateKind::Truth);
+      if (expr.text == "and")
+        pushTruth(false);
+      push(Term::Select);
+      return RateKind::Truth;
+    }
+    Term::Kind term = operators.at(expr.text);
+    bool swaps = expr.text == ">" || expr.text == ">=";
+    readRate(swaps ? right : left, RateKind::Number);
+    readRate(swaps ? left : right, RateKind::Number);
+    push(term);
+    if (expr.text == "!=")
+      pushNot();
+    bool compares = term == Term::Less || term == Term::LessEqual || term == Term::Equal;
+    return compares ? RateKind::Truth : RateKind::Number;
   }
 
   void readBatch(const Expr &expr) {
@@ -154,9 +261,11 @@ private:
       result.batch = word == "online" ? Train::Batch::Online : Train::Batch::Full;
       return;
     }
-    if (expr.kind == Expr::Kind::Number && expr.number >= 1 && expr.number <= 2147483647.0 &&
-        expr.number == std::floor(expr.number)) {
-      result.batchSize = static_cast<int64_t>(expr.number);
+    auto known = constants.find(word);
+    bool isNumber = expr.kind == Expr::Kind::Number || known != constants.end();
+    double size = known == constants.end() ? expr.number : known->second;
+    if (isNumber && size >= 1 && size <= static_cast<double>(maxNumber) && size == std::floor(size)) {
+      result.batchSize = static_cast<int64_t>(size);
       return;
     }
     error(expr.location, "`batch` is online, full, or a number of examples from 1 to " + std::to_string(maxNumber));
@@ -212,6 +321,7 @@ private:
   Program &program;
   const TrainDecl &train;
   Train &result;
+  std::map<std::string, double> constants;
 };
 
 } // namespace
@@ -230,9 +340,13 @@ static bool isStepOfLoops(const std::string &name, const std::vector<Statement> 
 
 void Elaborator::elaborateTraining(const TrainDecl &train, Train &result) {
   isTraining = true;
-  SettingReader(program, train, result).run();
   Scope scope;
   declareNetwork(scope);
+  std::map<std::string, double> constants;
+  for (const ParamDecl &param : declaration.params)
+    if (const Item &item = scope.names.at(param.name).item; item.is(Item::Kind::Number))
+      constants.emplace(param.name, item.number);
+  SettingReader(program, train, result, std::move(constants)).run();
   for (const PortDecl &port : train.labels)
     declareInput(port, scope);
   const Setting *loss = nullptr;
@@ -244,9 +358,8 @@ void Elaborator::elaborateTraining(const TrainDecl &train, Train &result) {
       if (scope.names.count(setting.name) == 0 && !isStepOfLoops(setting.name, declaration.body))
         error(setting.location, "`" + setting.name + "` is not defined in network `" + train.network + "`");
     } else if (setting.name == "loss") {
-      if (loss)
-        error(setting.location, "`loss` is given twice", {{loss->location, "it is first given here"}});
-      loss = &setting;
+      if (!loss)
+        loss = &setting;
     }
   }
   if (!loss && isMeant(train, "loss"))
