@@ -134,6 +134,14 @@ static std::optional<Dim> slide(Dim dim, int64_t span, int64_t stride, int64_t a
   return Dim::fixed((dim.size + added - span) / stride + 1);
 }
 
+/// Whether an image fits in memory with what is put around it.
+bool Elaborator::checkPadded(Type type, const std::vector<int64_t> &padding, const Location &location) {
+  for (size_t i = 0; i + 1 < type.shape.size(); ++i)
+    if (int64_t added = padding[2 * i] + padding[2 * i + 1]; added > 0)
+      type.shape[i] = Dim::fixed(added + (type.shape[i].isFixed() ? type.shape[i].size : 0));
+  return checkSize(type, location);
+}
+
 /// Windows go over one length at most: of two there is no code.
 bool Elaborator::checkSpatial(const LayerValue &layer, Value x, const Location &location) {
   const Type &type = typeOf(x);
@@ -159,7 +167,7 @@ Item Elaborator::applyConv(const LayerValue &layer, Value x, Scope &scope, const
   if (!kernel || !stride || !dilation)
     return {};
   auto padding = paddingOf(layer, *kernel, *dilation);
-  if (!padding)
+  if (!padding || !checkPadded(type, *padding, location))
     return {};
   int64_t n = static_cast<int64_t>(numberOf(layer, "n")), channels = type.shape.back().size;
   int64_t groups = static_cast<int64_t>(numberOf(layer, "groups"));
@@ -220,7 +228,7 @@ Item Elaborator::applyPool(const LayerValue &layer, Value x, Scope &scope, const
   if (!window || !stride)
     return {};
   auto padding = paddingOf(layer, *window, std::vector<int64_t>(rank, 1));
-  if (!padding)
+  if (!padding || !checkPadded(type, *padding, location))
     return {};
   bool isSame = argumentOf(layer, "padding") && argumentOf(layer, "padding")->word == "same";
   std::vector<int64_t> overhang(rank, 0);

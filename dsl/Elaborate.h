@@ -204,6 +204,7 @@ private:
   // Builtins.cpp: operations from built-in layers.
   Item applyBuiltin(const LayerValue &layer, std::vector<Item> values, Scope &scope, const Location &location);
   Item applyDense(const LayerValue &layer, Value x, Scope &scope, const Location &location);
+  bool checkPadded(Type type, const std::vector<int64_t> &padding, const Location &location);
   bool checkSpatial(const LayerValue &layer, Value x, const Location &location);
   Item applyConv(const LayerValue &layer, Value x, Scope &scope, const Location &location);
   Item applyPool(const LayerValue &layer, Value x, Scope &scope, const Location &location);

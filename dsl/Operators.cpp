@@ -75,15 +75,24 @@ Item Elaborator::elementwise(const std::string &name, std::vector<Item> operands
   bool isLogic = name == "and" || name == "or" || name == "not";
   // A number beside classes is a class.
   bool hasClass = false;
+  int64_t classes = 0;
   for (const Item &item : operands)
-    hasClass |= item.is(Item::Kind::Tensor) && typeOf(item.value).element == Element::Class;
+    if (item.is(Item::Kind::Tensor) && typeOf(item.value).element == Element::Class) {
+      hasClass = true;
+      classes = std::max(classes, typeOf(item.value).classes);
+    }
   std::vector<Value> values;
   std::vector<bool> isConstant;
   for (const Item &item : operands) {
     isConstant.push_back(item.is(Item::Kind::Number));
     if (compares && hasClass && item.is(Item::Kind::Number)) {
-      if (item.number != std::floor(item.number) || item.number < 0 || item.number > 2147483647.0)
-        return error(location, "compares a class with a number that is none");
+      bool isIn = item.number >= 0 && item.number <= static_cast<double>(classes > 0 ? classes - 1 : maxNumber);
+      if (!isIn || item.number != std::floor(item.number)) {
+        std::vector<Note> notes;
+        if (classes > 0)
+          notes.push_back({location, "there are 0 to " + std::to_string(classes - 1)});
+        return error(location, "compares a class with a number that is none", std::move(notes));
+      }
       values.push_back(constant(item.number, Element::Class, scope, location));
       continue;
     }

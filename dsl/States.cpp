@@ -107,7 +107,8 @@ std::optional<Type> Elaborator::stateType(const StartDecl &start, const Item &va
 
 std::optional<Value> Elaborator::makeStart(const StartDecl &start, const Item &value, const Type &type, Scope &scope) {
   if (value.is(Item::Kind::Number)) {
-    bool isClass = value.number == std::floor(value.number) && value.number >= 0 && value.number <= 2147483647.0;
+    double classes = static_cast<double>(type.classes > 0 ? type.classes : maxNumber);
+    bool isClass = value.number == std::floor(value.number) && value.number >= 0 && value.number < classes;
     if (type.element == Element::Class && !isClass) {
       error(start.location, "`" + start.name + "` is a class, and starts with a number that is none");
       return std::nullopt;
@@ -199,6 +200,11 @@ void Elaborator::finishStates(const Statement &statement, LoopState &loop, Scope
         value.reset();
       }
     }
+    if (int64_t classes = value ? typeOf(*value).classes : 0; type.classes > 0 && classes > type.classes)
+      error(start.location,
+            "`" + start.name + "` is one of " + std::to_string(type.classes) + " classes, but its steps are of " +
+                std::to_string(classes),
+            {originOf(*value, "a step")});
     for (size_t i = 0; i < lagged.size(); ++i) {
       loop.each.carried.push_back(lagged[i]);
       loop.each.next.push_back(i == 0 ? (value ? *value : lagged[0]) : lagged[i - 1]);

@@ -101,8 +101,8 @@ Item Elaborator::evaluateIndex(const Expr &expr, Scope &scope) {
     if (value.is(Item::Kind::Tensor) && last.is(Item::Kind::Dim)) {
       const Shape shape = typeOf(value.value).shape;
       if (shape.empty() || shape.front() != last.dim)
-        return error(expr.location, "`" + base.text + "` has shape " + describe(shape) +
-                                        ", whose first dimension is not `" + step->text + "`");
+        return error(expr.location, (base.text.empty() ? "the value" : "`" + base.text + "`") + " has shape " +
+                                        describe(shape) + ", whose first dimension is not `" + step->text + "`");
       if (value.hasFinal) {
         value = tensor(value.final);
       } else {
