@@ -24,6 +24,8 @@ WEIGHTS = {"dense1.kernel": weight(9, 7), "dense1.bias": weight(9), "dense2.kern
 class Optimizer:
     """optimizer(torch, weights) makes PyTorch's; rate(step, epoch) sets its rate before each step."""
 
+    options = ()  # of nnc; those of all cases
+
     name: str
     settings: tuple[str, ...]
     optimizer: Callable

@@ -22,6 +22,8 @@ class Recorded:
     """run(t, w, example, length, note) gives the losses of the steps and the loss of the end; an example's loss is
     mean * (mean of the steps') + sum * (sum of the steps') + end. `states` are the outputs of the flow, in order."""
 
+    options = ()  # of nnc; those of all cases
+
     name: str
     body: str  # of the network
     loss: str

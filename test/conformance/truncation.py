@@ -39,6 +39,8 @@ class Truncation:
     and its loss, end(t, w, example, states) is a loss of the last states. The loss is
     mean * (mean of the steps') + sum * (sum of the steps') + end."""
 
+    options = ()  # of nnc; those of all cases
+
     name: str
     network: str  # between the braces
     loss: str
