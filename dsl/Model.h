@@ -151,10 +151,30 @@ struct Function {
 };
 
 /// A setting that is an expression of `step` and `epoch` only, in postfix:
-/// numbers, the two names, and operators.
+/// numbers, the two names, operators and functions.
 struct RateExpression {
   struct Term {
-    enum Kind { Number, Step, Epoch, Add, Sub, Mul, Div, Neg, Less, LessEqual, Equal, Select } kind;
+    enum Kind {
+      Number,
+      Step,
+      Epoch,
+      Add,
+      Sub,
+      Mul,
+      Div,
+      Neg,
+      Less,
+      LessEqual,
+      Equal,
+      Select,
+      Exp,
+      Log,
+      Sqrt,
+      Cos,
+      Pow,
+      Min,
+      Max
+    } kind;
     double number = 0;
   };
   std::vector<Term> postfix;

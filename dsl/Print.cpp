@@ -145,7 +145,8 @@ private:
     for (const auto &[name, value] : train.hyperparameters)
       os << ' ' << name << '=' << value;
     os << " rate=(";
-    static const char *const terms[] = {"", "step", "epoch", "+", "-", "*", "/", "neg", "<", "<=", "==", "select"};
+    static const char *const terms[] = {"",   "step",   "epoch", "+",   "-",    "*",   "/",   "neg", "<",  "<=",
+                                        "==", "select", "exp",   "log", "sqrt", "cos", "pow", "min", "max"};
     for (size_t i = 0; i < train.rate.postfix.size(); ++i) {
       const RateExpression::Term &term = train.rate.postfix[i];
       os << (i ? " " : "");

@@ -202,7 +202,7 @@ private:
       kind = readRateOperator(expr);
     } else {
       kind = RateKind::Number;
-      readRateNumber(expr);
+      expr.kind == Expr::Kind::Call ? readRateFunction(expr) : readRateNumber(expr);
     }
     if (kind != wanted)
       error(expr.location, wanted == RateKind::Number ? "is a truth value, and a rate is computed of numbers"
@@ -218,8 +218,38 @@ private:
     else if (expr.kind == Expr::Kind::Name && known != constants.end())
       push(Term::Number, known->second);
     else
-      error(expr.location, "a rate is an expression of numbers, `step` and `epoch`",
-            {{expr.location, "it has + - * /, comparisons, `if`, and parameters of the network that are numbers"}});
+      refuseInRate(expr);
+  }
+
+  void refuseInRate(const Expr &expr) {
+    error(
+        expr.location, "a rate is an expression of numbers, `step` and `epoch`",
+        {{expr.location, "it has + - * /, comparisons, `if`, exp, log, sqrt, cos, pow, min, max, and parameters of the "
+                         "network that are numbers"}});
+  }
+
+  void readRateFunction(const Expr &expr) {
+    struct Function {
+      Term::Kind term;
+      size_t operands;
+    };
+    static const std::map<std::string, Function> functions{
+        {"exp", {Term::Exp, 1}}, {"log", {Term::Log, 1}}, {"sqrt", {Term::Sqrt, 1}}, {"cos", {Term::Cos, 1}},
+        {"pow", {Term::Pow, 2}}, {"min", {Term::Min, 2}}, {"max", {Term::Max, 2}}};
+    const Expr &head = *expr.operands[0];
+    auto found = functions.find(head.text);
+    if (head.kind != Expr::Kind::Name || found == functions.end())
+      return refuseInRate(expr);
+    const auto &[term, operands] = found->second;
+    bool isNamed = std::any_of(expr.arguments.begin(), expr.arguments.end(), [](const Argument &argument) {
+      return !argument.name.empty() || argument.binds || !argument.value;
+    });
+    if (isNamed || expr.arguments.size() != operands)
+      return error(expr.location,
+                   "in a rate `" + head.text + "` takes " + (operands == 1 ? "a number" : "two numbers"));
+    for (const Argument &argument : expr.arguments)
+      readRate(*argument.value, RateKind::Number);
+    push(term);
   }
 
   void pushNot() {

@@ -29,9 +29,18 @@ private:
     StringRef name = cast<StringAttr>(term).getValue();
     if (name == "step" || name == "epoch")
       return name == "step" ? step : epoch;
+    Value right = stack.pop_back_val();
     if (name == "neg")
-      return LLVM::FNegOp::create(builder, stack.pop_back_val());
-    Value right = stack.pop_back_val(), left = stack.pop_back_val();
+      return LLVM::FNegOp::create(builder, right);
+    if (name == "exp")
+      return LLVM::ExpOp::create(builder, right);
+    if (name == "log")
+      return LLVM::LogOp::create(builder, right);
+    if (name == "sqrt")
+      return LLVM::SqrtOp::create(builder, right);
+    if (name == "cos")
+      return LLVM::CosOp::create(builder, right);
+    Value left = stack.pop_back_val();
     if (name == "select")
       return LLVM::SelectOp::create(builder, stack.pop_back_val(), left, right);
     if (name == "add")
@@ -42,6 +51,12 @@ private:
       return LLVM::FMulOp::create(builder, left, right);
     if (name == "div")
       return LLVM::FDivOp::create(builder, left, right);
+    if (name == "pow")
+      return LLVM::PowOp::create(builder, left, right);
+    if (name == "min" || name == "max") {
+      Value isLess = LLVM::FCmpOp::create(builder, LLVM::FCmpPredicate::olt, left, right);
+      return LLVM::SelectOp::create(builder, isLess, name == "min" ? left : right, name == "min" ? right : left);
+    }
     LLVM::FCmpPredicate predicate = llvm::StringSwitch<LLVM::FCmpPredicate>(name)
                                         .Case("less", LLVM::FCmpPredicate::olt)
                                         .Case("less_equal", LLVM::FCmpPredicate::ole)

@@ -381,10 +381,12 @@ GraphImporter::Window NetworkImporter::importWindow(func::FuncOp function, unsig
 static Attribute convert(Builder &builder, const dsl::RateExpression::Term &term) {
   using Term = dsl::RateExpression::Term;
   static const std::pair<Term::Kind, StringRef> names[] = {
-      {Term::Step, "step"},   {Term::Epoch, "epoch"},  {Term::Add, "add"},
-      {Term::Sub, "sub"},     {Term::Mul, "mul"},      {Term::Div, "div"},
-      {Term::Neg, "neg"},     {Term::Less, "less"},    {Term::LessEqual, "less_equal"},
-      {Term::Equal, "equal"}, {Term::Select, "select"}};
+      {Term::Step, "step"},   {Term::Epoch, "epoch"},   {Term::Add, "add"},
+      {Term::Sub, "sub"},     {Term::Mul, "mul"},       {Term::Div, "div"},
+      {Term::Neg, "neg"},     {Term::Less, "less"},     {Term::LessEqual, "less_equal"},
+      {Term::Equal, "equal"}, {Term::Select, "select"}, {Term::Exp, "exp"},
+      {Term::Log, "log"},     {Term::Sqrt, "sqrt"},     {Term::Cos, "cos"},
+      {Term::Pow, "pow"},     {Term::Min, "min"},       {Term::Max, "max"}};
   for (auto &[kind, name] : names)
     if (term.kind == kind)
       return builder.getStringAttr(name);

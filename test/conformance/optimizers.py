@@ -92,6 +92,10 @@ OPTIMIZERS = (
          rate=lambda step, epoch: 0.5 / (1 + 0.5 * step)),
     make("rate_of_epoch", "optimizer = momentum(rate = if epoch < 1 then 0.2 else 0.2 / (1 + epoch))",
          sgd(1, momentum=0.9), rate=lambda step, epoch: 0.2 if epoch < 1 else 0.2 / (1 + epoch)),
+    make("rate_of_functions", "optimizer = sgd(rate = 0.2 * pow(0.9, step) * min(1, sqrt((step + 1) / 4)) + "
+         "0.05 * (1 + cos(epoch)) * max(exp(-step), log(2)))",
+         sgd(1), rate=lambda step, epoch: 0.2 * 0.9 ** step * min(1, math.sqrt((step + 1) / 4)) +
+         0.05 * (1 + math.cos(epoch)) * max(math.exp(-step), math.log(2))),
     make("rate_of_both", "optimizer = adam(rate = if step >= 3 then 1e-2 * 2 else 0.05 - 0.01 * epoch)",
          lambda t, w: t.optim.Adam(w, 1), rate=lambda step, epoch: 0.02 if step >= 3 else 0.05 - 0.01 * epoch),
     make("reduce_sum", ("optimizer = sgd(rate = 0.05)", "reduce = sum"), sgd(0.05), reduce_sum=True),
