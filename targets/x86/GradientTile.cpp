@@ -20,9 +20,10 @@
 // core (Zen 4, 118 GFLOP/s for both, ResNet's shapes): 3x3 AVX2 0.86 to 0.89, AVX-512 0.90 to
 // 0.92; stride 2 0.82 and 0.81 to 0.87; 1x1 0.76 to 0.83 and 0.75 to 0.87; 512 channels on 7²
 // pixels of one image 0.62 and 0.75, bound by writing the gradient; 2048 rows of a product of
-// 256x256 0.85 and 0.86. A Xeon of two multiply-adds a cycle (213 GFLOP/s; a tile in L1 alone
-// reaches 170 to 187, its L3 gives 17 GB/s): 3x3 0.64 to 0.70, stride 2 0.56 to 0.61, 1x1 0.41 to
-// 0.62; four gradients of 256x256 together 0.61, one by one 0.49.
+// 256x256 0.85 and 0.86; eight tasks of any number of threads then. A Xeon of two multiply-adds a
+// cycle (179 GFLOP/s, L2 2 MB, L3 17 GB/s), tasks for one thread: 3x3 0.79 to 0.89, stride 2 0.74 to
+// 0.84, 1x1 0.57 to 0.84, where the copies come from memory; by eight tasks 0.77 to 0.86, 0.66 to 0.75
+// and 0.44 to 0.81.
 //
 //===----------------------------------------------------------------------===//
 

@@ -19,6 +19,9 @@
 // 64 to 256 channels, which stores much. Cotangents of images: AVX2 0.94, with stride 2 0.84
 // to 0.88, on 7² pixels 0.83; AVX-512 0.92 to 0.97, with stride 2 0.87 to 0.92.
 //
+// A Xeon of two multiply-adds a cycle (179 GFLOP/s), batch 8, with all panels of a task on one copy:
+// 3x3 0.78 (224² pixels, 64 channels) to 0.90 (7², 512), with a copy for each panel 0.63 to 0.88.
+//
 //===----------------------------------------------------------------------===//
 
 #include "targets/x86/Prefetch.h"
