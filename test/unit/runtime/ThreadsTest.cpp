@@ -73,6 +73,20 @@ struct Loop {
 // How many
 //===----------------------------------------------------------------------===//
 
+static int runAll(void *, int (*)(void *, int), void *, int) { return 0; }
+
+TEST(Threads, KernelsAreToldOfThoseThatTheirWorkIsWorth) {
+  Threads threads(3);
+  nnc_tasks large{100000000, nullptr, nullptr}, some{100000, nullptr, nullptr}, little{10, nullptr, nullptr};
+  EXPECT_EQ(nnc_kernel_threads(&large), 3);
+  EXPECT_EQ(nnc_kernel_threads(&some), 2);
+  EXPECT_EQ(nnc_kernel_threads(&little), 1);
+  nnc_set_threads(1);
+  EXPECT_EQ(nnc_kernel_threads(&large), 1);
+  large.parallel_for = runAll; // of the caller's own
+  EXPECT_GT(nnc_kernel_threads(&large), 100);
+}
+
 TEST(Threads, CountIsWhatWasSet) {
   EXPECT_GE(nnc_threads(), 1);
   Threads threads(3);
