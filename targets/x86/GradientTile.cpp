@@ -343,6 +343,8 @@ bool scheduleOuterProducts(Group &group, const RowBlocks &blocks, const Isa &isa
       .vectorize(lane)
       .unroll(vector)
       .unroll(column);
+  for (const VarOrRVar &loop : outer)
+    update.partition(loop, Halide::Partition::Never); // the last block is not another loop nest
 
   Halide::LoopLevel perBlock(placed.sums, outer.front());
   if (placed.inParts) // Halide does not see that a block is of one example
