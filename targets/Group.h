@@ -18,6 +18,9 @@
 
 namespace nnc::targets {
 
+/// How many parts of this size it takes; the last may have less.
+constexpr int64_t divideCeil(int64_t all, int64_t part) { return (all + part - 1) / part; }
+
 /// The family of a group's anchor chooses the file of its schedule. In the order
 /// of the dialect's families.
 enum class Family { Elementwise, Dense, Conv, Pool, Norm, Reduce, Reshape, Loss };
@@ -51,6 +54,9 @@ enum class Role {
 struct WindowStep {
   int64_t stride; ///< from one window to the next
   int64_t span;   ///< from the first to the last element of one window
+
+  /// Elements that so many windows read, one after the other.
+  int64_t countRead(int64_t windows) const { return (windows - 1) * stride + span; }
 };
 
 /// What a product multiplies, at a point of the reduction: a pure Func that is computed

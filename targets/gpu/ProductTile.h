@@ -46,12 +46,12 @@ bool isProductInPanels(const Stage &stage);
 /// A kernel of its own for such sums, in parts of the reduction where the tiles are few.
 void launchProduct(Stage &stage, Group &group);
 
-/// Blocks that keep a device busy.
-constexpr int64_t manyTiles = 264;
+/// Blocks that keep a device busy: two on each processor.
+constexpr int64_t busyBlocks = 264;
 
 /// A kernel of its own for parts of the reduction, where the tiles are fewer than `wanted`, `examples` being the steps
 /// of a loop whose extent is not known: what is left of the stage are the sums of the parts. Else false.
-bool launchParts(Stage &stage, const ProductTile &tile, int64_t examples, Group &group, int64_t wanted = manyTiles);
+bool launchParts(Stage &stage, const ProductTile &tile, int64_t examples, Group &group, int64_t wanted = busyBlocks);
 
 /// A kernel of its own that computes these sums, tile by tile.
 void launchTiles(Stage &stage, const ProductTile &tile, Group &group);

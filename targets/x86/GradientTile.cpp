@@ -124,6 +124,7 @@ struct OuterShape {
 
 /// What of them is a task.
 struct TaskShape {
+  int threads; ///< up to which it is meant for
   int64_t columns, panels, count;
 };
 
@@ -133,48 +134,47 @@ static constexpr int64_t fewExamples = 32;
 /// Most bytes that a task has on the stack, its sums and copies.
 static constexpr int64_t maxTaskBytes = 900 << 10;
 
-/// The shape of tasks that are so many, if there is work for them. Its sums and copies stay in L2. It copies what it
-/// multiplies, rows of its columns and of its panels: the more of the one, the less often the other is copied. A block
-/// of columns is whole tiles, and whole vectors where all columns are.
-static TaskShape chooseTask(const OuterShape &shape, int points, int64_t tasks, const Isa &isa) {
+/// The shape of tasks of which each of so many threads has one, if there is work for them. Its sums and copies stay in
+/// L2. It copies what it multiplies, rows of its columns and of its panels: the more of the one, the less often the
+/// other is copied. A block of columns is whole tiles, and whole vectors where all columns are.
+static TaskShape chooseTask(const OuterShape &shape, int points, int threads, const Isa &isa) {
   constexpr int64_t taskWork = 80 << 10, mostPanels = 16;
   constexpr double copy = 10; // multiply-adds in whose time an element is copied
-  auto inParts = [](int64_t all, int64_t part) { return (all + part - 1) / part; };
   int64_t step = shape.columns % isa.vector == 0 ? std::lcm<int64_t>(points, isa.vector) : points;
-  int64_t steps = inParts(shape.columns, step), lanes = shape.width * shape.values;
+  int64_t steps = divideCeil(shape.columns, step), lanes = shape.width * shape.values;
   int64_t work = lanes * shape.panels * shape.columns * shape.taps * shape.terms;
-  int64_t enoughTasks = std::clamp<int64_t>(work / taskWork, 1, tasks);
+  int64_t enoughTasks = std::clamp<int64_t>(work / taskWork, 1, threads);
 
-  TaskShape best{std::min(step, shape.columns), 1, 0};
+  TaskShape best{threads, std::min(step, shape.columns), 1, 0};
   double least = 0;
   for (int64_t blocks = 1; blocks <= steps; ++blocks)
     for (int64_t panels = 1; panels <= std::min(shape.panels, mostPanels); ++panels) {
-      int64_t columns = blocks == 1 ? shape.columns : inParts(steps, blocks) * step;
-      int64_t stored = inParts(columns, points) * points;
+      int64_t columns = blocks == 1 ? shape.columns : divideCeil(steps, blocks) * step;
+      int64_t stored = divideCeil(columns, points) * points;
       int64_t bytes = 4 * (panels * lanes * (shape.taps * stored + shape.rows) + stored * shape.imageRows);
       if (bytes > maxTaskBytes && (blocks < steps || panels > 1))
         continue;
-      int64_t parts = inParts(shape.panels, panels), count = std::min(blocks * parts, enoughTasks);
+      int64_t parts = divideCeil(shape.panels, panels), count = std::min(blocks * parts, enoughTasks);
       double computed = double(stored * blocks * panels * parts) / double(shape.columns * shape.panels);
       double copied = 1.0 / double(panels * lanes) + 1.0 / double(columns);
       double cost = computed * (1 + copy * copied / double(shape.taps));
       if (count > best.count || (count == best.count && cost < least * 0.999)) {
-        best = {columns, panels, count};
+        best = {threads, columns, panels, count};
         least = cost;
       }
     }
-  best.count = inParts(shape.columns, best.columns) * inParts(shape.panels, best.panels);
+  best.count = divideCeil(shape.columns, best.columns) * divideCeil(shape.panels, best.panels);
   return best;
 }
 
 /// The shapes for up to so many threads, from the most threads down. What a task is does not change the order of sums:
 /// few threads have larger tasks, which copy less.
-static std::vector<std::pair<int, TaskShape>> chooseTasks(const OuterShape &shape, int points, const Isa &isa) {
-  std::vector<std::pair<int, TaskShape>> shapes;
+static std::vector<TaskShape> chooseTasks(const OuterShape &shape, int points, const Isa &isa) {
+  std::vector<TaskShape> shapes;
   for (int threads : {8, 2}) {
     TaskShape task = chooseTask(shape, points, threads, isa);
-    if (shapes.empty() || task.columns != shapes.back().second.columns || task.panels != shapes.back().second.panels)
-      shapes.push_back({threads, task});
+    if (shapes.empty() || task.columns != shapes.back().columns || task.panels != shapes.back().panels)
+      shapes.push_back(task);
   }
   return shapes;
 }
@@ -263,18 +263,17 @@ bool scheduleOuterProducts(Group &group, const RowBlocks &blocks, const Isa &isa
     shape.taps *= loops[i].extent;
   for (size_t i = 0; i < blocks.size(); ++i) {
     int64_t extent = sums->reductions[i].extent, rows = std::max<int64_t>(blocks[i], 1);
-    bool hasWindow = i < image->window.size();
     shape.terms *= extent ? extent : fewExamples;
     shape.rows *= rows;
-    shape.imageRows *= hasWindow ? (rows - 1) * image->window[i].stride + image->window[i].span : rows;
+    shape.imageRows *= i < image->window.size() ? image->window[i].countRead(rows) : rows;
   }
   RegisterTile tile = chooseTile(shape.width, shape.columns, isa, values);
   // A task: some panels, a block of columns, all taps.
-  std::vector<std::pair<int, TaskShape>> tasks = chooseTasks(shape, tile.points, isa);
-  int64_t sumBytes = shape.taps * shape.width * values * 4, mostColumns = tasks.back().second.columns;
+  std::vector<TaskShape> tasks = chooseTasks(shape, tile.points, isa);
+  int64_t sumBytes = shape.taps * shape.width * values * 4, mostColumns = tasks.back().columns;
   if (mostColumns * sumBytes > maxTaskBytes)
     return false;
-  bool inParts = values == 1 && wantsParts(*sums, tasks.front().second.count, shape.panels * shape.columns * sumBytes);
+  bool inParts = values == 1 && wantsParts(*sums, tasks.front().count, shape.panels * shape.columns * sumBytes);
   Placed placed = inParts ? makeParts(group, *sums) : Placed{group.out.func, loops, sums->func, sums->reductions};
   Func out = placed.out;
   Var k = placed.loops[1].var, panel = placed.loops.back().var;
@@ -298,8 +297,8 @@ bool scheduleOuterProducts(Group &group, const RowBlocks &blocks, const Isa &isa
   Halide::Expr threads = countThreads();
   if (!placed.inParts)
     for (size_t i = tasks.size(); i-- > 1;)
-      makeTasks(out.specialize(threads <= tasks[i].first), tasks[i].second);
-  makeTasks(out, tasks.front().second);
+      makeTasks(out.specialize(threads <= tasks[i].threads), tasks[i]);
+  makeTasks(out, tasks.front());
 
   // The sums of a block of rows are made in registers and added to those on the stack.
   std::vector<VarOrRVar> inner, outer;
@@ -357,9 +356,9 @@ bool scheduleOuterProducts(Group &group, const RowBlocks &blocks, const Isa &isa
   if (hasFreeWindow(*image))
     return true;
   image->func.compute_at(perBlock).store_in(onStack);
-  if (tasks.front().second.columns >= isa.vector) {
+  if (tasks.front().columns >= isa.vector) {
     // Rows whose length is a power of two lines would be in each other's way in L1.
-    int64_t lines = (mostColumns + isa.vector - 1) / isa.vector | 1;
+    int64_t lines = divideCeil(mostColumns, isa.vector) | 1;
     image->func.align_storage(image->loops[0].var, static_cast<int>(lines * isa.vector))
         .vectorize(image->loops[0].var, isa.vector,
                    shape.columns % isa.vector == 0 ? TailStrategy::RoundUp : TailStrategy::GuardWithIf);

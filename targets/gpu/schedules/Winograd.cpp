@@ -32,14 +32,11 @@ static constexpr int tileSize = 4, points = 6;
 /// Threads of a block that transforms; blocks of fewer where these would not be enough for all processors.
 static constexpr int64_t mostThreads = 256, warp = 32;
 
-/// Blocks of a kernel that keep a device busy: two on each processor that transform, six that multiply, which have two
-/// warps each.
-static constexpr int64_t manyBlocks = 264, manyProducts = 792;
+/// Blocks that multiply and keep a device busy: more than others, as they have two warps each.
+static constexpr int64_t manyProducts = 3 * busyBlocks;
 
 /// Tiles whose sums a block has, where blocks are many and where they are few.
 static constexpr int64_t mostRows = 128, fewRows = 64;
-
-static int64_t divideCeil(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 /// Points of loops, for at least so many rows.
 static int64_t countPoints(const std::vector<Loop> &loops, int64_t minRows) {
@@ -57,7 +54,7 @@ static Var launchTransform(Func out, const Var &across, const Var &down, const s
   for (const Loop &loop : points)
     order.push_back(loop.var);
   out.reorder(order).unroll(across).unroll(down);
-  int64_t warps = countPoints(points, minRows) / (manyBlocks * warp);
+  int64_t warps = countPoints(points, minRows) / (busyBlocks * warp);
   return launchPoints(out, points, static_cast<int>(std::clamp(warps * warp, warp, mostThreads)));
 }
 

@@ -42,16 +42,13 @@ static int64_t maxCopyBytes(const Isa &isa) { return isa.vector == 16 ? 400 << 1
 /// Pixels of a block: enough of them to read each slice of a panel seldom.
 static constexpr int64_t pixelsInBlock = 512;
 
-/// Rows of the image that this many rows of the result read.
-static int64_t getImageRows(const WindowStep &step, int64_t rows) { return (rows - 1) * step.stride + step.span; }
-
 /// Rows of the result in a block: as many as keep the sums and the copy of the image
 /// small, in blocks of about the same size.
 static int64_t chooseRows(const Stage *padded, int64_t columns, int64_t rows, const Isa &isa) {
   int64_t most = std::clamp<int64_t>(pixelsInBlock / columns, 1, rows);
   if (padded) {
     int64_t rowBytes = padded->loops[0].extent * padded->loops[1].extent * 4;
-    while (most > 1 && getImageRows(padded->window[1], most) * rowBytes > maxCopyBytes(isa))
+    while (most > 1 && padded->window[1].countRead(most) * rowBytes > maxCopyBytes(isa))
       --most;
   }
   int64_t blocks = (rows + most - 1) / most;
@@ -111,7 +108,7 @@ static std::optional<Plan> makePlan(Group &group, const Isa &isa) {
 
   auto count = static_cast<int64_t>(plan.sums.size());
   int64_t width = plan.sums.front()->loops[0].extent;
-  plan.panels = (loops[0].extent + width - 1) / width;
+  plan.panels = divideCeil(loops[0].extent, width);
   plan.columns = (loops[1].extent + plan.strides[0] - 1) / plan.strides[0];
   bool isFlat = plan.strides.size() > 1, hasRows = loops.size() > 3 && loops[2].extent != 0;
   if (hasRows) {
@@ -129,8 +126,8 @@ static int choosePanels(const Plan &plan, int64_t blocks) {
   constexpr int64_t tasksOfImage = 8;
   if (!plan.padded)
     return 1;
-  int64_t parts = std::clamp<int64_t>((tasksOfImage + blocks - 1) / blocks, 1, plan.panels);
-  return static_cast<int>((plan.panels + parts - 1) / parts);
+  int64_t parts = std::clamp<int64_t>(divideCeil(tasksOfImage, blocks), 1, plan.panels);
+  return static_cast<int>(divideCeil(plan.panels, parts));
 }
 
 /// The loops of the result in which its stages are computed.
@@ -168,7 +165,7 @@ static Places orderLoops(Group &group, const Plan &plan) {
     out.split(y, block, y, static_cast<int>(plan.rows), TailStrategy::GuardWithIf);
     order.push_back(y);
     outer.push_back(block);
-    blocks = (loops[2].extent + plan.rows - 1) / plan.rows;
+    blocks = divideCeil(loops[2].extent, plan.rows);
   }
   out.split(panel, panels, panel, choosePanels(plan, blocks), TailStrategy::GuardWithIf);
   order.push_back(panel);
@@ -193,7 +190,7 @@ static void placeImage(Group &group, const Plan &plan, Var task, const Isa &isa)
   if (plan.rows != 0) {
     bool goesOn = plan.inSlices && plan.rows * plan.columns % plan.tile.points != 0;
     padded.func.bound_extent(padded.loops[2].var,
-                             static_cast<int>(getImageRows(padded.window[1], plan.rows + (goesOn ? 1 : 0))));
+                             static_cast<int>(padded.window[1].countRead(plan.rows + (goesOn ? 1 : 0))));
   }
   padded.func.compute_at(group.out.func, task).store_in(onStack);
   if (padded.loops[0].extent >= isa.vector)

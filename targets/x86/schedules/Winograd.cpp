@@ -88,8 +88,6 @@ static Stages findStages(Group &group) {
 
 int64_t countTilesInCache(int64_t channels) { return std::max<int64_t>(4, imageBytes / (36 * channels * 4)); }
 
-static int64_t divideCeil(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
 /// The block and its register tile that lose least: to tiles beyond the image's edge, to few
 /// sums at once, and to weights that few tiles use.
 static Block chooseBlock(const Stages &stages, const Isa &isa) {
