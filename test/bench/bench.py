@@ -122,7 +122,7 @@ def run_ours(program: pathlib.Path, names: list[str], seconds: float) -> dict[st
         if row.get("error_occurred"):
             print(f"{row['name']}: {row['error_message']}", file=sys.stderr)
         elif row["run_type"] == "iteration":
-            name = row["run_name"].removesuffix("/real_time")
+            name = re.sub("/(real|manual)_time$", "", row["run_name"])
             best[name] = max(best.get(name, 0), row["flops"])
             best[f"{name}/seconds"] = min(best.get(f"{name}/seconds", math.inf), row["fastest"])
     return best
