@@ -1,7 +1,7 @@
 //===- PrefetchHints.cpp - Where lines go that are asked for early --------===//
 //
 // Halide asks with `prefetchnta`: lines come to L1 alone, and are gone when they leave it. What
-// is asked for early is more than L1 holds (targets/x86/Prefetch.cpp), so that it would come from
+// is asked for early is more than L1 holds (targets/x86/PrefetchWeights.cpp), so that it would come from
 // memory twice; `prefetcht1` brings it to L2.
 //
 //===----------------------------------------------------------------------===//

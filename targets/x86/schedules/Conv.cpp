@@ -211,6 +211,7 @@ void scheduleConv(Group &group, const Isa &isa) {
       scheduleSums(*stage, group.out.func, group.out.loops[1].var, plan->tile);
     prefetchWeights(group, *stage);
   }
+  prefetchOperands(group);
   if (plan->padded)
     placeImage(group, *plan, places.task, isa);
 }

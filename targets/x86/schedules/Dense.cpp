@@ -158,6 +158,7 @@ static void scheduleBlocks(Group &group, const RegisterTile &tile, const Isa &is
     if (!staysInCache(group, isa))
       prefetchWeights(group, stage);
   }
+  prefetchOperands(group);
 }
 
 void scheduleDense(Group &group, const Isa &isa, int64_t minRows) {

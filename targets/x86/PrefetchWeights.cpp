@@ -1,4 +1,4 @@
-//===- Prefetch.cpp - Ask for weights before they are needed --------------===//
+//===- PrefetchWeights.cpp - Ask for weights before they are needed -------===//
 //
 // Several tiles pass over each slice of a weight. The first has to wait for memory, the others
 // find the slice in L1, and memory waits for them. So each pass asks for its share of the slice
@@ -21,21 +21,20 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "targets/x86/Prefetch.h"
-
 #include "targets/Lets.h"
+#include "targets/x86/Prefetch.h"
+#include "targets/x86/PrefetchCode.h"
 
 #include <algorithm>
 #include <optional>
 #include <set>
 
+namespace nnc::targets::x86 {
+
 namespace internal = Halide::Internal;
 using Halide::Expr;
-using nnc::targets::Lets;
 
 namespace {
-
-constexpr int lineFloats = 16;
 
 /// Bits of the part of a line that a step asks for, and the lines of a slice of which a number of 32 bits can tell.
 constexpr int rateBits = 16;
@@ -53,16 +52,6 @@ protected:
       name = op->name;
     internal::IRVisitor::visit(op);
   }
-};
-
-/// Whether a loop has another one inside.
-class FindLoop final : public internal::IRVisitor {
-public:
-  bool found = false;
-
-protected:
-  using internal::IRVisitor::visit;
-  void visit(const internal::For *) override { found = true; }
 };
 
 /// The first element of each vector that is loaded of a buffer.
@@ -120,16 +109,12 @@ protected:
 
   internal::Stmt visit(const internal::For *op) override {
     loops.push_back(op);
-    FindLoop inner;
-    op->body.accept(&inner);
-    internal::Stmt result = inner.found ? internal::IRMutator::visit(op) : askIn(*op);
+    internal::Stmt result = isInnermost(*op) ? askIn(*op) : internal::IRMutator::visit(op);
     loops.pop_back();
     return result;
   }
 
 private:
-  static Expr getVar(const internal::For &loop) { return internal::Variable::make(Halide::Int(32), loop.name); }
-
   /// What the innermost of the open loops reads.
   std::optional<Slice> findSlice() const {
     FindLoads loads(buffer);
@@ -185,7 +170,7 @@ private:
     internal::Stmt body = loop.body;
     for (int64_t i = (slice->lines + leastPasses - 1) / leastPasses; i-- > 0;) {
       Expr index = slice->start + (line + static_cast<int32_t>(lines + i)) * lineFloats;
-      body = internal::Block::make(prefetch(internal::simplify(index)), body);
+      body = internal::Block::make(prefetch(buffer, index), body);
     }
     internal::Stmt result = internal::For::make(loop.name, loop.min, loop.extent, loop.for_type, loop.partition_policy,
                                                 loop.device_api, body);
@@ -195,12 +180,6 @@ private:
     return internal::LetStmt::make(rateName, inStep, result);
   }
 
-  internal::Stmt prefetch(const Expr &index) const {
-    Expr start = internal::Variable::make(Halide::Handle(), buffer);
-    return internal::Evaluate::make(internal::Call::make(Halide::Float(32), internal::Call::prefetch,
-                                                         {start, index, 1, 1}, internal::Call::Intrinsic));
-  }
-
   std::string buffer;
   std::vector<const internal::For *> loops;
   Lets lets;
@@ -208,10 +187,12 @@ private:
 
 } // namespace
 
-void nnc::targets::x86::prefetchWeights(Group &group, const Stage &products) {
+void prefetchWeights(Group &group, const Stage &products) {
   FindBuffer weight;
   for (const auto &[name, function] : internal::build_environment({products.factors.at(1).func.function()}))
     function.accept(&weight);
   if (!weight.name.empty())
     group.passes.push_back(std::make_shared<PrefetchWeights>(weight.name));
 }
+
+} // namespace nnc::targets::x86

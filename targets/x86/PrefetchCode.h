@@ -1,0 +1,45 @@
+//===- PrefetchCode.h - What lowered code asks for memory with ------------===//
+
+#ifndef NNC_TARGETS_X86_PREFETCHCODE_H
+#define NNC_TARGETS_X86_PREFETCHCODE_H
+
+#include <Halide.h>
+
+#include <string>
+
+namespace nnc::targets::x86 {
+
+/// Floats in a line of a cache.
+inline constexpr int lineFloats = 16;
+
+/// A request for the line of an element.
+inline Halide::Internal::Stmt prefetch(const std::string &buffer, const Halide::Expr &index) {
+  namespace internal = Halide::Internal;
+  Halide::Expr start = internal::Variable::make(Halide::Handle(), buffer);
+  return internal::Evaluate::make(internal::Call::make(Halide::Float(32), internal::Call::prefetch,
+                                                       {start, internal::simplify(index), 1, 1},
+                                                       internal::Call::Intrinsic));
+}
+
+/// The variable of a loop.
+inline Halide::Expr getVar(const Halide::Internal::For &loop) {
+  return Halide::Internal::Variable::make(Halide::Int(32), loop.name);
+}
+
+/// Whether a loop has no other one inside.
+inline bool isInnermost(const Halide::Internal::For &loop) {
+  class FindLoop final : public Halide::Internal::IRVisitor {
+  public:
+    bool found = false;
+
+  protected:
+    using Halide::Internal::IRVisitor::visit;
+    void visit(const Halide::Internal::For *) override { found = true; }
+  } inner;
+  loop.body.accept(&inner);
+  return !inner.found;
+}
+
+} // namespace nnc::targets::x86
+
+#endif // NNC_TARGETS_X86_PREFETCHCODE_H
