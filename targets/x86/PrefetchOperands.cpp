@@ -172,7 +172,7 @@ protected:
 
   internal::Stmt visit(const internal::For *op) override {
     if (isInnermost(*op)) // the update's, not what sets sums to zero
-      return internal::starts_with(op->name, product + ".s1.") ? internal::Block::make(askForShare(), op) : op;
+      return op->name.find(".s1.") != std::string::npos ? internal::Block::make(askForShare(), op) : op;
     passes.push_back(op);
     internal::Stmt result = internal::IRMutator::visit(op);
     passes.pop_back();
@@ -270,9 +270,12 @@ private:
 void prefetchOperands(Group &group) {
   std::set<std::string> stages, products;
   for (const Stage &stage : group.stages) {
-    stages.insert(stage.func.name());
+    std::set<std::string> names{stage.func.name()};
+    for (const auto &[reader, sums] : stage.func.function().wrappers()) // which are read in its place
+      names.insert(internal::Function(sums).name());
+    stages.insert(names.begin(), names.end());
     if (stage.role == Role::Contraction)
-      products.insert(stage.func.name());
+      products.insert(names.begin(), names.end());
   }
   group.passes.push_back(std::make_shared<PrefetchOperands>(std::move(stages), std::move(products)));
 }

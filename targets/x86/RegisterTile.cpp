@@ -165,7 +165,26 @@ static int64_t choosePart(int64_t extent, int64_t most) {
   return (extent + parts - 1) / parts;
 }
 
-void scheduleSlices(Stage &contraction, Halide::Func out, Var at, const RegisterTile &tile) {
+/// One slice: each tile has all of its sums in registers.
+static Halide::Func scheduleTiles(Stage &contraction, Halide::Func out, Var at, const RegisterTile &tile) {
+  Halide::Func sums = contraction.func.in();
+  std::vector<Var> args = sums.args();
+  Var lane = args[0], point("point"), block("tile");
+  sums.bound_extent(lane, static_cast<int>(contraction.loops[0].extent))
+      .bound_extent(args.back(), 1)
+      .compute_at(out, at)
+      .store_in(onStack)
+      .split(args[1], block, point, tile.points, TailStrategy::RoundUp)
+      .reorder(lane, point, block)
+      .vectorize(lane, tile.vector)
+      .unroll(point);
+  scheduleSums(contraction, sums, block, tile);
+  return sums;
+}
+
+Halide::Func scheduleSlices(Stage &contraction, Halide::Func out, Var at, const RegisterTile &tile) {
+  if (!needsSlices(contraction))
+    return scheduleTiles(contraction, out, at, tile);
   Var lane = contraction.loops[0].var, point = contraction.loops[1].var;
   Var share("share"), vector("vector"), block("tile");
   contraction.func.bound_extent(lane, static_cast<int>(contraction.loops[0].extent))
@@ -206,6 +225,7 @@ void scheduleSlices(Stage &contraction, Halide::Func out, Var at, const Register
       .vectorize(lane)
       .unroll(vector)
       .unroll(point);
+  return contraction.func;
 }
 
 } // namespace nnc::targets::x86

@@ -46,8 +46,9 @@ bool needsSlices(const Stage &contraction);
 
 /// Places a contraction in the loop `at` of `out`, which computes many tiles with one
 /// panel: the panel is taken in slices that stay in L1 while all tiles pass, and the
-/// sums wait on the stack meanwhile. The last tile may have points beyond the last.
-void scheduleSlices(Stage &contraction, Halide::Func out, Halide::Var at, const RegisterTile &tile);
+/// sums wait on the stack meanwhile. The last tile may have points beyond the last. A panel that
+/// is one slice needs no sums that wait: a tile adds in registers. Gives the Func of the sums.
+Halide::Func scheduleSlices(Stage &contraction, Halide::Func out, Halide::Var at, const RegisterTile &tile);
 
 } // namespace nnc::targets::x86
 

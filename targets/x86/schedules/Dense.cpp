@@ -7,6 +7,8 @@
 //         sums[rows][panel] = acc                   on the stack
 //     out[block][panel] = epilogue(sums)
 //
+// Where all of k is one slice, tiles begin with zeros and read no sums: 128 to 512 outputs 0.97 of the peak for 0.95.
+//
 // Single rows use no weight twice: each has its panel at once. A sum waits for itself, so that
 // gates of a cell are taken in one loop, as many as have room in registers, and of several panels
 // as many as keep the multiply-adds busy. In blocks gates are contractions of one block, one after
@@ -153,8 +155,8 @@ static void scheduleBlocks(Group &group, const RegisterTile &tile, const Isa &is
       .parallel(task)
       .partition(task, Halide::Partition::Never);
   for (Stage &stage : group.stages) {
-    scheduleSlices(stage, out, task, tile);
-    stage.func.bound_storage(stage.loops[1].var, static_cast<int>(rows)); // which Halide does not see of few rows
+    Halide::Func sums = scheduleSlices(stage, out, task, tile);
+    sums.bound_storage(sums.args()[1], static_cast<int>(rows)); // which Halide does not see of few rows
     if (!staysInCache(group, isa))
       prefetchWeights(group, stage);
   }
