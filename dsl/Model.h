@@ -150,31 +150,12 @@ struct Function {
   std::vector<Operation> operations;
 };
 
-/// A setting that is an expression of `step` and `epoch` only, in postfix:
-/// numbers, the two names, operators and functions.
+/// A setting that is an expression of `step` and `epoch` only, in postfix.
 struct RateExpression {
   struct Term {
-    enum Kind {
-      Number,
-      Step,
-      Epoch,
-      Add,
-      Sub,
-      Mul,
-      Div,
-      Neg,
-      Less,
-      LessEqual,
-      Equal,
-      Select,
-      Exp,
-      Log,
-      Sqrt,
-      Cos,
-      Pow,
-      Min,
-      Max
-    } kind;
+    /// "step", "epoch"; of one operand neg, exp, log, sqrt, cos; of two add, sub, mul, div, pow, min, max, and, which
+    /// give truth values, less, less_equal, equal; of a truth value and two more select. None: a number.
+    std::string name;
     double number = 0;
   };
   std::vector<Term> postfix;

@@ -145,15 +145,10 @@ private:
     for (const auto &[name, value] : train.hyperparameters)
       os << ' ' << name << '=' << value;
     os << " rate=(";
-    static const char *const terms[] = {"",   "step",   "epoch", "+",   "-",    "*",   "/",   "neg", "<",  "<=",
-                                        "==", "select", "exp",   "log", "sqrt", "cos", "pow", "min", "max"};
     for (size_t i = 0; i < train.rate.postfix.size(); ++i) {
-      const RateExpression::Term &term = train.rate.postfix[i];
+      const auto &[name, number] = train.rate.postfix[i];
       os << (i ? " " : "");
-      if (term.kind == RateExpression::Term::Number)
-        os << term.number;
-      else
-        os << terms[term.kind];
+      name.empty() ? os << number : os << name;
     }
     os << ')';
     static const char *const batches[] = {"online", "", "full"};

@@ -1,13 +1,12 @@
 //===- Train.cpp - train blocks -------------------------------------------===//
 
 #include "dsl/Elaborate.h"
+#include "dsl/Rate.h"
 
 #include <algorithm>
 #include <cmath>
 
 namespace nnc::dsl {
-
-using Term = RateExpression::Term;
 
 /// Each step's calls are written out.
 static constexpr int64_t maxUnroll = 256;
@@ -137,7 +136,7 @@ private:
     result.optimizer = name;
     for (const Hyperparameter &parameter : known->second)
       result.hyperparameters.emplace_back(parameter.name, parameter.value);
-    result.rate.postfix = {{Term::Number, 0.01}};
+    result.rate.postfix = {{"", 0.01}};
     std::set<std::string> given;
     for (const Argument &argument : expr.arguments) {
       bool isRate = argument.name == "rate" || (argument.name.empty() && &argument == &expr.arguments.front());
@@ -146,7 +145,7 @@ private:
       else if (!given.insert(isRate ? "rate" : argument.name).second)
         error(argument.location, "gives parameter `" + (isRate ? "rate" : argument.name) + "` twice");
       else if (isRate)
-        readRate(*argument.value);
+        result.rate = readRate(*argument.value, constants, program.diagnostics);
       else
         readHyperparameter(argument, known->second);
     }
@@ -161,128 +160,6 @@ private:
         return;
       }
     error(argument.location, "optimizer `" + result.optimizer + "` has no parameter `" + argument.name + "`");
-  }
-
-  //===--------------------------------------------------------------------===//
-  // Rates
-  //===--------------------------------------------------------------------===//
-
-  enum class RateKind { Number, Truth };
-
-  void readRate(const Expr &expr) {
-    result.rate.postfix.clear();
-    readRate(expr, RateKind::Number);
-  }
-
-  void push(Term::Kind kind, double value = 0) { result.rate.postfix.push_back({kind, value}); }
-
-  /// As postfix has no truth values of its own: 0 <= 0, or 0 < 0.
-  void pushTruth(bool value) {
-    push(Term::Number);
-    push(Term::Number);
-    push(value ? Term::LessEqual : Term::Less);
-  }
-
-  /// An expression of `step` and `epoch`, in postfix, where a number or a truth value is wanted.
-  void readRate(const Expr &expr, RateKind wanted) {
-    RateKind kind = wanted;
-    if (expr.kind == Expr::Kind::If) {
-      readRate(*expr.operands[0], RateKind::Truth);
-      readRate(*expr.operands[1], wanted);
-      readRate(*expr.operands[2], wanted);
-      push(Term::Select);
-    } else if (expr.kind == Expr::Kind::Boolean) {
-      kind = RateKind::Truth;
-      pushTruth(expr.number != 0);
-    } else if (expr.kind == Expr::Kind::Unary) {
-      kind = expr.text == "not" ? RateKind::Truth : RateKind::Number;
-      readRate(*expr.operands[0], kind);
-      kind == RateKind::Truth ? pushNot() : push(Term::Neg);
-    } else if (expr.kind == Expr::Kind::Binary) {
-      kind = readRateOperator(expr);
-    } else {
-      kind = RateKind::Number;
-      expr.kind == Expr::Kind::Call ? readRateFunction(expr) : readRateNumber(expr);
-    }
-    if (kind != wanted)
-      error(expr.location, wanted == RateKind::Number ? "is a truth value, and a rate is computed of numbers"
-                                                      : "is a number, and a condition a truth value");
-  }
-
-  void readRateNumber(const Expr &expr) {
-    auto known = constants.find(expr.text);
-    if (expr.kind == Expr::Kind::Number)
-      push(Term::Number, expr.number);
-    else if (expr.kind == Expr::Kind::Name && (expr.text == "step" || expr.text == "epoch"))
-      push(expr.text == "step" ? Term::Step : Term::Epoch);
-    else if (expr.kind == Expr::Kind::Name && known != constants.end())
-      push(Term::Number, known->second);
-    else
-      refuseInRate(expr);
-  }
-
-  void refuseInRate(const Expr &expr) {
-    error(
-        expr.location, "a rate is an expression of numbers, `step` and `epoch`",
-        {{expr.location, "it has + - * /, comparisons, `if`, exp, log, sqrt, cos, pow, min, max, and parameters of the "
-                         "network that are numbers"}});
-  }
-
-  void readRateFunction(const Expr &expr) {
-    struct Function {
-      Term::Kind term;
-      size_t operands;
-    };
-    static const std::map<std::string, Function> functions{
-        {"exp", {Term::Exp, 1}}, {"log", {Term::Log, 1}}, {"sqrt", {Term::Sqrt, 1}}, {"cos", {Term::Cos, 1}},
-        {"pow", {Term::Pow, 2}}, {"min", {Term::Min, 2}}, {"max", {Term::Max, 2}}};
-    const Expr &head = *expr.operands[0];
-    auto found = functions.find(head.text);
-    if (head.kind != Expr::Kind::Name || found == functions.end())
-      return refuseInRate(expr);
-    const auto &[term, operands] = found->second;
-    bool isNamed = std::any_of(expr.arguments.begin(), expr.arguments.end(), [](const Argument &argument) {
-      return !argument.name.empty() || argument.binds || !argument.value;
-    });
-    if (isNamed || expr.arguments.size() != operands)
-      return error(expr.location,
-                   "in a rate `" + head.text + "` takes " + (operands == 1 ? "a number" : "two numbers"));
-    for (const Argument &argument : expr.arguments)
-      readRate(*argument.value, RateKind::Number);
-    push(term);
-  }
-
-  void pushNot() {
-    pushTruth(false);
-    pushTruth(true);
-    push(Term::Select);
-  }
-
-  RateKind readRateOperator(const Expr &expr) {
-    static const std::map<std::string, Term::Kind> operators{
-        {"+", Term::Add},  {"-", Term::Sub},    {"*", Term::Mul},        {".*", Term::Mul},
-        {"/", Term::Div},  {"./", Term::Div},   {"<", Term::Less},       {"<=", Term::LessEqual},
-        {">", Term::Less}, {"==", Term::Equal}, {">=", Term::LessEqual}, {"!=", Term::Equal}};
-    const Expr &left = *expr.operands[0], &right = *expr.operands[1];
-    if (expr.text == "and" || expr.text == "or") {
-      readRate(left, RateKind::Truth);
-      if (expr.text == "or")
-        pushTruth(true);
-      readRate(right, RateKind::Truth);
-      if (expr.text == "and")
-        pushTruth(false);
-      push(Term::Select);
-      return RateKind::Truth;
-    }
-    Term::Kind term = operators.at(expr.text);
-    bool swaps = expr.text == ">" || expr.text == ">=";
-    readRate(swaps ? right : left, RateKind::Number);
-    readRate(swaps ? left : right, RateKind::Number);
-    push(term);
-    if (expr.text == "!=")
-      pushNot();
-    bool compares = term == Term::Less || term == Term::LessEqual || term == Term::Equal;
-    return compares ? RateKind::Truth : RateKind::Number;
   }
 
   void readBatch(const Expr &expr) {

@@ -378,28 +378,13 @@ GraphImporter::Window NetworkImporter::importWindow(func::FuncOp function, unsig
   return {values[0], values[1], values[2], values[3], values[4], values[5], policy.k2 > policy.k1};
 }
 
-static Attribute convert(Builder &builder, const dsl::RateExpression::Term &term) {
-  using Term = dsl::RateExpression::Term;
-  static const std::pair<Term::Kind, StringRef> names[] = {
-      {Term::Step, "step"},   {Term::Epoch, "epoch"},   {Term::Add, "add"},
-      {Term::Sub, "sub"},     {Term::Mul, "mul"},       {Term::Div, "div"},
-      {Term::Neg, "neg"},     {Term::Less, "less"},     {Term::LessEqual, "less_equal"},
-      {Term::Equal, "equal"}, {Term::Select, "select"}, {Term::Exp, "exp"},
-      {Term::Log, "log"},     {Term::Sqrt, "sqrt"},     {Term::Cos, "cos"},
-      {Term::Pow, "pow"},     {Term::Min, "min"},       {Term::Max, "max"}};
-  for (auto &[kind, name] : names)
-    if (term.kind == kind)
-      return builder.getStringAttr(name);
-  return builder.getF64FloatAttr(term.number);
-}
-
 /// The settings of a train block, by name; the optimizer's parameters among them.
 DictionaryAttr NetworkImporter::describe(const dsl::Train &train) {
   NamedAttrList list;
   auto number = [&](StringRef name, double value) { list.set(name, builder.getF64FloatAttr(value)); };
   SmallVector<Attribute> rate, betas;
-  for (const auto &term : train.rate.postfix)
-    rate.push_back(convert(builder, term));
+  for (const auto &[name, number] : train.rate.postfix)
+    rate.push_back(name.empty() ? Attribute(builder.getF64FloatAttr(number)) : builder.getStringAttr(name));
   for (const auto &[name, value] : train.hyperparameters) {
     number(name, value);
     if (StringRef(name).starts_with("beta"))
