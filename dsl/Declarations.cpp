@@ -142,7 +142,7 @@ std::optional<Initializer> Elaborator::evaluateInitializer(const Expr *expr, con
           "`" + name + "` takes " + std::to_string(kind->second.second) + " numbers, not " + std::to_string(count));
     return std::nullopt;
   }
-  double numbers[2] = {0, 0};
+  std::vector<Item> numbers;
   for (size_t i = 0; i < count; ++i) {
     Item item = evaluate(*expr->arguments[i].value, scope);
     if (!item.is(Item::Kind::Number)) {
@@ -150,11 +150,18 @@ std::optional<Initializer> Elaborator::evaluateInitializer(const Expr *expr, con
         error(expr->arguments[i].location, "`" + name + "` takes numbers");
       return std::nullopt;
     }
-    numbers[i] = item.number;
+    numbers.push_back(std::move(item));
   }
-  init.a = numbers[0];
-  init.b = numbers[1];
-  return init;
+  init.a = count > 0 ? numbers[0].number : 0;
+  init.b = count > 1 ? numbers[1].number : 0;
+  bool isNegative = init.kind == Initializer::Normal && init.a < 0;
+  if (isNegative)
+    error(expr->arguments[0].location, "the standard deviation of `normal` is at least 0, not " + describe(numbers[0]));
+  bool isSwapped = init.kind == Initializer::Uniform && init.a > init.b;
+  if (isSwapped)
+    error(expr->location, "`uniform` goes from the least number to the largest, not from " + describe(numbers[0]) +
+                              " to " + describe(numbers[1]));
+  return isNegative || isSwapped ? std::nullopt : std::optional(init);
 }
 
 void Elaborator::declareWeights(const Statement &statement, Scope &scope) {
