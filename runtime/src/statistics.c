@@ -107,6 +107,8 @@ nnc_status nnc_first_not_finite(nnc_context *context, int32_t train, nnc_layer_s
 
 nnc_status nnc_fail_numeric(nnc_context *context, int32_t train, const char *name, float loss) {
   nnc_layer_statistics layer;
+  if (isnan(loss))
+    loss = fabsf(loss); /* printf would show its sign, which means nothing */
   if (!context->model->network->trains[train].statistics || nnc_first_not_finite(context, train, &layer) != NNC_OK)
     return nnc_fail(context->message, NNC_NUMERIC, "%s: the loss is %g", name, (double)loss);
   const char *space = *layer.layer ? " " : "";

@@ -62,8 +62,11 @@ static std::optional<ExitCode> checkOptions() {
     return complain("no examples to train on; give -data=file.safetensors");
   if (epochs < 1)
     return complain("-epochs is " + Twine(epochs.getValue()) + "; there must be at least one");
-  if (patience < 0 || batch < 0 || chunk < 0 || threads < 0)
-    return complain("-patience, -batch, -chunk and -j cannot be negative");
+  if (patience < 0 || threads < 0)
+    return complain("-patience and -j cannot be negative");
+  for (const cl::opt<int64_t> *size : {&batch, &chunk})
+    if (size->getNumOccurrences() != 0 && *size < 1)
+      return complain("-" + size->ArgStr + " is " + Twine(size->getValue()) + "; there must be at least one example");
   if (!(improvement >= 0) || !(improvement < 1))
     return complain("-improvement is a share in [0, 1)");
   if (!(checkpointSeconds >= 0))
