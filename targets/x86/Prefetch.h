@@ -14,6 +14,9 @@ void prefetchWeights(Group &group, const Stage &products);
 /// Lets each task ask, before its products, for the operands of what becomes of their sums.
 void prefetchOperands(Group &group);
 
+/// Lets outer products of a block of rows ask for what the next block's copies are made of.
+void prefetchCopies(Group &group);
+
 } // namespace nnc::targets::x86
 
 #endif // NNC_TARGETS_X86_PREFETCH_H

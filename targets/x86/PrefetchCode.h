@@ -21,6 +21,18 @@ inline Halide::Internal::Stmt prefetch(const std::string &buffer, const Halide::
                                                        internal::Call::Intrinsic));
 }
 
+/// Statements one after the other; the first may be undefined.
+inline Halide::Internal::Stmt append(const Halide::Internal::Stmt &before, const Halide::Internal::Stmt &next) {
+  return before.defined() ? Halide::Internal::Block::make(before, next) : next;
+}
+
+/// The same loop with another body.
+inline Halide::Internal::Stmt replaceBody(const Halide::Internal::For &loop, const Halide::Internal::Stmt &body) {
+  namespace internal = Halide::Internal;
+  return internal::For::make(loop.name, loop.min, loop.extent, loop.for_type, loop.partition_policy, loop.device_api,
+                             body);
+}
+
 /// The variable of a loop.
 inline Halide::Expr getVar(const Halide::Internal::For &loop) {
   return Halide::Internal::Variable::make(Halide::Int(32), loop.name);
