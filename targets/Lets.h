@@ -28,6 +28,24 @@ private:
   std::vector<std::pair<std::string, Halide::Expr>> lets;
 };
 
+/// Visits code with the lets around each place.
+class VisitorWithLets : public Halide::Internal::IRVisitor {
+protected:
+  using Halide::Internal::IRVisitor::visit;
+  void visit(const Halide::Internal::Let *op) override { visitLet(op); }
+  void visit(const Halide::Internal::LetStmt *op) override { visitLet(op); }
+
+  Lets lets;
+
+private:
+  template <typename Op> void visitLet(const Op *op) {
+    op->value.accept(this);
+    lets.push(op->name, op->value);
+    op->body.accept(this);
+    lets.pop();
+  }
+};
+
 } // namespace nnc::targets
 
 #endif // NNC_TARGETS_LETS_H

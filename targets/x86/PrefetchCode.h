@@ -21,11 +21,6 @@ inline Halide::Internal::Stmt prefetch(const std::string &buffer, const Halide::
                                                        internal::Call::Intrinsic));
 }
 
-/// Statements one after the other; the first may be undefined.
-inline Halide::Internal::Stmt append(const Halide::Internal::Stmt &before, const Halide::Internal::Stmt &next) {
-  return before.defined() ? Halide::Internal::Block::make(before, next) : next;
-}
-
 /// The same loop with another body.
 inline Halide::Internal::Stmt replaceBody(const Halide::Internal::For &loop, const Halide::Internal::Stmt &body) {
   namespace internal = Halide::Internal;

@@ -26,32 +26,16 @@ namespace internal = Halide::Internal;
 namespace {
 
 /// Lets what multiplies with copies of a block ask for what the next block's are made of.
-class PrefetchCopies final : public internal::IRMutator {
+class PrefetchCopies final : public AskInLoops {
 public:
-  explicit PrefetchCopies(std::set<std::string> copies) : copies(std::move(copies)) {}
+  using AskInLoops::AskInLoops;
 
 protected:
-  using internal::IRMutator::visit;
-
-  internal::Stmt visit(const internal::For *op) override {
-    loops.push_back(op);
-    internal::Stmt result = internal::IRMutator::visit(op);
-    loops.pop_back();
-    return blocks.count(op) ? askIn(*op) : result;
-  }
-
-  internal::Stmt visit(const internal::ProducerConsumer *op) override {
-    if (!op->is_producer || !copies.count(op->name))
-      return internal::IRMutator::visit(op);
-    if (!loops.empty() && loops.back()->for_type == internal::ForType::Serial)
-      blocks.insert(loops.back());
-    return op;
-  }
-
-private:
-  internal::Stmt askIn(const internal::For &block) const {
+  internal::Stmt askIn(const internal::For &block) const override {
+    if (block.for_type != internal::ForType::Serial)
+      return &block;
     std::vector<Nest> nests;
-    for (const Nest &nest : findLinesInside(block.body, copies)) {
+    for (const Nest &nest : findLinesInside(block.body, funcs)) {
       std::vector<Line> lines;
       for (const Line &line : nest.lines)
         if (internal::expr_uses_var(line.index, block.name))
@@ -61,10 +45,6 @@ private:
     }
     return replaceBody(block, shareRows(block.body, nests, block.name));
   }
-
-  std::set<std::string> copies;
-  std::vector<const internal::For *> loops;
-  std::set<const internal::For *> blocks; ///< in each step of which there are copies
 };
 
 } // namespace

@@ -32,56 +32,33 @@ namespace internal = Halide::Internal;
 
 namespace {
 
-class PrefetchOperands final : public internal::IRMutator {
+class PrefetchOperands final : public AskInLoops {
 public:
-  PrefetchOperands(std::set<std::string> stages, std::set<std::string> products)
-      : stages(std::move(stages)), products(std::move(products)) {}
+  PrefetchOperands(std::set<std::string> products, std::set<std::string> stages)
+      : AskInLoops(std::move(products)), stages(std::move(stages)) {}
 
 protected:
-  using internal::IRMutator::visit;
-
-  internal::Stmt visit(const internal::For *op) override {
-    loops.push_back(op);
-    internal::Stmt result = internal::IRMutator::visit(op);
-    loops.pop_back();
-    return op == loopOfFirst ? askIn(*op) : result;
-  }
-
-  /// The first product asks, for what follows it in the loop around it.
-  internal::Stmt visit(const internal::ProducerConsumer *op) override {
-    if (!op->is_producer || !products.count(op->name))
-      return internal::IRMutator::visit(op);
-    if (!loopOfFirst && !loops.empty()) {
-      first = op->name;
-      loopOfFirst = loops.back();
-    }
-    return op;
-  }
-
-private:
-  internal::Stmt askIn(const internal::For &loop) const {
+  internal::Stmt askIn(const internal::For &loop) const override {
     std::vector<Nest> nests = findLinesOutside(loop.body, stages);
     if (nests.size() != 1 || !nests.front().isRectangular())
       return &loop;
     const Nest &nest = nests.front();
-    return replaceBody(loop, nest.rows.empty() ? askForNext(loop, nest.lines) : shareRows(loop.body, nests, first));
+    return replaceBody(loop, nest.rows.empty() ? askForNext(loop, nest.lines) : shareRows(loop.body, nests, loop.name));
   }
 
+private:
   /// Each tile, for what the next one needs.
   static internal::Stmt askForNext(const internal::For &loop, const std::vector<Line> &lines) {
-    internal::Stmt requests;
+    std::vector<internal::Stmt> code;
     if (loop.for_type == internal::ForType::Serial)
       for (const Line &line : lines)
         if (internal::expr_uses_var(line.index, loop.name))
-          requests =
-              append(requests, prefetch(line.buffer, internal::substitute(loop.name, getVar(loop) + 1, line.index)));
-    return requests.defined() ? internal::Block::make(requests, loop.body) : loop.body;
+          code.push_back(prefetch(line.buffer, internal::substitute(loop.name, getVar(loop) + 1, line.index)));
+    code.push_back(loop.body);
+    return internal::Block::make(code);
   }
 
-  std::set<std::string> stages, products;
-  std::vector<const internal::For *> loops;
-  std::string first;
-  const internal::For *loopOfFirst = nullptr;
+  std::set<std::string> stages;
 };
 
 } // namespace
@@ -96,7 +73,7 @@ void prefetchOperands(Group &group) {
     if (stage.role == Role::Contraction)
       products.insert(names.begin(), names.end());
   }
-  group.passes.push_back(std::make_shared<PrefetchOperands>(std::move(stages), std::move(products)));
+  group.passes.push_back(std::make_shared<PrefetchOperands>(std::move(products), std::move(stages)));
 }
 
 } // namespace nnc::targets::x86

@@ -32,51 +32,42 @@ bool Nest::isRectangular() const {
 namespace {
 
 /// Finds what code reads and writes of memory that is not its own: where it makes these Funcs, or everywhere else.
-class FindLines final : public internal::IRVisitor {
+class FindLines final : public VisitorWithLets {
 public:
   FindLines(const std::set<std::string> &funcs, bool inside) : funcs(funcs), inside(inside) {}
 
   std::vector<Nest> nests;
 
 protected:
-  using internal::IRVisitor::visit;
+  using VisitorWithLets::visit;
 
   void visit(const internal::ProducerConsumer *op) override {
     bool makes = op->is_producer && funcs.count(op->name) != 0;
     if (makes && !inside)
       return;
     makers += makes;
-    internal::IRVisitor::visit(op);
+    VisitorWithLets::visit(op);
     makers -= makes;
   }
   void visit(const internal::Allocate *op) override {
     own.insert(op->name);
-    internal::IRVisitor::visit(op);
+    VisitorWithLets::visit(op);
   }
-  void visit(const internal::Let *op) override { visitLet(op); }
-  void visit(const internal::LetStmt *op) override { visitLet(op); }
   void visit(const internal::For *op) override {
     loops.push_back(op);
-    internal::IRVisitor::visit(op);
+    VisitorWithLets::visit(op);
     loops.pop_back();
   }
   void visit(const internal::Load *op) override {
-    internal::IRVisitor::visit(op);
+    VisitorWithLets::visit(op);
     addVector(op->name, op->index);
   }
   void visit(const internal::Store *op) override {
-    internal::IRVisitor::visit(op);
+    VisitorWithLets::visit(op);
     addVector(op->name, op->index);
   }
 
 private:
-  template <typename Op> void visitLet(const Op *op) {
-    op->value.accept(this);
-    lets.push(op->name, op->value);
-    op->body.accept(this);
-    lets.pop();
-  }
-
   static bool hasLoad(const Expr &index) {
     class FindLoad final : public internal::IRVisitor {
     public:
@@ -142,10 +133,9 @@ private:
   int makers = 0;            // of these Funcs, around what is visited
   std::set<std::string> own; // memory of the code's own
   std::vector<const internal::For *> loops;
-  Lets lets;
 };
 
-/// Lets each run of a product's innermost loop ask for its share of the rows first.
+/// Lets each run of the first product's innermost loop ask for its share of the rows first.
 class ShareRows final : public internal::IRMutator {
 public:
   ShareRows(const std::vector<Nest> &nests, const std::string &name) : nests(nests), name(name) {}
@@ -154,8 +144,8 @@ protected:
   using internal::IRMutator::visit;
 
   internal::Stmt visit(const internal::For *op) override {
-    if (isInnermost(*op)) // the update's, not what sets sums to zero
-      return op->name.find(".s1.") != std::string::npos ? askAndRun(op) : op;
+    if (isInnermost(*op))
+      return isOfFirst(op->name) ? askAndRun(op) : op;
     passes.push_back(op);
     internal::Stmt result = internal::IRMutator::visit(op);
     passes.pop_back();
@@ -163,6 +153,16 @@ protected:
   }
 
 private:
+  /// Whether a loop is of the first update that is met: not of what sets sums to zero, nor of another product's.
+  bool isOfFirst(const std::string &loop) {
+    size_t update = loop.find(".s1.");
+    if (update == std::string::npos)
+      return false;
+    if (first.empty())
+      first = loop.substr(0, update);
+    return loop.compare(0, update, first) == 0;
+  }
+
   internal::Stmt askAndRun(internal::Stmt run) const {
     for (size_t i = nests.size(); i-- > 0;)
       run = internal::Block::make(askForShare(nests[i], name + ".asked_row" + std::to_string(i)), run);
@@ -184,17 +184,18 @@ private:
       row = row / loop.extent;
       rowCount = rowCount * loop.extent;
     }
-    internal::Stmt requests;
+    std::vector<internal::Stmt> requests;
     for (const Line &line : lines)
-      requests = append(requests, prefetch(line.buffer, line.index));
+      requests.push_back(prefetch(line.buffer, line.index));
     Expr first = internal::simplify(pass * rowCount / passCount);
     Expr end = internal::simplify((pass + 1) * rowCount / passCount);
     return internal::For::make(loopName, first, internal::simplify(end - first), internal::ForType::Serial,
-                               Halide::Partition::Never, Halide::DeviceAPI::None, requests);
+                               Halide::Partition::Never, Halide::DeviceAPI::None, internal::Block::make(requests));
   }
 
   const std::vector<Nest> &nests;
   const std::string &name;
+  std::string first; ///< product
   std::vector<const internal::For *> passes;
 };
 
@@ -212,8 +213,24 @@ std::vector<Nest> findLinesOutside(const internal::Stmt &code, const std::set<st
   return std::move(find.nests);
 }
 
-internal::Stmt shareRows(const internal::Stmt &product, const std::vector<Nest> &nests, const std::string &name) {
-  return ShareRows(nests, name).mutate(product);
+internal::Stmt shareRows(const internal::Stmt &code, const std::vector<Nest> &nests, const std::string &name) {
+  return ShareRows(nests, name).mutate(code);
+}
+
+internal::Stmt AskInLoops::visit(const internal::For *op) {
+  loops.push_back(op);
+  internal::Stmt result = internal::IRMutator::visit(op);
+  loops.pop_back();
+  // A loop whose last step is apart has inside what is around the others.
+  return chosen.count(op) && result.same_as(op) ? askIn(*op) : result;
+}
+
+internal::Stmt AskInLoops::visit(const internal::ProducerConsumer *op) {
+  if (!op->is_producer || !funcs.count(op->name))
+    return internal::IRMutator::visit(op);
+  if (!loops.empty())
+    chosen.insert(loops.back());
+  return op;
 }
 
 } // namespace nnc::targets::x86

@@ -36,10 +36,31 @@ struct Nest {
 std::vector<Nest> findLinesInside(const Halide::Internal::Stmt &code, const std::set<std::string> &funcs);
 std::vector<Nest> findLinesOutside(const Halide::Internal::Stmt &code, const std::set<std::string> &funcs);
 
-/// A product whose innermost loop asks in each of its runs for a share of the rows first. The loops over rows are of
-/// that name, and the nests are rectangular.
-Halide::Internal::Stmt shareRows(const Halide::Internal::Stmt &product, const std::vector<Nest> &nests,
+/// Code whose first product asks, in each run of its innermost loop, for a share of the rows first. The loops over rows
+/// have names that begin with this one, and the nests are rectangular.
+Halide::Internal::Stmt shareRows(const Halide::Internal::Stmt &code, const std::vector<Nest> &nests,
                                  const std::string &name);
+
+/// Lets loops ask for rows.
+class AskInLoops : public Halide::Internal::IRMutator {
+public:
+  /// The loops in whose steps one of these Funcs is made.
+  explicit AskInLoops(std::set<std::string> funcs) : funcs(std::move(funcs)) {}
+
+protected:
+  /// Such a loop, with requests.
+  virtual Halide::Internal::Stmt askIn(const Halide::Internal::For &loop) const = 0;
+
+  using Halide::Internal::IRMutator::visit;
+  Halide::Internal::Stmt visit(const Halide::Internal::For *op) override;
+  Halide::Internal::Stmt visit(const Halide::Internal::ProducerConsumer *op) override;
+
+  std::set<std::string> funcs;
+
+private:
+  std::vector<const Halide::Internal::For *> loops; ///< that are open
+  std::set<const Halide::Internal::For *> chosen;
+};
 
 } // namespace nnc::targets::x86
 

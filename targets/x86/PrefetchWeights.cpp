@@ -55,32 +55,22 @@ protected:
 };
 
 /// The first element of each vector that is loaded of a buffer.
-class FindLoads final : public internal::IRVisitor {
+class FindLoads final : public VisitorWithLets {
 public:
   explicit FindLoads(const std::string &buffer) : buffer(buffer) {}
   std::vector<Expr> starts;
 
 protected:
-  using internal::IRVisitor::visit;
-  void visit(const internal::Let *op) override { visitLet(op); }
-  void visit(const internal::LetStmt *op) override { visitLet(op); }
+  using VisitorWithLets::visit;
   void visit(const internal::Load *op) override {
-    internal::IRVisitor::visit(op);
+    VisitorWithLets::visit(op);
     auto vector = op->index.as<internal::Ramp>();
     if (op->name == buffer && vector && internal::is_const_one(vector->stride))
       starts.push_back(lets.expand(vector->base));
   }
 
 private:
-  template <typename Op> void visitLet(const Op *op) {
-    op->value.accept(this);
-    lets.push(op->name, op->value);
-    op->body.accept(this);
-    lets.pop();
-  }
-
   const std::string &buffer;
-  Lets lets;
 };
 
 /// A slice, of which a step of the innermost loop reads some lines.
@@ -168,7 +158,7 @@ private:
     Expr line = internal::Variable::make(Halide::Int(32), firstName) + ((slice->step * rate) >> rateBits);
     int64_t leastPasses = internal::as_const_int(passes).value_or(2);
     internal::Stmt body = loop.body;
-    for (int64_t i = (slice->lines + leastPasses - 1) / leastPasses; i-- > 0;) {
+    for (int64_t i = divideCeil(slice->lines, leastPasses); i-- > 0;) {
       Expr index = slice->start + (line + static_cast<int32_t>(lines + i)) * lineFloats;
       body = internal::Block::make(prefetch(buffer, index), body);
     }
