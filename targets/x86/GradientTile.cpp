@@ -53,7 +53,7 @@ InnerTile chooseInnerTile(int64_t columns, int64_t points, const Isa &isa) {
   InnerTile best{1, 1};
   double highest = 0;
   auto useful = [](int64_t extent, int tile) {
-    return static_cast<double>(extent) / static_cast<double>((extent + tile - 1) / tile * tile);
+    return static_cast<double>(extent) / static_cast<double>(divideCeil(extent, tile) * tile);
   };
   for (int c = 1; c <= std::min<int64_t>(columns, 8); ++c)
     for (int p = 1; p <= std::min<int64_t>(points, most / c); ++p) {

@@ -51,7 +51,7 @@ static std::vector<int> shares(int64_t panelWidth, int vector) {
 
 /// Of the multiply-adds that a tile could start, the share that counts.
 static double efficiency(int vectors, int points, int64_t extent) {
-  double useful = static_cast<double>(extent) / static_cast<double>((extent + points - 1) / points * points);
+  double useful = static_cast<double>(extent) / static_cast<double>(divideCeil(extent, points) * points);
   double sums = vectors * points, loads = vectors + points;
   // Few sums leave no room for a multiply-add that starts late.
   double started = std::min(1.0, sums / 8) * (1 - 0.5 / sums);
@@ -85,22 +85,12 @@ TileShare chooseShare(int64_t panelWidth, int64_t points, const Isa &isa) {
   return best;
 }
 
-/// Elements of a weight with which so little is computed that it is not worth many variants.
-static constexpr int64_t smallWeight = 64 << 10;
-
-std::vector<int64_t> chooseRowMinima(int64_t weightElements) {
-  if (weightElements <= smallWeight)
-    return {1, 4};
-  return {1, 4, 9};
-}
-
-RegisterTile chooseTileFor(int64_t panelWidth, int64_t minimum, int64_t weightElements, const Isa &isa) {
-  static constexpr int64_t manyRows = 64;
+RegisterTile chooseTileFor(int64_t panelWidth, int64_t minimum, const Isa &isa) {
+  constexpr int64_t manyRows = 64;
   int vector = std::min<int>(static_cast<int>(panelWidth), isa.vector);
   if (minimum == 1) // what is read once is read as it lies
     return {vector, shares(panelWidth, vector).front() * vector, 1};
-  bool isLast = minimum >= chooseRowMinima(weightElements).back();
-  return chooseTile(panelWidth, isLast ? manyRows : minimum, isa);
+  return chooseTile(panelWidth, manyRows, isa);
 }
 
 /// The loops of a tile, innermost first. Vectors of the panel or points, whichever are
@@ -111,25 +101,36 @@ static std::vector<Halide::VarOrRVar> orderTile(Var lane, Var vector, Var point,
   return {lane, vector, point};
 }
 
-void scheduleSums(Stage &contraction, Halide::Func out, Var at, const RegisterTile &tile, int panels) {
+/// Tiles whose rows are guarded are in one loop, the last one too: TrimTiles.cpp takes care of it.
+static Halide::Partition choosePartition(TailStrategy tail) {
+  return tail == TailStrategy::GuardWithIf ? Halide::Partition::Never : Halide::Partition::Auto;
+}
+
+void scheduleSums(Stage &contraction, Halide::Func out, Var at, const RegisterTile &tile, int panels,
+                  TailStrategy tail) {
   Var lane = contraction.loops[0].var, point = contraction.loops[1].var, panel = contraction.loops.back().var;
-  // The edge of the result needs fewer; the whole tile is summed all the same.
+  Var share("share"), vector("vector"), whole("whole");
+  // The edge of the result needs fewer lanes; the whole tile is summed all the same.
   contraction.func.bound_extent(lane, static_cast<int>(contraction.loops[0].extent))
       .bound_extent(panel, panels)
       .compute_at(out, at)
       .store_in(Halide::MemoryType::Stack)
-      .vectorize(lane, tile.vector, TailStrategy::RoundUp)
-      .unroll(point);
-
-  Var share("share"), vector("vector");
+      .vectorize(lane, tile.vector, TailStrategy::RoundUp);
   std::vector<Halide::VarOrRVar> order = orderTile(lane, vector, point, tile);
   if (panels > 1)
     order.push_back(panel);
   for (const ReductionLoop &loop : contraction.reductions)
     order.push_back(loop.var);
   order.push_back(share);
-  contraction.func.update()
-      .split(lane, share, lane, tile.lanes)
+
+  auto update = contraction.func.update();
+  if (tail == TailStrategy::GuardWithIf) {
+    contraction.func.bound_storage(point, tile.points).split(point, whole, point, tile.points, TailStrategy::RoundUp);
+    update.split(point, whole, point, tile.points, tail).partition(whole, choosePartition(tail));
+    order.push_back(whole);
+  }
+  contraction.func.unroll(point);
+  update.split(lane, share, lane, tile.lanes)
       .split(lane, vector, lane, tile.vector)
       .reorder(order)
       .vectorize(lane)
@@ -137,7 +138,7 @@ void scheduleSums(Stage &contraction, Halide::Func out, Var at, const RegisterTi
       .unroll(point);
   if (panels > 1) {
     contraction.func.unroll(panel);
-    contraction.func.update().unroll(panel);
+    update.unroll(panel);
   }
 }
 
@@ -161,12 +162,12 @@ static int64_t choosePart(int64_t extent, int64_t most) {
   for (int64_t part = most; part >= most / 2 && part > 0; --part)
     if (extent % part == 0)
       return part;
-  int64_t parts = (extent + most - 1) / most;
-  return (extent + parts - 1) / parts;
+  return divideCeil(extent, divideCeil(extent, most));
 }
 
 /// One slice: each tile has all of its sums in registers.
-static Halide::Func scheduleTiles(Stage &contraction, Halide::Func out, Var at, const RegisterTile &tile) {
+static Halide::Func scheduleTiles(Stage &contraction, Halide::Func out, Var at, const RegisterTile &tile,
+                                  TailStrategy tail) {
   Halide::Func sums = contraction.func.in();
   std::vector<Var> args = sums.args();
   Var lane = args[0], point("point"), block("tile");
@@ -174,17 +175,18 @@ static Halide::Func scheduleTiles(Stage &contraction, Halide::Func out, Var at, 
       .bound_extent(args.back(), 1)
       .compute_at(out, at)
       .store_in(onStack)
-      .split(args[1], block, point, tile.points, TailStrategy::RoundUp)
+      .split(args[1], block, point, tile.points, tail)
       .reorder(lane, point, block)
       .vectorize(lane, tile.vector)
-      .unroll(point);
-  scheduleSums(contraction, sums, block, tile);
+      .unroll(point)
+      .partition(block, choosePartition(tail));
+  scheduleSums(contraction, sums, block, tile, 1, tail);
   return sums;
 }
 
-Halide::Func scheduleSlices(Stage &contraction, Halide::Func out, Var at, const RegisterTile &tile) {
+Halide::Func scheduleSlices(Stage &contraction, Halide::Func out, Var at, const RegisterTile &tile, TailStrategy tail) {
   if (!needsSlices(contraction))
-    return scheduleTiles(contraction, out, at, tile);
+    return scheduleTiles(contraction, out, at, tile, tail);
   Var lane = contraction.loops[0].var, point = contraction.loops[1].var;
   Var share("share"), vector("vector"), block("tile");
   contraction.func.bound_extent(lane, static_cast<int>(contraction.loops[0].extent))
@@ -220,11 +222,12 @@ Halide::Func scheduleSlices(Stage &contraction, Halide::Func out, Var at, const 
   order.insert(order.end(), outside.begin(), outside.end());
   update.split(lane, share, lane, tile.lanes)
       .split(lane, vector, lane, tile.vector)
-      .split(point, block, point, tile.points, TailStrategy::RoundUp)
+      .split(point, block, point, tile.points, tail)
       .reorder(order)
       .vectorize(lane)
       .unroll(vector)
-      .unroll(point);
+      .unroll(point)
+      .partition(block, choosePartition(tail));
   return contraction.func;
 }
 

@@ -29,16 +29,14 @@ struct TileShare {
 /// The share with which a tile of exactly `points` points is fastest.
 TileShare chooseShare(int64_t panelWidth, int64_t points, const Isa &isa);
 
-/// Least rows of each variant of a product of rows with a weight.
-std::vector<int64_t> chooseRowMinima(int64_t weightElements);
-
-/// The tile of the variant of such a product for `minimum` rows or more.
-RegisterTile chooseTileFor(int64_t panelWidth, int64_t minimum, int64_t weightElements, const Isa &isa);
+/// The tile of the variant of a product of rows with a weight for `minimum` rows or more.
+RegisterTile chooseTileFor(int64_t panelWidth, int64_t minimum, const Isa &isa);
 
 /// Places a contraction in the loop `at` of `out`, which computes one tile:
 /// vectors along the panel, points unrolled, the sums in registers; those of so many panels,
-/// if the loop computes a tile of each.
-void scheduleSums(Stage &contraction, Halide::Func out, Halide::Var at, const RegisterTile &tile, int panels = 1);
+/// if the loop computes a tile of each. With GuardWithIf the tile may have fewer points (TrimTiles.cpp).
+void scheduleSums(Stage &contraction, Halide::Func out, Halide::Var at, const RegisterTile &tile, int panels = 1,
+                  Halide::TailStrategy tail = Halide::TailStrategy::RoundUp);
 
 /// Whether the weights of one panel are more than stay in L1 beside what they are
 /// multiplied with.
@@ -48,7 +46,11 @@ bool needsSlices(const Stage &contraction);
 /// panel: the panel is taken in slices that stay in L1 while all tiles pass, and the
 /// sums wait on the stack meanwhile. The last tile may have points beyond the last. A panel that
 /// is one slice needs no sums that wait: a tile adds in registers. Gives the Func of the sums.
-Halide::Func scheduleSlices(Stage &contraction, Halide::Func out, Halide::Var at, const RegisterTile &tile);
+Halide::Func scheduleSlices(Stage &contraction, Halide::Func out, Halide::Var at, const RegisterTile &tile,
+                            Halide::TailStrategy tail = Halide::TailStrategy::RoundUp);
+
+/// Lets tiles that were scheduled with GuardWithIf compute few points beyond the last: the last pass over lowered code.
+void trimTiles(Group &group);
 
 } // namespace nnc::targets::x86
 

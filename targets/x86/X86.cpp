@@ -2,8 +2,6 @@
 
 #include "targets/x86/X86.h"
 
-#include "targets/x86/RegisterTile.h"
-
 #include <algorithm>
 
 namespace nnc::targets {
@@ -31,7 +29,7 @@ public:
     for (int64_t width : {8, 16, 32, 48})
       if (columns <= width)
         return width;
-    auto padded = [columns](int64_t width) { return (columns + width - 1) / width * width; };
+    auto padded = [columns](int64_t width) { return divideCeil(columns, width) * width; };
     if (padded(48) == padded(32))
       return family == Family::Conv ? 32 : 48;
     return padded(48) < padded(32) ? 48 : 32;
@@ -42,11 +40,11 @@ public:
   /// A tile has a vector of each.
   unsigned gradientsInKernel() const override { return 4; }
 
-  /// Rows below a tile take the variant of the next smaller tile.
+  /// A single row reads the weight once as it is; several share what they read.
   std::vector<int64_t> variants(const KernelShape &shape) const override {
     if (shape.family != Family::Dense || !shape.dynamicRows)
       return {1};
-    return x86::chooseRowMinima(shape.columns * shape.reduction);
+    return {1, 2};
   }
 
   void schedule(Group &group, const Isa &isa, int64_t minRows) const override {

@@ -51,8 +51,7 @@ static int64_t chooseRows(const Stage *padded, int64_t columns, int64_t rows, co
     while (most > 1 && padded->window[1].countRead(most) * rowBytes > maxCopyBytes(isa))
       --most;
   }
-  int64_t blocks = (rows + most - 1) / most;
-  return (rows + blocks - 1) / blocks;
+  return divideCeil(rows, divideCeil(rows, most));
 }
 
 namespace {
@@ -84,7 +83,7 @@ static std::vector<int64_t> findStrides(const Stage &sums, const Stage &out) {
     if (i >= strides.size())
       continue;
     strides[i] = stride;
-    pixels *= (out.loops[i + 1].extent + stride - 1) / stride;
+    pixels *= divideCeil(out.loops[i + 1].extent, stride);
   }
   return pixels != 0 && pixels == sums.loops[1].extent ? strides : std::vector<int64_t>();
 }
@@ -109,11 +108,11 @@ static std::optional<Plan> makePlan(Group &group, const Isa &isa) {
   auto count = static_cast<int64_t>(plan.sums.size());
   int64_t width = plan.sums.front()->loops[0].extent;
   plan.panels = divideCeil(loops[0].extent, width);
-  plan.columns = (loops[1].extent + plan.strides[0] - 1) / plan.strides[0];
+  plan.columns = divideCeil(loops[1].extent, plan.strides[0]);
   bool isFlat = plan.strides.size() > 1, hasRows = loops.size() > 3 && loops[2].extent != 0;
   if (hasRows) {
     int64_t stride = isFlat ? plan.strides[1] : 1;
-    plan.rows = chooseRows(plan.padded, plan.columns * count, (loops[2].extent + stride - 1) / stride, isa);
+    plan.rows = chooseRows(plan.padded, plan.columns * count, divideCeil(loops[2].extent, stride), isa);
   }
   plan.inSlices = (isFlat || !hasRows) && (count > 1 || needsSlices(*plan.sums.front()));
   int64_t pixels = plan.inSlices ? plan.columns * std::max<int64_t>(plan.rows, 1) : plan.columns;

@@ -8,17 +8,21 @@
 //     out[block][panel] = epilogue(sums)
 //
 // Where all of k is one slice, tiles begin with zeros and read no sums: 128 to 512 outputs 0.97 of the peak for 0.95.
+// The last tile has few rows that are not there (TrimTiles.cpp), so that what is right for many rows is for a few, too:
+// two and more take tiles. Times as fast on a Zen 3 (AVX2, tiles of 3 rows) as whole tiles with single rows below 4,
+// LSTMs of 128 and 512 units: 2 sequences 1.36 and 1.25, 3 1.40 and 1.48, 5 1.10 and 1.26, 10 1.07 and 1.12, 16 1.05
+// and 1.04; 4 of 512 units, by tiles of 3 and 1 and not of 4, 0.96.
 //
-// Single rows use no weight twice: each has its panel at once. A sum waits for itself, so that
+// A single row uses no weight twice: it has a panel at once. A sum waits for itself, so that
 // gates of a cell are taken in one loop, as many as have room in registers, and of several panels
 // as many as keep the multiply-adds busy. In blocks gates are contractions of one block, one after
 // the other.
 //
 // Reached, of the multiply-add peak of one core (Zen 4, 118 GFLOP/s for both, L2 1 MB;
 // `./dev bench dense_1008 dense_64 dense_8`, NNC_ISA): AVX-512 1008³ 0.93, 64×1024×1024 0.96,
-// 8×512×512 0.95; AVX2 0.91, 0.93, 0.86. The last has two tiles of 4 rows by 16 lanes: 8 sums are
-// as many as there are multiply-adds under way, with none to spare, and 12 have no room where 8
-// rows share 32 lanes. Panels of 48 lanes (528 columns) gave 0.87 there and 0.93 with AVX-512.
+// 8×512×512 0.95; AVX2 0.91, 0.93. Of 8 rows AVX2 has 0.90 (Zen 3, 104 GFLOP/s) by tiles of 3, 3
+// and 2 rows and 32 lanes: two of 4 rows by 16 lanes had 0.83, as 8 sums are as many as there are
+// multiply-adds under way, with none to spare. Panels of 48 lanes (528 columns) gave 0.93 with AVX-512.
 // A Xeon of two multiply-adds a cycle (213 GFLOP/s; a tile in L1 alone reaches 170 to 187) has
 // 0.67, 0.69, 0.67 with AVX-512; MKL has 0.80, 0.63, 0.78 there.
 // One row is bound by reading the weights: a step of an LSTM at 0.94 of what L2 gives (docs/targets.md).
@@ -35,9 +39,6 @@ namespace nnc::targets::x86 {
 
 using Halide::TailStrategy;
 using Halide::Var;
-
-/// Single rows that one task computes with one panel.
-static constexpr int rowsInTask = 8;
 
 /// Elements of the largest weight.
 static int64_t countWeight(const Group &group) {
@@ -69,7 +70,7 @@ static int64_t chooseRowsInBlock(const Group &group, const RegisterTile &tile, c
                       manyRows * manyRows);
   if (int64_t all = group.out.loops[1].extent)
     rows = std::min(rows, all);
-  return (rows + tile.points - 1) / tile.points * tile.points;
+  return divideCeil(rows, tile.points) * tile.points;
 }
 
 /// Sums that are in registers at once when several products of a row are taken together.
@@ -112,27 +113,21 @@ static void scheduleRows(Group &group, const RegisterTile &tile, const Isa &isa)
   const std::vector<Loop> &loops = group.out.loops;
   int width = static_cast<int>(group.stages.front().loops[0].extent), vectors = tile.lanes / tile.vector;
   auto stages = static_cast<int64_t>(group.stages.size());
-  int panels = choosePanels(group, (loops[0].extent + width - 1) / width, stages * vectors, isa);
+  int panels = choosePanels(group, divideCeil(loops[0].extent, width), stages * vectors, isa);
   Halide::Func out = group.out.func;
   Var r = loops[1].var, panel("panel"), lane("lane"), each("each"), task("task");
   out.split(loops[0].var, panel, lane, width, TailStrategy::GuardWithIf)
       .split(panel, panel, each, panels, TailStrategy::GuardWithIf);
   std::vector<Halide::VarOrRVar> order{lane, each, r};
-  // One loop over all tasks: the outermost two. How many panels there are is known, and one need not divide by it.
-  if (loops.size() == 2) {
-    Var block("block");
-    out.split(r, block, r, rowsInTask, TailStrategy::GuardWithIf);
-    order.insert(order.end(), {panel, block});
-  } else {
-    for (size_t i = 2; i < loops.size(); ++i)
-      order.push_back(loops[i].var);
-    order.push_back(panel);
-  }
-  out.reorder(order)
-      .vectorize(lane, tile.vector)
-      .fuse(order[order.size() - 2].var, order.back().var, task)
-      .parallel(task)
-      .partition(task, Halide::Partition::Never);
+  for (size_t i = 2; i < loops.size(); ++i)
+    order.push_back(loops[i].var);
+  order.push_back(panel);
+  out.reorder(order).vectorize(lane, tile.vector);
+  if (loops.size() > 2)
+    out.fuse(loops.back().var, panel, task);
+  else
+    task = panel;
+  out.parallel(task).partition(task, Halide::Partition::Never);
   for (Stage &stage : group.stages)
     scheduleSums(stage, out, r, tile, panels);
   fuseSums(group.stages, vectors * panels, isa);
@@ -155,12 +150,13 @@ static void scheduleBlocks(Group &group, const RegisterTile &tile, const Isa &is
       .parallel(task)
       .partition(task, Halide::Partition::Never);
   for (Stage &stage : group.stages) {
-    Halide::Func sums = scheduleSlices(stage, out, task, tile);
+    Halide::Func sums = scheduleSlices(stage, out, task, tile, TailStrategy::GuardWithIf);
     sums.bound_storage(sums.args()[1], static_cast<int>(rows)); // which Halide does not see of few rows
     if (!staysInCache(group, isa))
       prefetchWeights(group, stage);
   }
   prefetchOperands(group);
+  trimTiles(group);
 }
 
 void scheduleDense(Group &group, const Isa &isa, int64_t minRows) {
@@ -174,7 +170,7 @@ void scheduleDense(Group &group, const Isa &isa, int64_t minRows) {
   int64_t width = group.stages.front().loops[0].extent;
   // The rows of a tile are those of the innermost dimension that has rows.
   RegisterTile tile = loops[1].extent ? chooseTile(width, loops[1].extent, isa)
-                                      : chooseTileFor(width, loops.size() == 2 ? minRows : 1, countWeight(group), isa);
+                                      : chooseTileFor(width, loops.size() == 2 ? minRows : 1, isa);
   if (tile.points > 1)
     scheduleBlocks(group, tile, isa);
   else

@@ -56,7 +56,7 @@ static void scheduleWindow(Stage &sums, Halide::Func out, Var at, int lanes) {
 
 /// Windows around so many elements that lie side by side.
 static int64_t countWindows(const WindowStep &step, int64_t elements, int64_t windows) {
-  int64_t count = (elements + step.stride - 2) / step.stride + (step.span + step.stride - 1) / step.stride;
+  int64_t count = divideCeil(elements - 1, step.stride) + divideCeil(step.span, step.stride);
   return windows ? std::min(count, windows) : count;
 }
 

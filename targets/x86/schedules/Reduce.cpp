@@ -106,7 +106,7 @@ static void scheduleAlongRows(Group &group, const Isa &isa) {
 static void scheduleLong(Stage &sum) {
   constexpr int lanes = 16;
   int64_t extent = sum.reductions[0].extent / lanes;
-  int64_t part = std::max<int64_t>(1024, (extent + maxParts - 1) / maxParts);
+  int64_t part = std::max<int64_t>(1024, divideCeil(extent, maxParts));
   RVar k = sum.reductions[0].var, vectors("vectors"), lane("lane"), parts("parts"), step("step");
   Var p("p"), l("l");
   // The vector is whole vectors, so that only the last part checks where it ends.
