@@ -16,15 +16,12 @@
 
 #include "compiler/interpret/GradCheck.h"
 
-#include "compiler/interpret/Interpreter.h"
-
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <cmath>
 #include <optional>
-#include <random>
 
 using namespace mlir;
 using namespace nnc;
@@ -94,33 +91,22 @@ class BlockChecker {
 public:
   BlockChecker(ModuleOp module, ModuleOp differentiated, func::FuncOp forward, func::FuncOp backward,
                const CallSize &size)
-      : module(module), forward(forward), backward(backward), lengths(chooseLengths(size)), losses(module, lengths),
-        gradients(differentiated, lengths) {}
+      : module(module), forward(forward), backward(backward), lengths(chooseLengths(forward, size)),
+        losses(module, lengths), gradients(differentiated, lengths), call(module, forward, lengths, losses) {}
 
   std::vector<Finding> run();
   const std::map<std::string, int64_t> &getLengths() const { return lengths; }
 
 private:
-  std::map<std::string, int64_t> chooseLengths(const CallSize &size);
-  void draw(int number);
-  void drawValues();
-  Tensor drawArgument(unsigned index);
-  Tensor drawInput(unsigned index);
-  Tensor drawWindow(StringRef name);
   double getLoss();
   std::optional<double> differentiate(Tensor &weight, const Direction &direction);
   Finding check(WeightOp weight);
-  double uniform(double low, double high) { return std::uniform_real_distribution(low, high)(random); }
-  int64_t pick(int64_t low, int64_t high) { return std::uniform_int_distribution(low, high)(random); }
 
   ModuleOp module;
   func::FuncOp forward, backward;
   std::map<std::string, int64_t> lengths;
   Interpreter losses, gradients;
-  std::mt19937_64 random;
-  bool positive = false;              ///< whether all inputs are drawn above 0
-  std::map<std::string, Tensor> ends; ///< of each length, the examples' own
-  std::vector<Tensor> arguments;
+  RandomCall call;
   double loss = 0;       ///< of what was drawn
   uint64_t branches = 0; ///< taken for it
 };
@@ -128,123 +114,11 @@ private:
 } // namespace
 
 //===----------------------------------------------------------------------===//
-// Calls
-//===----------------------------------------------------------------------===//
-
-std::map<std::string, int64_t> BlockChecker::chooseLengths(const CallSize &size) {
-  std::map<std::string, int64_t> chosen{{batchName.str(), size.batch}};
-  auto train = forward->getAttrOfType<DictionaryAttr>("nn.train");
-  int64_t window = getWindowLength(train);
-  for (unsigned index = 0; index < forward.getNumArguments(); ++index) {
-    auto name = forward.getArgAttrOfType<StringAttr>(index, "nn.lengths");
-    if (!name)
-      continue;
-    auto given = size.lengths.find(name.str());
-    int64_t length = given == size.lengths.end() ? 7 : given->second;
-    if (auto bound = forward.getArgAttrOfType<IntegerAttr>(index, "nn.bound"))
-      length = std::min(length, bound.getInt());
-    if (window > 0)
-      length = std::min(length, window);
-    auto steps = static_cast<int64_t>(std::ceil(std::sqrt(static_cast<double>(length))));
-    chosen[name.str()] = length;
-    chosen[getStepsName(name)] = steps;
-    chosen[getSegmentsName(name)] = llvm::divideCeil(length, steps);
-  }
-  return chosen;
-}
-
-/// Weights, states and arguments of a call.
-void BlockChecker::draw(int number) {
-  random.seed(number + 1);
-  positive = number % 2 == 1; // some networks take a logarithm of what they are given
-  ends.clear();
-  arguments.clear();
-  drawValues();
-  for (unsigned index = 0; index < forward.getNumArguments(); ++index)
-    if (auto name = forward.getArgAttrOfType<StringAttr>(index, "nn.lengths")) {
-      Tensor own = losses.make(forward.getArgumentTypes()[index]);
-      for (int64_t i = 0; i < own.size(); ++i)
-        own[i] = static_cast<double>(i == 0 ? lengths.at(name.str()) : pick(1, lengths.at(name.str())));
-      ends[name.str()] = own;
-    }
-  for (unsigned index = 0; index < forward.getNumArguments(); ++index)
-    arguments.push_back(drawArgument(index));
-}
-
-void BlockChecker::drawValues() {
-  losses.values.clear();
-  for (auto weight : module.getOps<WeightOp>()) {
-    Tensor values = losses.make(weight.getType());
-    auto fan = static_cast<double>(std::max<int64_t>(1, weight.getInit().getFanIn()));
-    double bound = std::min(0.7, std::sqrt(3 / fan));
-    for (double &value : values.data)
-      value = weight.getFrozen() || positive ? uniform(0.2, 0.2 + bound) : uniform(-bound, bound);
-    losses.values[weight.getSymName().str()] = values;
-  }
-  for (auto state : module.getOps<StateOp>()) {
-    Tensor values = losses.make(state.getType());
-    bool isReal = cast<RankedTensorType>(state.getType()).getElementType().isF32();
-    for (double &value : values.data)
-      value = isReal ? uniform(-1, 1) : 0;
-    losses.values[state.getSymName().str()] = values;
-  }
-}
-
-Tensor BlockChecker::drawArgument(unsigned index) {
-  if (auto name = forward.getArgAttrOfType<StringAttr>(index, "nn.lengths"))
-    return ends.at(name.str());
-  if (auto name = forward.getArgAttrOfType<StringAttr>(index, "nn.window"))
-    return drawWindow(name);
-  if (forward.getArgAttr(index, "nn.cotangent") || forward.getArgAttr(index, "nn.seed")) {
-    Tensor values = losses.make(forward.getArgumentTypes()[index]);
-    for (double &value : values.data)
-      value = forward.getArgAttr(index, "nn.seed") ? static_cast<double>(pick(0, 1 << 20))
-                                                   : uniform(0.5, 1.5) * (pick(0, 1) ? 1 : -1);
-    return values;
-  }
-  return drawInput(index);
-}
-
-/// What the runtime says of a window (compiler/import/Graph.h): any that may come.
-Tensor BlockChecker::drawWindow(StringRef name) {
-  Tensor values = ends.begin()->second;
-  if (name == "total")
-    for (double &value : values.data)
-      value += 2;
-  if (name == "kept" || name == "first" || name == "ends")
-    for (double &value : values.data)
-      value = static_cast<double>(pick(0, 1));
-  return values;
-}
-
-/// Numbers of a caller, which are none past an example's end.
-Tensor BlockChecker::drawInput(unsigned index) {
-  auto type = cast<RankedTensorType>(forward.getArgumentTypes()[index]);
-  Tensor values = losses.make(type);
-  auto classes = forward.getArgAttrOfType<IntegerAttr>(index, "nn.classes");
-  bool isReal = type.getElementType().isF32();
-  Extents extents = getExtents(type);
-  forEachIndex(values.shape, [&](ArrayRef<int64_t> place, int64_t i) {
-    bool isPast = false;
-    for (auto [dim, extent] : llvm::enumerate(extents))
-      if (extent.isDynamic() && ends.count(extent.name.str()))
-        isPast |= static_cast<double>(place[dim]) >= ends.at(extent.name.str())[place[0]];
-    if (isPast)
-      values[i] = isReal ? std::nan("") : -1;
-    else if (isReal)
-      values[i] = positive ? uniform(0.1, 1.1) : uniform(-1, 1);
-    else
-      values[i] = static_cast<double>(pick(0, classes ? classes.getInt() - 1 : 1));
-  });
-  return values;
-}
-
-//===----------------------------------------------------------------------===//
 // Differences
 //===----------------------------------------------------------------------===//
 
 double BlockChecker::getLoss() {
-  std::vector<Tensor> results = losses.run(forward, arguments);
+  std::vector<Tensor> results = losses.run(forward, call.getArguments());
   double sum = 0;
   for (double loss : results.front().data)
     sum += loss;
@@ -299,11 +173,11 @@ Finding BlockChecker::check(WeightOp op) {
   }
   std::vector<Direction> list;
   for (int64_t i = 0; i < std::min(maxElements, weight.size()); ++i)
-    list.push_back({weight.size() <= maxElements ? i : pick(0, weight.size() - 1), {}});
+    list.push_back({weight.size() <= maxElements ? i : call.pick(0, weight.size() - 1), {}});
   for (int64_t i = 0; weight.size() > maxElements && i < directions; ++i) {
     Direction direction;
     for (int64_t element = 0; element < weight.size(); ++element)
-      direction.signs.push_back((pick(0, 1) ? 1 : -1) / std::sqrt(static_cast<double>(weight.size())));
+      direction.signs.push_back((call.pick(0, 1) ? 1 : -1) / std::sqrt(static_cast<double>(weight.size())));
     list.push_back(std::move(direction));
   }
   double off = 0, norm = 0;
@@ -328,7 +202,7 @@ std::vector<Finding> BlockChecker::run() {
   std::vector<Finding> best;
   int64_t bestLeft = std::numeric_limits<int64_t>::max();
   for (int number = 0; number < maxDraws && bestLeft > 0; ++number) {
-    draw(number);
+    call.draw(number);
     losses.resetBranches();
     loss = getLoss();
     if (!std::isfinite(loss))
@@ -336,7 +210,7 @@ std::vector<Finding> BlockChecker::run() {
     branches = losses.getBranches();
     gradients.values = losses.values;
     gradients.gradients.clear();
-    gradients.run(backward, arguments);
+    gradients.run(backward, call.getArguments());
     std::vector<Finding> findings;
     int64_t left = 0, tried = 0;
     for (auto weight : module.getOps<WeightOp>())

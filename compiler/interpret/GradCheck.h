@@ -3,18 +3,9 @@
 #ifndef NNC_COMPILER_INTERPRET_GRADCHECK_H
 #define NNC_COMPILER_INTERPRET_GRADCHECK_H
 
-#include "mlir/IR/BuiltinOps.h"
-
-#include <map>
-#include <string>
+#include "compiler/interpret/RandomCall.h"
 
 namespace nnc::interpret {
-
-/// What is called: how many examples, of how many steps along each length.
-struct CallSize {
-  int64_t batch = 3;
-  std::map<std::string, int64_t> lengths; ///< those left out are chosen
-};
 
 /// Multiplies the loss of each example in every train block's function by a number that
 /// the call gives: its cotangent. Before differentiation.
