@@ -343,6 +343,8 @@ bool scheduleOuterProducts(Group &group, const RowBlocks &blocks, const Isa &isa
       .vectorize(lane)
       .unroll(vector)
       .unroll(column);
+  if (points < vectors && values > 1)
+    orderSums(group);
   for (const VarOrRVar &loop : outer)
     update.partition(loop, Halide::Partition::Never); // the last block is not another loop nest
 
