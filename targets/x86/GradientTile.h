@@ -29,7 +29,7 @@ using RowBlocks = std::vector<int64_t>;
 /// panel for a block of columns. False where it is no such group.
 bool scheduleOuterProducts(Group &group, const RowBlocks &blocks, const Isa &isa);
 
-/// Lets loops add to all sums of one value before those of the next.
+/// Lets loops add to all sums of one value before those of the next. They are values of one Func.
 void orderSums(Group &group);
 
 } // namespace nnc::targets::x86

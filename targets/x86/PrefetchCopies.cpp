@@ -13,8 +13,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "targets/x86/LoweredCode.h"
 #include "targets/x86/Prefetch.h"
-#include "targets/x86/PrefetchCode.h"
 #include "targets/x86/PrefetchRows.h"
 
 #include <set>

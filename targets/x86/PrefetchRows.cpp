@@ -12,7 +12,7 @@
 #include "targets/x86/PrefetchRows.h"
 
 #include "targets/Lets.h"
-#include "targets/x86/PrefetchCode.h"
+#include "targets/x86/LoweredCode.h"
 
 #include <algorithm>
 #include <optional>
@@ -145,7 +145,7 @@ protected:
 
   internal::Stmt visit(const internal::For *op) override {
     if (isInnermost(*op))
-      return isOfFirst(op->name) ? askAndRun(op) : op;
+      return isOfFirst(*op) ? askAndRun(op) : op;
     passes.push_back(op);
     internal::Stmt result = internal::IRMutator::visit(op);
     passes.pop_back();
@@ -154,13 +154,10 @@ protected:
 
 private:
   /// Whether a loop is of the first update that is met: not of what sets sums to zero, nor of another product's.
-  bool isOfFirst(const std::string &loop) {
-    size_t update = loop.find(".s1.");
-    if (update == std::string::npos)
-      return false;
+  bool isOfFirst(const internal::For &loop) {
     if (first.empty())
-      first = loop.substr(0, update);
-    return loop.compare(0, update, first) == 0;
+      first = getUpdatedFunc(loop);
+    return !first.empty() && getUpdatedFunc(loop) == first;
   }
 
   internal::Stmt askAndRun(internal::Stmt run) const {

@@ -22,8 +22,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "targets/Lets.h"
+#include "targets/x86/LoweredCode.h"
 #include "targets/x86/Prefetch.h"
-#include "targets/x86/PrefetchCode.h"
 
 #include <algorithm>
 #include <optional>

@@ -13,8 +13,11 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "targets/x86/PrefetchCode.h"
+#include "targets/x86/LoweredCode.h"
 #include "targets/x86/RegisterTile.h"
+
+#include <algorithm>
+#include <set>
 
 namespace nnc::targets::x86 {
 
@@ -23,18 +26,27 @@ using Halide::Expr;
 
 namespace {
 
-/// The conditions of ifs that are one in the other, the outermost first, in all places the same.
+/// The conditions of ifs that are one in the other, the outermost first, in all places the same, and known before the
+/// code that has them.
 class FindConditions final : public internal::IRVisitor {
 public:
   std::vector<Expr> conditions;
-  bool areNested = true;
+  bool areNested = true, areKnown = true;
+
+  explicit FindConditions(const internal::For &loop) : own{loop.name} { loop.body.accept(this); }
 
 protected:
   using internal::IRVisitor::visit;
+  void visit(const internal::LetStmt *op) override {
+    own.insert(op->name);
+    internal::IRVisitor::visit(op);
+  }
   void visit(const internal::IfThenElse *op) override {
     if (depth == conditions.size())
       conditions.push_back(op->condition);
     areNested = areNested && !op->else_case.defined() && internal::equal(conditions[depth], op->condition);
+    for (const std::string &name : own)
+      areKnown = areKnown && !internal::expr_uses_var(op->condition, name);
     ++depth;
     op->then_case.accept(this);
     --depth;
@@ -42,6 +54,7 @@ protected:
 
 private:
   size_t depth = 0;
+  std::set<std::string> own; // names in the loop
 };
 
 /// Code in which so many of the nested conditions hold, and no others.
@@ -70,13 +83,11 @@ protected:
   internal::Stmt visit(const internal::For *op) override {
     if (!isInnermost(*op))
       return internal::IRMutator::visit(op);
-    FindConditions find;
-    op->body.accept(&find);
+    if (getUpdatedFunc(*op).empty())
+      return op;
+    FindConditions find(*op);
     const std::vector<Expr> &conditions = find.conditions;
-    for (const Expr &condition : conditions)
-      if (internal::expr_uses_var(condition, op->name))
-        return op;
-    if (conditions.empty() || !find.areNested)
+    if (conditions.empty() || !find.areNested || !find.areKnown)
       return op;
 
     // The condition after so many says that there is one more row.

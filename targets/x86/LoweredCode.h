@@ -1,7 +1,7 @@
-//===- PrefetchCode.h - What lowered code asks for memory with ------------===//
+//===- LoweredCode.h - What passes over lowered code share ----------------===//
 
-#ifndef NNC_TARGETS_X86_PREFETCHCODE_H
-#define NNC_TARGETS_X86_PREFETCHCODE_H
+#ifndef NNC_TARGETS_X86_LOWEREDCODE_H
+#define NNC_TARGETS_X86_LOWEREDCODE_H
 
 #include <Halide.h>
 
@@ -47,6 +47,12 @@ inline bool isInnermost(const Halide::Internal::For &loop) {
   return !inner.found;
 }
 
+/// The Func to which a loop's steps add, whose first update it is of; none where they define one.
+inline std::string getUpdatedFunc(const Halide::Internal::For &loop) {
+  size_t end = loop.name.find(".s1.");
+  return end == std::string::npos ? std::string() : loop.name.substr(0, end);
+}
+
 } // namespace nnc::targets::x86
 
-#endif // NNC_TARGETS_X86_PREFETCHCODE_H
+#endif // NNC_TARGETS_X86_LOWEREDCODE_H
