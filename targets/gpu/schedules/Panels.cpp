@@ -1,18 +1,21 @@
 //===- Panels.cpp - Sums in panels by blocks of threads -------------------===//
 //
 //   for panel of columns, some rows                 a block of threads: lane, row, part
-//     partial[part][row][lane] += a[row][k] * b[k][lane]      in registers
-//     sums[row][lane] = sum of the parts            from shared memory
-//     out[row][lane] = epilogue(sums)
+//     partial[part][row][lane] += a[row][k] * b[k][lane]      in registers, of all sums
+//     eighth[part / 8][row][lane] = sum of 8 parts            from shared memory, of all sums
+//     out[row][lane] = epilogue(sums of those)                in registers
 //
-// For few rows, where reading the weight is what takes time: the parts of the reduction are
-// many threads that read at once, neighbours in memory by neighbours among them.
+// For few rows, where it is the way to memory that takes time: the parts of the reduction are many threads that read at
+// once, neighbours in memory by neighbours among them, and what a thread reads for all sums of the group (the gates of
+// an LSTM) is on its way at once. By cuobjdump for sm_90, a step of an LSTM waits for memory twice, for its factors and
+// for what the epilogue reads, and at two barriers, however many gates there are.
 //
 //===----------------------------------------------------------------------===//
 
 #include "targets/gpu/Gpu.h"
 
 #include <algorithm>
+#include <map>
 
 namespace nnc::targets::gpu {
 
@@ -28,41 +31,72 @@ static constexpr int64_t blockThreads = 512;
 /// Products that are worth a thread.
 static constexpr int64_t termsOfThread = 8;
 
-/// The sums of one block's rows and lanes.
-static void computePanel(Stage &stage, Func out, const Var &block, int64_t rows) {
-  const std::vector<Loop> &loops = stage.loops;
-  bool hasRows = loops.size() > 2;
-  Var lane = loops[0].var;
-  int64_t parts = blockThreads / (loops[0].extent * rows);
-  for (const ReductionLoop &loop : stage.reductions.size() == 1 ? stage.reductions : std::vector<ReductionLoop>{})
-    parts = std::min(parts, loop.extent / termsOfThread);
-  auto share = [&](Func func, bool inParts, const Var &part) {
-    func.compute_at(out, block).store_in(MemoryType::GPUShared);
-    if (inParts && hasRows)
-      func.reorder(lane, loops[1].var, part).gpu_threads(lane, loops[1].var, part);
-    else if (inParts)
-      func.reorder(lane, part).gpu_threads(lane, part);
-    else if (hasRows)
-      func.gpu_threads(lane, loops[1].var);
-    else
-      func.gpu_threads(lane);
-  };
-  Func sums = stage.func;
-  if (stage.reductions.size() == 1 && parts > 1 && stage.reductions[0].extent) {
-    RVar part("part"), k("k");
-    Var p("p");
-    int64_t terms = (stage.reductions[0].extent + parts - 1) / parts;
-    sums.update().split(stage.reductions[0].var, part, k, static_cast<int>(terms), TailStrategy::GuardWithIf);
-    Func partial = sums.update().rfactor(part, p);
-    Func shared = partial.in();
-    share(shared, /*inParts=*/true, p);
-    partial.compute_at(shared, lane)
-        .update()
-        .unroll(k, static_cast<int>(std::min<int64_t>(terms, 16)), TailStrategy::GuardWithIf);
+/// Parts of a sum that one thread adds.
+static constexpr int partsOfThread = 8;
+
+/// Terms of a sum that a thread reads before it adds any.
+static constexpr int termsAhead = 16;
+
+/// What the threads of a block compute and keep in shared memory, of a group's sums.
+class SharedParts {
+public:
+  SharedParts(Func out, Var block) : out(std::move(out)), block(std::move(block)) {}
+
+  /// Computes so many parts of a stage, a thread for each, together with those of other stages. Gives the loop of one
+  /// thread.
+  Var add(Func func, const Stage &stage, const Var &part, int64_t count) {
+    std::vector<Halide::VarOrRVar> threads{stage.loops[0].var};
+    if (stage.loops.size() > 2)
+      threads.push_back(stage.loops[1].var);
+    threads.push_back(part);
+    func.compute_at(out, block).store_in(MemoryType::GPUShared).reorder(threads);
+    for (const Halide::VarOrRVar &thread : threads)
+      func.gpu_threads(thread);
+    if (auto [same, isFirst] = firsts.try_emplace(count, func); !isFirst)
+      func.compute_with(same->second, stage.loops[0].var);
+    return stage.loops[0].var;
   }
-  Func stored = sums.in();
-  share(stored, /*inParts=*/false, {});
-  sums.compute_at(stored, lane);
+
+private:
+  Func out;
+  Var block;
+  std::map<int64_t, Func> firsts; ///< the first Func of so many parts
+};
+
+/// The sums of a block's rows and lanes, in the registers of the threads that need them: `parts` at most, which other
+/// threads take, and sums of some of these.
+static void computePanel(Stage &stage, Func out, const Var &lane, int64_t parts, SharedParts &partials,
+                         SharedParts &eighths) {
+  Func sums = stage.func;
+  sums.compute_at(out, lane);
+  if (stage.reductions.size() != 1 || !stage.reductions[0].extent || parts <= 1)
+    return;
+  const ReductionLoop &loop = stage.reductions[0];
+  int64_t terms = divideCeil(loop.extent, parts);
+  parts = divideCeil(loop.extent, terms);
+  RVar part("part"), k("k"), eighth("eighth"), member("member");
+  Var p("p"), e("e");
+  sums.update().split(loop.var, part, k, static_cast<int>(terms), TailStrategy::GuardWithIf);
+  Func partial = sums.update().rfactor(part, p), shared = partial.in();
+  partial.compute_at(shared, partials.add(shared, stage, p, parts))
+      .update()
+      .unroll(k, static_cast<int>(std::min<int64_t>(terms, termsAhead)), TailStrategy::GuardWithIf);
+  if (parts > partsOfThread) {
+    sums.update().split(part, eighth, member, partsOfThread, TailStrategy::GuardWithIf);
+    Func some = sums.update().rfactor(eighth, e), stored = some.in();
+    some.compute_at(stored, eighths.add(stored, stage, e, divideCeil(parts, partsOfThread))).update().unroll(member);
+    part = eighth;
+  }
+  sums.update().unroll(part);
+}
+
+/// In how many parts to cut the sums of a group, for blocks of so many points.
+static int64_t chooseParts(const Group &group, int64_t points) {
+  int64_t terms = 0;
+  for (const Stage &stage : group.stages)
+    for (const ReductionLoop &loop : stage.reductions)
+      terms += loop.extent;
+  return std::min(blockThreads / points, terms / termsOfThread);
 }
 
 bool schedulePanels(Group &group, int64_t minRows) {
@@ -102,9 +136,11 @@ bool schedulePanels(Group &group, int64_t minRows) {
   }
   if (group.values.defined())
     group.values.compute_at(out, lane);
+  int64_t parts = chooseParts(group, width * rows);
+  SharedParts partials(out, panel), eighths(out, panel);
   for (Stage &stage : group.stages)
     if (stage.func.has_update_definition())
-      computePanel(stage, out, panel, rows);
+      computePanel(stage, out, lane, parts, partials, eighths);
   return true;
 }
 
