@@ -287,13 +287,18 @@ bool launchParts(Stage &stage, const ProductTile &tile, int64_t examples, Group 
   return true;
 }
 
-void launchProduct(Stage &stage, Group &group) {
+bool cutProduct(Stage &stage, Group &group) {
   ProductTile tile = chooseProductTile(stage.loops[0].extent, stage.loops.back().extent,
                                        stage.loops[1].extent ? stage.loops[1].extent : 64, stage.reductions);
   if (launchParts(stage, tile, /*examples=*/1, group))
+    return true;
+  launchTiles(stage, tile, group);
+  return false;
+}
+
+void launchProduct(Stage &stage, Group &group) {
+  if (cutProduct(stage, group))
     launchAlone(stage.func, stage.loops); // the sums of the parts, a thread for each
-  else
-    launchTiles(stage, tile, group);
 }
 
 } // namespace nnc::targets::gpu

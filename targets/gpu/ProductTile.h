@@ -43,7 +43,11 @@ ProductTile chooseProductTile(int64_t lanes, int64_t panels, int64_t rows, const
 /// on beyond the last one.
 bool isProductInPanels(const Stage &stage);
 
-/// A kernel of its own for such sums, in parts of the reduction where the tiles are few.
+/// A kernel of its own for such sums, in parts of the reduction where the tiles are few: then what is left of the stage
+/// are the sums of the parts. False where it is whole.
+bool cutProduct(Stage &stage, Group &group);
+
+/// The same, with another kernel for what is left.
 void launchProduct(Stage &stage, Group &group);
 
 /// Blocks that keep a device busy: two on each processor.

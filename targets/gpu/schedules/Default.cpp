@@ -34,6 +34,9 @@ static constexpr int64_t termsOfThread = 32;
 /// Parts whose sums one thread adds.
 static constexpr int64_t mostParts = 256;
 
+/// Parts that take less time in a kernel of their own than the threads of the result would.
+static constexpr int64_t partsWorthKernel = 8;
+
 //===----------------------------------------------------------------------===//
 // Points
 //===----------------------------------------------------------------------===//
@@ -111,22 +114,8 @@ Halide::Expr countTermsOfPart(const ReductionLoop &loop, int64_t parts) {
   return Halide::max((loop.size + (count - 1)) / count, 1);
 }
 
-/// Schedules what is left of a sum: over `part`, of so many.
-static void launchLast(Stage &stage, const RVar &part, int64_t parts) {
-  if (parts > mostParts) {
-    RVar group("group"), member("member");
-    Var g("g");
-    stage.func.update().split(part, group, member, 64, TailStrategy::GuardWithIf);
-    Func middle = stage.func.update().rfactor(group, g);
-    std::vector<Loop> loops = stage.loops;
-    loops.push_back({g, 0, {}});
-    launchAlone(middle, loops);
-  }
-  launchAlone(stage.func, stage.loops);
-}
-
-/// A kernel for the sums of parts, and one for their sums.
-static void launchInParts(Stage &stage, int64_t parts) {
+/// Kernels for so many parts of a sum; what is left of the stage are the sums of the parts, or of sums of these.
+static void cutInParts(Stage &stage, int64_t parts) {
   RVar part("part"), term("term");
   Var p("p");
   if (stage.alongRow) {
@@ -146,16 +135,35 @@ static void launchInParts(Stage &stage, int64_t parts) {
   else
     loops.push_back({p, 0, {}});
   launchAlone(partial, loops);
-  launchLast(stage, part, parts);
+  if (parts > mostParts) {
+    RVar group("group"), member("member");
+    Var g("g");
+    stage.func.update().split(part, group, member, 64, TailStrategy::GuardWithIf);
+    Func middle = stage.func.update().rfactor(group, g);
+    std::vector<Loop> groups = stage.loops;
+    groups.push_back({g, 0, {}});
+    launchAlone(middle, groups);
+  }
 }
 
 void launchSums(Stage &stage, Group &group) {
   if (isProductInPanels(stage))
     return launchProduct(stage, group);
   if (int64_t parts = chooseParts(stage); parts > 1)
-    launchInParts(stage, parts);
-  else
-    launchAlone(stage.func, stage.loops);
+    cutInParts(stage, parts);
+  launchAlone(stage.func, stage.loops);
+}
+
+/// Sums that a thread of the result needs at its point alone: it takes them, where few threads with long sums would
+/// leave the device idle those of parts.
+static void sumAtPoint(Stage &stage, Group &group, const Var &thread) {
+  if (isProductInPanels(stage)) {
+    if (!cutProduct(stage, group))
+      return;
+  } else if (int64_t parts = isStatic(stage.loops) ? chooseParts(stage) : 1; parts > partsWorthKernel) {
+    cutInParts(stage, parts);
+  }
+  stage.func.compute_at(group.out.func, thread);
 }
 
 //===----------------------------------------------------------------------===//
@@ -187,10 +195,8 @@ void scheduleDefault(Group &group) {
   for (Stage &stage : group.stages) {
     if (!stage.func.has_update_definition())
       continue; // computed where it is read
-    // Few threads with long sums would leave the device idle.
-    bool isLong = isStatic(stage.loops) && chooseParts(stage) > 8;
-    if (isOfPoint(stage, group) && !isLong && !isProductInPanels(stage))
-      stage.func.compute_at(out, thread);
+    if (isOfPoint(stage, group))
+      sumAtPoint(stage, group, thread);
     else
       launchSums(stage, group);
   }
