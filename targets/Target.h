@@ -71,6 +71,9 @@ public:
   /// How many gradients of weights, of rows times the same rows, are best made in one kernel.
   virtual unsigned gradientsInKernel() const { return 1; }
 
+  /// Whether starting a kernel costs more than what it stores for the next one.
+  virtual bool fewKernels() const { return device() != Device::Host; }
+
   /// Whether results of products and of element-wise kernels may lie where operands do that are
   /// read element by element (`Group::inPlace`).
   virtual bool worksInPlace() const { return device() == Device::Host; }

@@ -18,8 +18,8 @@
 
 namespace nnc::driver {
 
-/// The text of a program, of standard input where the path is `-`. Of one that is too large, be it without an end, it is
-/// as much as the front end needs to say so.
+/// The text of a program, of standard input where the path is `-`. Of one that is too large, be it without an end, it
+/// is as much as the front end needs to say so.
 llvm::ErrorOr<std::unique_ptr<llvm::MemoryBuffer>> readProgram(llvm::StringRef path);
 
 /// Reports what the front end found through MLIR's diagnostics, so that every

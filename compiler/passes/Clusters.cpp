@@ -42,7 +42,7 @@ bool nnc::isCheap(Operation *op) {
 
 bool nnc::isComputed(Operation *op) { return isa<ComputeOp, BroadcastOp, ConstantOp>(op); }
 
-Clusters::Clusters(Block &block, unsigned maxGradients) : block(block), maxGradients(maxGradients) {
+Clusters::Clusters(Block &block, const ClusterLimits &limits) : block(block), limits(limits) {
   for (Operation &op : block) {
     if (isa<ComputeOp>(op) && !isCheap(&op))
       place(&op);
@@ -89,7 +89,7 @@ void Clusters::place(Operation *op) {
     if (key)
       contractionHomes[*key].push_back(home);
   }
-  if (key && ++home->contractions == (isa<DenseOp>(op) ? maxContractions : maxGradients))
+  if (key && ++home->contractions == (isa<DenseOp>(op) ? maxContractions : limits.gradients))
     llvm::erase(contractionHomes[*key], home);
   if (isa<DenseInputGradientOp>(op))
     ++home->contractions;
@@ -234,6 +234,11 @@ static bool canShareRows(const Cluster &a, const Cluster &b) {
   return isOfRows(a) && isOfRows(b) && norms > 0 && norms <= maxNorms;
 }
 
+/// Whether what is computed element by element beside an anchor is computed with it.
+bool Clusters::canFollow(const Cluster &cluster, const Cluster &anchor) const {
+  return limits.fewKernels && cluster.family == Family::Elementwise && anchor.family != Family::Reshape;
+}
+
 /// Element-wise clusters whose results an op of `cluster` brings together, and those
 /// that can share with it, are computed with it, unless its anchor sums over them or something between them
 /// has to wait.
@@ -246,7 +251,8 @@ void Clusters::takeMet(Operation *op, Cluster &cluster) {
   for (Value operand : op->getOperands()) {
     Cluster *met = getHome(operand);
     if (!met || met == &cluster || met->shape != cluster.shape ||
-        (met->family != Family::Elementwise && !canShareSums(*met, cluster) && !canShareRows(*met, cluster)))
+        (met->family != Family::Elementwise && !canShareSums(*met, cluster) && !canShareRows(*met, cluster) &&
+         !canFollow(cluster, *met)))
       continue;
     bool isSummed = cluster.family != Family::Elementwise && llvm::any_of(cluster.ops, [&](Operation *member) {
                       return !isElementwise(member) &&

@@ -39,11 +39,16 @@ struct Cluster {
 /// The op's name, an operand and a type; contractions of one key can share a cluster.
 using ContractionKey = std::tuple<const void *, mlir::Value, mlir::Type>;
 
+/// What a target wants of clusters.
+struct ClusterLimits {
+  unsigned gradients = 1;  ///< of weights in panels that can be one cluster
+  bool fewKernels = false; ///< an anchor takes what meets its results, however much that reads and stores
+};
+
 /// Puts the ops of one block into clusters.
 class Clusters {
 public:
-  /// Of gradients of weights in panels, so many can be one cluster.
-  Clusters(mlir::Block &block, unsigned maxGradients);
+  Clusters(mlir::Block &block, const ClusterLimits &limits);
 
   const std::vector<std::unique_ptr<Cluster>> &get() const { return clusters; }
 
@@ -54,6 +59,7 @@ private:
   Cluster *findElementwiseHome(mlir::Operation *op);
   Cluster *findContractionHome(mlir::Operation *op, const ContractionKey &key);
   void takePrologue(mlir::Operation *op, Cluster &cluster);
+  bool canFollow(const Cluster &cluster, const Cluster &anchor) const;
   void takeMet(mlir::Operation *op, Cluster &cluster);
   void merge(Cluster &from, Cluster &into);
   void add(mlir::Operation *op, Cluster &cluster);
@@ -73,7 +79,7 @@ private:
   Cluster *getHome(mlir::Value value, bool any = false);
 
   mlir::Block &block;
-  unsigned maxGradients;
+  ClusterLimits limits;
   std::vector<std::unique_ptr<Cluster>> clusters;
   llvm::DenseMap<mlir::Operation *, Cluster *> homes;
   /// Those with room for more.

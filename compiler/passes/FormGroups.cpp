@@ -94,7 +94,7 @@ struct FormGroupsPass : nnc::impl::FormGroupsBase<FormGroupsPass> {
     for (auto function : getOperation().getOps<func::FuncOp>())
       blocks.push_back(&function.getBody().front());
     for (Block *block : blocks) {
-      Clusters clusters(*block, gradients);
+      Clusters clusters(*block, {gradients, fewKernels});
       for (auto &cluster : clusters.get())
         if (cluster->isGroup && !cluster->ops.empty())
           makeGroup(*block, *cluster);

@@ -34,9 +34,10 @@ using ChooseConvForm = std::function<ConvForm(const ConvSize &size)>;
 /// What a target chooses.
 struct Choices {
   PanelWidth panelWidth;
-  ChooseConvForm convForm; ///< none: always direct
-  unsigned gradientsInKernel = 1;  ///< of weights, made of the same rows
-  bool worksInPlace = false;       ///< results of products and of element-wise kernels may lie where operands do
+  ChooseConvForm convForm;        ///< none: always direct
+  unsigned gradientsInKernel = 1; ///< of weights, made of the same rows
+  bool fewKernels = false;        ///< a kernel costs more than what it stores
+  bool worksInPlace = false;      ///< results of products and of element-wise kernels may lie where operands do
 };
 
 /// ChooseWinograd with a target's choices.

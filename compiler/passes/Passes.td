@@ -257,6 +257,32 @@ def HoistWeights : Pass<"nn-hoist-weights", "mlir::ModuleOp"> {
   }];
 }
 
+def RotateLoops : Pass<"nn-rotate-loops", "mlir::ModuleOp"> {
+  let summary = "Begin the steps of a loop with its sums";
+  let description = [{
+    A state whose next value is a sum, of products by weights and of values, is not carried: the operands of the sum
+    are, and the next step begins with it. What the step makes of the state, element by element, is then computed with
+    the sum, where it was a kernel of its own before. For targets on which a kernel costs more than what it stores. The
+    operands start as 0, and the state, where it does not, as one of the values.
+
+    ```mlir
+    nn.each backward "T" sequences(%y) start(%zero) {
+    ^bb0(%t, %y_t, %dh):
+      %dz = nn.mul %y_t, %dh
+      %dh_next = nn.dense_input_gradient %dz, %w
+      nn.yield next(%dh_next) outputs(%dz)
+    }
+    // becomes
+    nn.each backward "T" sequences(%y) start(%zeros) {
+    ^bb0(%t, %y_t, %dz_before):
+      %dh = nn.dense_input_gradient %dz_before, %w
+      %dz = nn.mul %y_t, %dh
+      nn.yield next(%dz) outputs(%dz)
+    }
+    ```
+  }];
+}
+
 def Recompute : Pass<"nn-recompute", "mlir::ModuleOp"> {
   let summary = "Copy what is cheaper to compute again than to store";
   let description = [{
@@ -286,7 +312,9 @@ def FormGroups : Pass<"nn-form-groups", "mlir::ModuleOp"> {
     Postcondition: every op that computes is in a group.
   }];
   let options = [Option<"gradients", "gradients", "unsigned", "1",
-                        "Gradients of weights in panels that share a group">];
+                        "Gradients of weights in panels that share a group">,
+                 Option<"fewKernels", "few-kernels", "bool", "false",
+                        "A kernel costs more than what it stores">];
 }
 
 def OutlineKernels : Pass<"nn-outline-kernels", "mlir::ModuleOp"> {

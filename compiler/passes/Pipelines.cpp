@@ -40,8 +40,10 @@ void nnc::buildPipeline(OpPassManager &manager, Station last, const Choices &cho
   }
 
   if (last >= Station::Grouped) {
+    if (choices.fewKernels)
+      manager.addPass(createRotateLoops());
     manager.addPass(createRecompute());
-    manager.addPass(createFormGroups({choices.gradientsInKernel}));
+    manager.addPass(createFormGroups({choices.gradientsInKernel, choices.fewKernels}));
   }
 
   if (last >= Station::Planned) {

@@ -1,5 +1,6 @@
 // RUN: nnc-opt %s -nn-form-groups=gradients=2 -split-input-file | FileCheck %s
 // RUN: nnc-opt %s -nn-form-groups -split-input-file | FileCheck %s --check-prefix=ALONE
+// RUN: nnc-opt %s -nn-form-groups=few-kernels -split-input-file | FileCheck %s --check-prefix=FEW
 
 !v = tensor<?x4xf32, #nn.dims<"batch">>
 
@@ -170,4 +171,24 @@ func.func @norms_meet(%a: !v, %b: !v, %s: !w, %t: !w) -> !v {
   %5 = nn.layer_norm %4, %s, %s {epsilon = 1.0e-5 : f64} : (!v, !w, !w) -> !v
   %6 = nn.tanh %5 : (!v) -> !v
   return %6 : !v
+}
+
+// -----
+
+!h = tensor<?x4xf32, #nn.dims<"batch">>
+!w = tensor<4x4xf32>
+
+// What is computed beside an anchor meets its result. With few kernels it is computed there, else apart.
+// CHECK-LABEL: @met
+// CHECK: nn.group dense
+// CHECK: nn.group elementwise
+// FEW-LABEL: @met
+// FEW: nn.group dense
+// FEW-NOT: nn.group
+func.func @met(%x: !h, %a: !h, %w: !w) -> (!h, !h) {
+  %0 = nn.dense %x, %w : (!h, !w) -> !h
+  %1 = nn.square %a : (!h) -> !h
+  %2 = nn.tanh %1 : (!h) -> !h
+  %3 = nn.mul %0, %2 : (!h, !h) -> !h
+  return %2, %3 : !h, !h
 }
