@@ -71,6 +71,9 @@ public:
   /// How many gradients of weights, of rows times the same rows, are best made in one kernel.
   virtual unsigned gradientsInKernel() const { return 1; }
 
+  /// How many rows of kernels go on side by side where they are not told to wait for each other.
+  virtual unsigned branches() const { return 1; }
+
   /// Whether starting a kernel costs more than what it stores for the next one.
   virtual bool fewKernels() const { return device() != Device::Host; }
 

@@ -204,6 +204,7 @@ LogicalResult Compilation::runPasses(ModuleOp module, Station last) {
           target.convForm({size.height, size.width, size.inputs, size.outputs, size.examples, options.allWinograd}));
     };
   choices.gradientsInKernel = target.gradientsInKernel();
+  choices.branches = target.branches();
   choices.fewKernels = target.fewKernels();
   choices.worksInPlace = target.worksInPlace();
   buildPipeline(passes, last, choices);

@@ -46,7 +46,7 @@ private:
   mlir::Value chooseKernel(nn::LaunchOp launch, mlir::Value rows);
   mlir::Value getWorkAt(nn::LaunchOp launch, nn::KernelOp kernel);
   mlir::Value getTrafficAt(nn::LaunchOp launch);
-  void callProfiler(llvm::StringRef name, llvm::ArrayRef<mlir::Value> more);
+  void enterBranch(nn::LaunchOp launch);
 
   // Poison.cpp
   void hideMemory(nn::LaunchOp launch, llvm::ArrayRef<mlir::Value> pointers);
@@ -70,6 +70,7 @@ private:
   mlir::Value getStateAddress(nn::StateOp state);
   mlir::Value getStateOffset(llvm::ArrayRef<nn::StateOp> states, nn::StateOp state);
   bool onDevice() const { return context.kernels.device != targets::Device::Host; }
+  void callRuntime(llvm::StringRef name, llvm::ArrayRef<mlir::Value> more);
   void copy(mlir::Value to, mlir::Value from, mlir::Value bytes);
   void clear(mlir::Value to, mlir::Value bytes);
   mlir::Value getGradientAddress(const Weight &weight);

@@ -100,6 +100,7 @@ void BodyEmitter::emitBlock(Block &block, const Loop *loop) {
         .Case([&](nn::ReadOp read) { emitRead(read); })
         .Case([&](nn::ReshapeOp reshape) { addresses[reshape.getResult()] = addresses.lookup(reshape.getX()); })
         .Case([&](nn::LaunchOp launch) { emitLaunch(launch, loop); })
+        .Case([&](nn::JoinOp) { callRuntime("nnc_device_join", {}); })
         .Case([&](nn::EachOp each) { emitEach(each, loop); })
         .Case([&](func::ReturnOp op) { emitReturn(op); })
         .Case([&](nn::StoreOp store) { isReadLater(store) ? late.push_back(store) : emitStore(store); })
@@ -223,9 +224,15 @@ nn::PlaceAttr BodyEmitter::getPlaceOf(Value root) {
 void BodyEmitter::copy(Value to, Value from, Value bytes) {
   if (!onDevice())
     return builder.copy(to, from, bytes);
-  SmallVector<Value> operands{getField(FrameField::Tasks), to, from, bytes};
-  auto function = builder.getFunction(context.module, "nnc_device_copy", builder.voidType(),
-                                      llvm::to_vector(ValueRange(operands).getTypes()));
+  callRuntime("nnc_device_copy", {to, from, bytes});
+}
+
+/// A call of the runtime's, which is told the tasks first.
+void BodyEmitter::callRuntime(StringRef name, ArrayRef<Value> more) {
+  SmallVector<Value> operands{getField(FrameField::Tasks)};
+  llvm::append_range(operands, more);
+  auto function =
+      builder.getFunction(context.module, name, builder.voidType(), llvm::to_vector(ValueRange(operands).getTypes()));
   LLVM::CallOp::create(builder, function, operands);
 }
 
@@ -236,10 +243,7 @@ void BodyEmitter::clear(Value to, Value bytes) {
     LLVM::MemsetOp::create(builder, to, zero, bytes, /*isVolatile=*/false);
     return;
   }
-  SmallVector<Value> operands{getField(FrameField::Tasks), to, bytes};
-  auto function = builder.getFunction(context.module, "nnc_device_clear", builder.voidType(),
-                                      llvm::to_vector(ValueRange(operands).getTypes()));
-  LLVM::CallOp::create(builder, function, operands);
+  callRuntime("nnc_device_clear", {to, bytes});
 }
 
 Block *BodyEmitter::split() {

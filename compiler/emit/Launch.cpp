@@ -143,13 +143,13 @@ Value BodyEmitter::getTrafficAt(nn::LaunchOp launch) {
   return sum;
 }
 
-/// A call of the runtime's around a kernel; it is told the tasks first.
-void BodyEmitter::callProfiler(StringRef name, ArrayRef<Value> more) {
-  SmallVector<Value> operands{getField(FrameField::Tasks)};
-  llvm::append_range(operands, more);
-  auto function =
-      builder.getFunction(context.module, name, builder.voidType(), llvm::to_vector(ValueRange(operands).getTypes()));
-  LLVM::CallOp::create(builder, function, operands);
+/// Tells the runtime which branch the launch is in, and what it waits for.
+void BodyEmitter::enterBranch(nn::LaunchOp launch) {
+  if (!launch.getBranch())
+    return;
+  callRuntime("nnc_device_branch", builder.i32(static_cast<int32_t>(*launch.getBranch())));
+  for (int64_t mark : launch.getAfter().value_or(ArrayRef<int64_t>()))
+    callRuntime("nnc_device_wait", builder.i32(static_cast<int32_t>(mark)));
 }
 
 void BodyEmitter::emitLaunch(nn::LaunchOp launch, const Loop *loop) {
@@ -161,6 +161,7 @@ void BodyEmitter::emitLaunch(nn::LaunchOp launch, const Loop *loop) {
     pointers.push_back(addresses[value]);
   }
 
+  enterBranch(launch);
   // A kernel of no elements is not called: its tiles would not fit.
   Block *next = split();
   if (std::string unit = getUnit(nn::getType(launch.getResult(0))); unit != "1") {
@@ -190,12 +191,12 @@ void BodyEmitter::emitLaunch(nn::LaunchOp launch, const Loop *loop) {
   if (context.sanitize)
     hideMemory(launch, pointers);
   if (context.profile)
-    callProfiler("nnc_profile_begin", {});
+    callRuntime("nnc_profile_begin", {});
   Value status = LLVM::CallOp::create(builder, type, operands).getResult();
   if (context.profile) {
     context.launches.insert(launch);
     auto index = llvm::find(context.launches, launch.getOperation()) - context.launches.begin();
-    callProfiler("nnc_profile_end", {builder.i32(static_cast<int32_t>(index)), getTrafficAt(launch)});
+    callRuntime("nnc_profile_end", {builder.i32(static_cast<int32_t>(index)), getTrafficAt(launch)});
   }
   if (context.sanitize)
     showMemory();
@@ -203,4 +204,6 @@ void BodyEmitter::emitLaunch(nn::LaunchOp launch, const Loop *loop) {
   LLVM::CondBrOp::create(builder, failed, failure, builder.i32(context.errors.getCode(launch.getLoc())), next,
                          ValueRange());
   builder.setInsertionPointToEnd(next);
+  if (launch.getMark())
+    callRuntime("nnc_device_mark", builder.i32(static_cast<int32_t>(*launch.getMark())));
 }

@@ -26,6 +26,11 @@ using namespace nnc::nn;
 /// Buffers start on a cache line.
 static constexpr int64_t alignment = 64;
 
+int64_t nnc::getPlannedBytes(RankedTensorType type) {
+  int64_t elementBytes = std::max<int64_t>(1, type.getElementTypeBitWidth() / 8);
+  return llvm::alignTo(getStoredSize(type) * elementBytes, alignment);
+}
+
 bool nnc::overlapInTime(const Buffer &a, const Buffer &b) { return a.first <= b.last && b.first <= a.last; }
 
 namespace {
@@ -101,14 +106,13 @@ void BufferChooser::numberOps() {
 
 /// Makes room for a value; `copies` of it one after the other.
 unsigned BufferChooser::makeBuffer(RankedTensorType type, Operation *owner, int64_t copies) {
-  int64_t elementBytes = std::max<int64_t>(1, type.getElementTypeBitWidth() / 8);
   Buffer buffer;
   SmallVector<std::string> names;
   for (const Extent &extent : getExtents(type))
     if (extent.isDynamic())
       names.push_back(extent.name.str());
   buffer.unit = names.empty() ? "1" : llvm::join(names, "*");
-  buffer.bytes = copies * llvm::alignTo(getStoredSize(type) * elementBytes, alignment);
+  buffer.bytes = copies * getPlannedBytes(type);
   std::tie(buffer.first, buffer.last) = numbers[owner];
   buffers.push_back(buffer);
   return buffers.size() - 1;

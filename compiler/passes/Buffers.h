@@ -23,6 +23,9 @@ struct Buffer {
   int64_t offset = -1;  ///< for one unit, once packed
 };
 
+/// The bytes that a value takes in the workspace for one unit.
+int64_t getPlannedBytes(mlir::RankedTensorType type);
+
 /// Whether two buffers are needed at one moment.
 bool overlapInTime(const Buffer &a, const Buffer &b);
 

@@ -189,9 +189,10 @@ private:
       kernel.erase();
     OpBuilder builder(group);
     SmallVector<Attribute> extents(names.getExtents().begin(), names.getExtents().end());
-    auto launch = LaunchOp::create(builder, group.getLoc(), group.getResultTypes(),
-                                   FlatSymbolRefAttr::get(known->second.getSymNameAttr()),
-                                   builder.getArrayAttr(extents), group.getInputs(), ArrayAttr());
+    auto launch =
+        LaunchOp::create(builder, group.getLoc(), group.getResultTypes(),
+                         FlatSymbolRefAttr::get(known->second.getSymNameAttr()), builder.getArrayAttr(extents),
+                         group.getInputs(), ArrayAttr(), IntegerAttr(), DenseI64ArrayAttr(), IntegerAttr());
     group.replaceAllUsesWith(launch);
     group.erase();
   }

@@ -36,6 +36,7 @@ struct Choices {
   PanelWidth panelWidth;
   ChooseConvForm convForm;        ///< none: always direct
   unsigned gradientsInKernel = 1; ///< of weights, made of the same rows
+  unsigned branches = 1;          ///< of kernels that need not wait for each other
   bool fewKernels = false;        ///< a kernel costs more than what it stores
   bool worksInPlace = false;      ///< results of products and of element-wise kernels may lie where operands do
 };

@@ -360,4 +360,23 @@ def PlanBuffers : Pass<"nn-plan-buffers", "mlir::ModuleOp"> {
                         "Results of products and of element-wise kernels may lie where operands do">];
 }
 
+def BranchLaunches : Pass<"nn-branch-launches", "mlir::ModuleOp"> {
+  let summary = "Say which launches need not wait for each other";
+  let description = [{
+    For devices that work on several kernels at once. Each launch outside of loops has a `branch`, of so many, within
+    which they are in order, and waits for the launches of others that compute what it reads, or that read or write
+    where it writes: these have a `mark`, and are in its `after`. `nn.join` stands where all wait: around loops and
+    copies, at the start and at the end. A function whose launches all follow each other stays as it is.
+
+    ```mlir
+    nn.join
+    %0 = nn.launch @dense0 [](%x, %w) {branch = 0, mark = 0}
+    %1 = nn.launch @dense0 [](%x, %v) {branch = 1}
+    %2 = nn.launch @add0 [](%0, %1) {branch = 1, after = array<i64: 0>}
+    nn.join
+    ```
+  }];
+  let options = [Option<"branches", "branches", "unsigned", "4", "Branches">];
+}
+
 #endif // NN_PASSES_TD

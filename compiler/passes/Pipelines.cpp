@@ -50,6 +50,8 @@ void nnc::buildPipeline(OpPassManager &manager, Station last, const Choices &cho
     manager.addPass(createOutlineKernels());
     manager.addPass(createOrderLaunches());
     manager.addPass(createPlanBuffers({choices.worksInPlace}));
+    if (choices.branches > 1)
+      manager.addPass(createBranchLaunches({choices.branches}));
   }
 }
 

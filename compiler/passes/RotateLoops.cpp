@@ -128,10 +128,10 @@ private:
 
   EachOp loop;
   Value start;
-  SmallVector<Operation *> ops;    ///< in their order
-  llvm::SetVector<Value> needs;    ///< operands of the ops that the step computes
-  SmallVector<Value> terms;        ///< of these, what is added as it is
-  Value started;                   ///< the term that starts as the state did; null: all are 0
+  SmallVector<Operation *> ops; ///< in their order
+  llvm::SetVector<Value> needs; ///< operands of the ops that the step computes
+  SmallVector<Value> terms;     ///< of these, what is added as it is
+  Value started;                ///< the term that starts as the state did; null: all are 0
   bool hasProducts = false, holds;
 };
 

@@ -30,6 +30,7 @@ enum {
   CU_INVALID_PTX = 218,
   CU_UNSUPPORTED_PTX_VERSION = 222,
   CU_STREAM_NON_BLOCKING = 1,
+  CU_EVENT_DISABLE_TIMING = 2,
   CU_CAPTURE_THREAD_LOCAL = 1,
   CU_FUNC_MAX_DYNAMIC_SHARED = 8,
   CU_MAJOR = 75,
@@ -58,6 +59,10 @@ enum {
   X(cuStreamCreate, "cuStreamCreate", (cu_handle * out_stream, unsigned flags))                                        \
   X(cuStreamDestroy, "cuStreamDestroy_v2", (cu_handle stream))                                                         \
   X(cuStreamSynchronize, "cuStreamSynchronize", (cu_handle stream))                                                    \
+  X(cuStreamWaitEvent, "cuStreamWaitEvent", (cu_handle stream, cu_handle event, unsigned flags))                       \
+  X(cuEventCreate, "cuEventCreate", (cu_handle * out_event, unsigned flags))                                           \
+  X(cuEventRecord, "cuEventRecord", (cu_handle event, cu_handle stream))                                               \
+  X(cuEventDestroy, "cuEventDestroy_v2", (cu_handle event))                                                            \
   X(cuMemAlloc, "cuMemAlloc_v2", (cu_pointer * out_pointer, size_t size))                                              \
   X(cuMemFree, "cuMemFree_v2", (cu_pointer pointer))                                                                   \
   X(cuMemAllocHost, "cuMemAllocHost_v2", (void **out_pointer, size_t size))                                            \
@@ -187,6 +192,73 @@ static nnc_status nnc_cuda_create_stream(nnc_queue *queue) {
 }
 
 static void nnc_cuda_destroy_stream(nnc_queue *queue) { cuStreamDestroy(queue->stream); }
+
+/** Streams beside a queue's own, and events. */
+typedef struct nnc_cuda_branches {
+  cu_handle streams[NNC_MAX_BRANCHES]; /* the first is the queue's own */
+  cu_handle *marks;                    /* by their numbers */
+  int32_t mark_count;
+} nnc_cuda_branches;
+
+static void nnc_cuda_destroy_branches(nnc_queue *queue) {
+  nnc_cuda_branches *branches = queue->branches;
+  for (int32_t branch = 1; branch < NNC_MAX_BRANCHES; ++branch)
+    if (branches->streams[branch])
+      cuStreamDestroy(branches->streams[branch]);
+  for (int32_t mark = 0; mark < branches->mark_count; ++mark)
+    if (branches->marks[mark])
+      cuEventDestroy(branches->marks[mark]);
+  free(branches->marks);
+  free(branches);
+  queue->branches = NULL;
+}
+
+static void nnc_cuda_make_branches(nnc_queue *queue) {
+  nnc_cuda_branches *branches = queue->branches = calloc(1, sizeof *branches);
+  if (!branches)
+    return;
+  branches->streams[0] = queue->stream;
+  cu_result result = 0;
+  for (int32_t branch = 1; branch < NNC_MAX_BRANCHES && result == 0; ++branch)
+    result = cuStreamCreate(&branches->streams[branch], CU_STREAM_NON_BLOCKING);
+  if (result != 0)
+    nnc_cuda_destroy_branches(queue);
+}
+
+static void nnc_cuda_enter_branch(nnc_queue *queue, int32_t branch) {
+  queue->stream = ((nnc_cuda_branches *)queue->branches)->streams[branch];
+}
+
+/** Makes room for the event of a mark. */
+static nnc_status nnc_cuda_count_marks(nnc_queue *queue, nnc_cuda_branches *branches, int32_t count) {
+  size_t size = (size_t)count * sizeof *branches->marks;
+  cu_handle *marks = realloc(branches->marks, size);
+  if (!marks)
+    return nnc_queue_fail(queue, NNC_OUT_OF_MEMORY, "marks need %zu bytes", size);
+  for (int32_t mark = branches->mark_count; mark < count; ++mark)
+    marks[mark] = NULL;
+  branches->marks = marks;
+  branches->mark_count = count;
+  return NNC_OK;
+}
+
+static nnc_status nnc_cuda_mark(nnc_queue *queue, int32_t number) {
+  nnc_cuda_branches *branches = queue->branches;
+  if (number >= branches->mark_count && nnc_cuda_count_marks(queue, branches, number + NNC_FIRST_MARK) != NNC_OK)
+    return queue->status;
+  cu_handle *mark = &branches->marks[number];
+  cu_result result = *mark ? 0 : cuEventCreate(mark, CU_EVENT_DISABLE_TIMING);
+  if (result == 0)
+    result = cuEventRecord(*mark, queue->stream);
+  return nnc_cuda_check(queue, result, "marking an event");
+}
+
+static nnc_status nnc_cuda_wait_for_mark(nnc_queue *queue, int32_t number) {
+  nnc_cuda_branches *branches = queue->branches;
+  if (queue->status != NNC_OK)
+    return queue->status; /* the mark may be missing */
+  return nnc_cuda_check(queue, cuStreamWaitEvent(queue->stream, branches->marks[number], 0), "waiting for an event");
+}
 
 static nnc_status nnc_cuda_finish(nnc_queue *queue) {
   return nnc_cuda_check(queue, cuStreamSynchronize(queue->stream), "running kernels");
@@ -326,4 +398,9 @@ const nnc_device_api nnc_cuda_api = {
     .end_graph = nnc_cuda_end_graph,
     .replay = nnc_cuda_replay,
     .release_graph = nnc_cuda_release_graph,
+    .make_branches = nnc_cuda_make_branches,
+    .enter_branch = nnc_cuda_enter_branch,
+    .mark = nnc_cuda_mark,
+    .wait_for_mark = nnc_cuda_wait_for_mark,
+    .destroy_branches = nnc_cuda_destroy_branches,
 };

@@ -113,17 +113,20 @@ void nnc_queue_destroy(nnc_queue *queue) {
   }
   if (queue->read_flags)
     api->release_host(queue->device, queue->read_flags);
+  if (queue->branches)
+    api->destroy_branches(queue);
   if (queue->owns_stream)
     api->destroy_stream(queue);
   free(queue);
 }
 
-/* The smallest that is free; a new one when there is none. Work on a queue is in order, so
- * that a block can be taken again as soon as it was given back. */
+/* The smallest of the branch that is free; a new one when there is none. Work in a branch is in order, so
+ * that a block can be taken again there as soon as it was given back. */
 nnc_scratch *nnc_scratch_take(nnc_queue *queue, size_t size) {
   nnc_scratch *best = NULL;
   for (nnc_scratch *scratch = queue->scratch; scratch; scratch = scratch->next)
-    if (!scratch->is_taken && scratch->size >= size && (!best || scratch->size < best->size))
+    if (!scratch->is_taken && scratch->branch == queue->branch && scratch->size >= size &&
+        (!best || scratch->size < best->size))
       best = scratch;
   if (!best) {
     if (queue->records) {
@@ -137,7 +140,7 @@ nnc_scratch *nnc_scratch_take(nnc_queue *queue, size_t size) {
       free(best);
       return NULL;
     }
-    *best = (nnc_scratch){memory, size, false, queue->scratch};
+    *best = (nnc_scratch){memory, size, queue->branch, false, queue->scratch};
     queue->scratch = best;
   }
   best->is_taken = true;
@@ -156,6 +159,62 @@ void nnc_device_clear(nnc_tasks *tasks, void *to, int64_t size) {
   nnc_queue *queue = tasks->queue;
   if (size > 0 && queue->status == NNC_OK)
     queue->device->api->fill(queue, to, 0, (size_t)size);
+}
+
+/** Whether what comes next is recorded in branches. Where it is run at once it is in order, but its memory is that of
+ * its branch. */
+static bool nnc_records_branches(const nnc_queue *queue) {
+  return queue->records && queue->branches && queue->status == NNC_OK;
+}
+
+void nnc_device_branch(nnc_tasks *tasks, int32_t branch) {
+  nnc_queue *queue = tasks->queue;
+  const nnc_device_api *api = queue->device->api;
+  queue->branch = branch;
+  if (!nnc_records_branches(queue))
+    return;
+  api->enter_branch(queue, branch);
+  if (!(queue->open_branches >> branch & 1))
+    api->wait_for_mark(queue, NNC_FORK);
+  queue->open_branches |= 1u << branch;
+}
+
+void nnc_device_mark(nnc_tasks *tasks, int32_t mark) {
+  nnc_queue *queue = tasks->queue;
+  if (nnc_records_branches(queue))
+    queue->device->api->mark(queue, NNC_FIRST_MARK + mark);
+}
+
+void nnc_device_wait(nnc_tasks *tasks, int32_t mark) {
+  nnc_queue *queue = tasks->queue;
+  if (nnc_records_branches(queue))
+    queue->device->api->wait_for_mark(queue, NNC_FIRST_MARK + mark);
+}
+
+void nnc_device_join(nnc_tasks *tasks) {
+  nnc_queue *queue = tasks->queue;
+  const nnc_device_api *api = queue->device->api;
+  queue->branch = 0;
+  if (!queue->branches && !queue->records && api->make_branches)
+    api->make_branches(queue);
+  if (!nnc_records_branches(queue))
+    return;
+  for (int32_t branch = 1; branch < NNC_MAX_BRANCHES; ++branch)
+    if (queue->open_branches >> branch & 1) {
+      api->enter_branch(queue, branch);
+      api->mark(queue, branch);
+      api->enter_branch(queue, 0);
+      api->wait_for_mark(queue, branch);
+    }
+  api->mark(queue, NNC_FORK);
+  queue->open_branches = 1;
+}
+
+void nnc_queue_leave_branches(nnc_queue *queue) {
+  queue->branch = 0;
+  queue->open_branches = 1;
+  if (queue->branches)
+    queue->device->api->enter_branch(queue, 0);
 }
 
 /** Makes room for more steps. The old ones stay: graphs may point there. */
@@ -266,10 +325,12 @@ static nnc_device_module *nnc_get_module(nnc_queue *queue, void **state, const c
     module = NULL;
   } else if (!module->code) {
     module->device = queue->device;
-    if (queue->device->api->load(queue, module, code, size) == NNC_OK)
+    if (queue->device->api->load(queue, module, code, size) == NNC_OK) {
       __atomic_store_n(state, module, __ATOMIC_RELEASE);
-    else
+    } else {
+      module->code = NULL; /* whatever the driver left there */
       module = NULL;
+    }
   }
   pthread_mutex_unlock(&nnc_devices_lock);
   return module;

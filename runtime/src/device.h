@@ -45,7 +45,15 @@ typedef struct nnc_queue {
   size_t flags_size;         /**< room of both */
   int64_t kept;              /**< steps whose flags are there */
   bool records;              /**< work goes to a graph */
+  int32_t branch;            /**< of what comes next; work in a branch is in order */
+  uint32_t open_branches;    /**< that were begun since the last join, a bit for each */
+  void *branches;            /**< of the api; null where all is in order */
 } nnc_queue;
+
+/** Most branches. Of marks, the first are their ends, then comes where they begin, then those of generated code. */
+#define NNC_MAX_BRANCHES 8
+#define NNC_FORK NNC_MAX_BRANCHES
+#define NNC_FIRST_MARK (NNC_FORK + 1)
 
 /** The kernels of one object, as the device has them. It lives as long as the
  * process, since objects point at it; `code` is null while the device is closed. */
@@ -109,6 +117,16 @@ struct nnc_device_api {
   nnc_status (*end_graph)(nnc_queue *queue, void **out_graph);
   nnc_status (*replay)(nnc_queue *queue, void *graph);
   void (*release_graph)(nnc_queue *queue, void *graph);
+  /** Branches of a graph. Makes them, outside of graphs, or leaves the queue without: then all is in order. Null where
+   * there are none. */
+  void (*make_branches)(nnc_queue *queue);
+  void (*destroy_branches)(nnc_queue *queue);
+  /** What comes next is in this branch. */
+  void (*enter_branch)(nnc_queue *queue, int32_t branch);
+  /** Marks what is in the branch by now, under any number from 0 on. */
+  nnc_status (*mark)(nnc_queue *queue, int32_t number);
+  /** Lets what comes next in the branch wait for what was marked so. */
+  nnc_status (*wait_for_mark)(nnc_queue *queue, int32_t number);
 };
 
 extern const nnc_device_api nnc_cuda_api, nnc_opencl_api;
@@ -125,6 +143,7 @@ void nnc_device_close(nnc_device *device);
 typedef struct nnc_scratch {
   char *memory;
   size_t size;
+  int32_t branch; /**< whose kernels have it */
   bool is_taken;
   struct nnc_scratch *next;
 } nnc_scratch;
@@ -136,6 +155,9 @@ nnc_scratch *nnc_scratch_take(nnc_queue *queue, size_t size);
 /** Makes a queue on a stream of the caller's, or on a new one when it is null. */
 nnc_status nnc_queue_create(nnc_device *device, void *stream, nnc_queue **out_queue, char *message);
 void nnc_queue_destroy(nnc_queue *queue);
+
+/** What comes next is in branch 0, whatever became of others. */
+void nnc_queue_leave_branches(nnc_queue *queue);
 
 /** Notes a failure; the first one stays. Gives back `status`. */
 nnc_status nnc_queue_fail(nnc_queue *queue, nnc_status status, const char *format, ...)

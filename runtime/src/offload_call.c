@@ -137,6 +137,7 @@ static int32_t nnc_launch_kernels(nnc_context *context, int32_t index, const nnc
     queue->records = true;
     int32_t code = nnc_run_between_copies(context, index, frame, inputs, outputs);
     queue->records = false;
+    nnc_queue_leave_branches(queue);
     bool is_recorded = api->end_graph(queue, &graph->graph) == NNC_OK && code == 0;
     if (!is_recorded) { /* it runs without */
       graph->fails = true;

@@ -10,6 +10,7 @@ class Cuda final : public Gpu {
 public:
   std::string name() const override { return "cuda"; }
   Device device() const override { return Device::Cuda; }
+  unsigned branches() const override { return 8; } // the runtime's NNC_MAX_BRANCHES
 
   /// Code for capability 8.0 runs on every later device, which compiles it on loading.
   std::vector<Isa> isas() const override {

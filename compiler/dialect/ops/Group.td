@@ -63,14 +63,22 @@ def NN_LaunchOp : NN_Op<"launch", [Pure, DeclareOpInterfaceMethods<SymbolUserOpI
   let description = [{
     `extents` are the lengths for d0, d1, … as products of the caller's names. The
     operands' elements are those of the kernel's arguments, under other extents.
-    `places`, once planned, says where each result lies.
+    `places`, once planned, says where each result lies. On a device that works on several
+    kernels at once it follows what is before it in its `branch`, and the launches that have
+    the marks `after` as their `mark`.
   }];
   let arguments = (ins FlatSymbolRefAttr:$kernel, ArrayAttr:$extents, Variadic<NN_Any>:$inputs,
-    OptionalAttr<ArrayAttr>:$places);
+    OptionalAttr<ArrayAttr>:$places, OptionalAttr<I64Attr>:$branch, OptionalAttr<DenseI64ArrayAttr>:$after,
+    OptionalAttr<I64Attr>:$mark);
   let results = (outs Variadic<NN_Any>:$results);
   let assemblyFormat = [{
     $kernel $extents `(` $inputs `)` attr-dict `:` functional-type($inputs, $results)
   }];
+}
+
+def NN_JoinOp : NN_Op<"join"> {
+  let summary = "what follows waits for all branches";
+  let assemblyFormat = "attr-dict";
 }
 
 #endif // NN_GROUP_TD

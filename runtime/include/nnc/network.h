@@ -107,6 +107,20 @@ NNC_API void nnc_device_copy(nnc_tasks *tasks, void *to, const void *from, int64
 /** Zeroes memory, likewise. */
 NNC_API void nnc_device_clear(nnc_tasks *tasks, void *to, int64_t size);
 
+/** Kernels that need not wait for each other are in branches, from 0 on; the device may work on these at once. What
+ * comes next is in this one. */
+NNC_API void nnc_device_branch(nnc_tasks *tasks, int32_t branch);
+
+/** What is in the branch by now has this number, from 0 on, until the next join. */
+NNC_API void nnc_device_mark(nnc_tasks *tasks, int32_t mark);
+
+/** What comes next in the branch waits for what has this number. */
+NNC_API void nnc_device_wait(nnc_tasks *tasks, int32_t mark);
+
+/** What comes next is in branch 0 and waits for all branches; what is in others after it waits for what is in branch 0
+ * by now. Where there are branches, a call of this is before the first and after the last kernel. */
+NNC_API void nnc_device_join(nnc_tasks *tasks);
+
 /** Where kernels find the number of a step. */
 NNC_API const int32_t *nnc_device_step(nnc_tasks *tasks, int64_t step);
 

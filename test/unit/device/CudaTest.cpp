@@ -21,6 +21,27 @@ int32_t launchKernel(const nnc_frame *frame) {
   return nnc_kernel_run(frame->tasks, state, "kernel", 1, 1, 1, 32, 1, 1, 0, sizes, nullptr, nullptr) != 0;
 }
 
+/// A kernel that another one waits for, which the last one waits for, and one that waits for none.
+int32_t launchInBranches(const nnc_frame *frame) {
+  int32_t failed = 0;
+  nnc_tasks *tasks = frame->tasks;
+  nnc_device_join(tasks);
+  nnc_device_branch(tasks, 0);
+  failed |= launchKernel(frame);
+  nnc_device_mark(tasks, 0);
+  nnc_device_branch(tasks, 1);
+  nnc_device_wait(tasks, 0);
+  failed |= launchKernel(frame);
+  nnc_device_mark(tasks, 1);
+  nnc_device_branch(tasks, 2);
+  failed |= launchKernel(frame);
+  nnc_device_branch(tasks, 0);
+  nnc_device_wait(tasks, 1);
+  failed |= launchKernel(frame);
+  nnc_device_join(tasks);
+  return failed;
+}
+
 /// Three examples that take this many steps each: after those their flags are set.
 int64_t endsOfExamples[3];
 int64_t foundEnd, stepsTaken;
@@ -82,6 +103,50 @@ TEST_F(CudaTest, RunsAndRecords) {
     EXPECT_EQ(infer(context), NNC_OK) << nnc_context_error(context.get());
   EXPECT_EQ(driver().calls["cuStreamBeginCapture_v2"], 1);
   EXPECT_EQ(driver().calls["cuGraphLaunch"], 2);
+}
+
+TEST_F(CudaTest, RecordsBranches) {
+  functions[Infer].run = launchInBranches;
+  {
+    Model model = makeModel(network);
+    Context context = makeContext(model);
+    EXPECT_EQ(infer(context), NNC_OK) << nnc_context_error(context.get());
+    EXPECT_EQ(driver().calls["cuStreamWaitEvent"], 0) << "without a graph all is in order";
+    EXPECT_EQ(infer(context), NNC_OK) << nnc_context_error(context.get());
+    int own = driver().streams - 7; // as many as there are branches beside it
+    std::string first = std::to_string(own) + " ", second = std::to_string(own + 1) + " ",
+                third = std::to_string(own + 2) + " ";
+    // Event 1 is where branches begin; 4 and 5 are where two of them end.
+    EXPECT_THAT(driver().work, testing::ElementsAre(first + "marks 1", first + "runs", first + "marks 2", //
+                                                    second + "waits for 1", second + "waits for 2", second + "runs",
+                                                    second + "marks 3",                    //
+                                                    third + "waits for 1", third + "runs", //
+                                                    first + "waits for 3", first + "runs", //
+                                                    second + "marks 4", first + "waits for 4", third + "marks 5",
+                                                    first + "waits for 5", first + "marks 1"));
+    EXPECT_EQ(infer(context), NNC_OK) << nnc_context_error(context.get());
+    EXPECT_EQ(driver().calls["cuGraphLaunch"], 2);
+  }
+  EXPECT_EQ(driver().streams, 0);
+  EXPECT_EQ(driver().events, 0);
+}
+
+TEST_F(CudaTest, RunsInOrderWhereNoBranchesCanBeMade) {
+  functions[Infer].run = launchInBranches;
+  for (const char *function : {"cuStreamCreate", "cuEventCreate", "cuEventRecord", "cuStreamWaitEvent"}) {
+    driver() = FakeCuda();
+    bool makes = function == std::string("cuStreamCreate");
+    Model model = makeModel(network);
+    Context context = makeContext(model);
+    for (int i = 0; i < 3; ++i) {
+      driver().errors = {{function, OutOfMemory}};
+      driver().calls.clear();
+      EXPECT_EQ(infer(context), NNC_OK) << function << ": " << nnc_context_error(context.get());
+    }
+    EXPECT_EQ(driver().calls["cuGraphLaunch"], makes) << function;
+    EXPECT_EQ(driver().calls["cuLaunchKernel"], makes ? 0 : 4) << function;
+    EXPECT_EQ(driver().calls["cuStreamWaitEvent"], 0) << function;
+  }
 }
 
 TEST_F(CudaTest, SaysThatADriverCannotBeUsed) {

@@ -39,8 +39,6 @@ PLAIN(cuDevicePrimaryCtxRelease_v2, (int))
 PLAIN(cuCtxPushCurrent_v2, (void *))
 MAKES(cuCtxPopCurrent_v2, (void **out), out)
 MAKES(cuDevicePrimaryCtxRetain, (void **out, int), out)
-MAKES(cuStreamCreate, (void **out, unsigned), out)
-PLAIN(cuStreamDestroy_v2, (void *))
 PLAIN(cuModuleUnload, (void *))
 MAKES(cuModuleGetFunction, (void **out, void *, const char *), out)
 PLAIN(cuFuncSetAttribute, (void *, int, int))
@@ -48,8 +46,49 @@ PLAIN(cuGraphLaunch, (void *, void *))
 MAKES(cuGraphInstantiateWithFlags, (void **out, void *, unsigned long long), out)
 PLAIN(cuGraphDestroy, (void *))
 PLAIN(cuGraphExecDestroy, (void *))
-PLAIN(cuLaunchKernel,
-      (void *, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, void *, void **, void **))
+
+// Streams and events are numbers, from 1 on.
+int cuStreamCreate(void **out, unsigned) {
+  int error = call("cuStreamCreate");
+  *out = error ? nullptr : reinterpret_cast<void *>(static_cast<uintptr_t>(++getFakeCuda().streams));
+  return error;
+}
+
+int cuStreamDestroy_v2(void *) {
+  --getFakeCuda().streams;
+  return call("cuStreamDestroy_v2");
+}
+
+int cuEventCreate(void **out, unsigned) {
+  int error = call("cuEventCreate");
+  *out = error ? nullptr : reinterpret_cast<void *>(static_cast<uintptr_t>(++getFakeCuda().events));
+  return error;
+}
+
+int cuEventDestroy_v2(void *) {
+  --getFakeCuda().events;
+  return call("cuEventDestroy_v2");
+}
+
+/// Notes what a stream does, where it is captured.
+static int work(const char *name, void *stream, const std::string &what) {
+  if (getFakeCuda().captures)
+    getFakeCuda().work.push_back(std::to_string(reinterpret_cast<uintptr_t>(stream)) + " " + what);
+  return call(name);
+}
+
+int cuEventRecord(void *event, void *stream) {
+  return work("cuEventRecord", stream, "marks " + std::to_string(reinterpret_cast<uintptr_t>(event)));
+}
+
+int cuStreamWaitEvent(void *stream, void *event, unsigned) {
+  return work("cuStreamWaitEvent", stream, "waits for " + std::to_string(reinterpret_cast<uintptr_t>(event)));
+}
+
+int cuLaunchKernel(void *, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, void *stream, void **,
+                   void **) {
+  return work("cuLaunchKernel", stream, "runs");
+}
 
 int cuStreamSynchronize(void *) {
   return getFakeCuda().captures ? 900 : call("cuStreamSynchronize"); // a stream that is captured cannot be waited for

@@ -10,6 +10,7 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 namespace nnc::test {
 
@@ -30,6 +31,8 @@ struct FakeCuda {
   std::map<std::string, int> calls;  ///< how often each was called
   std::string log;                   ///< of loading a module
   bool captures = false;             ///< work goes to a graph
+  int streams = 0, events = 0;       ///< that were made and are there
+  std::vector<std::string> work;     ///< that was captured: "1 runs", "1 marks 2", "3 waits for 2"
 };
 
 /// The driver of this process.
