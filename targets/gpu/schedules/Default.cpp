@@ -96,10 +96,12 @@ static int64_t countTerms(const Stage &stage) {
 static int64_t chooseParts(const Stage &stage) {
   int64_t points = countPoints(stage.loops), terms = countTerms(stage);
   int64_t parts = std::min(manyThreads / points, terms / termsOfThread);
-  // What is not known may be many.
+  // What is not known may be many, of points, or few, of terms.
+  bool hasTerms = std::all_of(stage.reductions.begin(), stage.reductions.end(),
+                              [](const ReductionLoop &loop) { return loop.extent > 0; });
   if (!isStatic(stage.loops))
     parts = std::min<int64_t>(parts, 32);
-  return parts;
+  return hasTerms ? parts : std::min(parts, mostParts);
 }
 
 void launchAlone(Func sums, const std::vector<Loop> &loops) {

@@ -4,7 +4,7 @@
 //   for block, thread: a row                        its sums in registers
 //     out[row][column] = …
 //
-// Along long rows:
+// Along long rows, and of all elements to one number, which is a row:
 //   for row                                         a block of threads
 //     partial[lane] = sum of every 256th element    in registers
 //     sixteen[lane] = sum of 16 of them             in shared memory
@@ -37,7 +37,7 @@ static constexpr int lanes = 256, groups = 16;
 /// more dimension; everything else is computed where it is read.
 static bool isAlongRows(const Group &group) {
   const std::vector<Loop> &loops = group.out.loops;
-  if (loops.size() < 2 || !loops[0].extent || group.values.defined())
+  if (loops.size() < 2 || !loops[0].extent)
     return false;
   bool hasSums = false;
   for (const Stage &stage : group.stages) {
@@ -65,6 +65,8 @@ static void scheduleShortRows(Group &group) {
       .reorder(group.out.loops[0].var, thread, block)
       .gpu_blocks(block)
       .gpu_threads(thread);
+  if (group.values.defined())
+    group.values.compute_at(out, group.out.loops[0].var);
   for (Stage &stage : group.stages)
     if (stage.func.has_update_definition())
       stage.func.compute_at(out, thread);
@@ -75,7 +77,13 @@ static void sumRow(Stage &stage, Func out, const Var &block) {
   RVar step("step"), lane("lane"), group("group"), member("member");
   Var u("u"), w("w");
   Func sum = stage.func;
-  sum.update().split(stage.reductions[0].var, step, lane, lanes, TailStrategy::GuardWithIf);
+  RVar elements = stage.reductions[0].var;
+  for (size_t i = 1; i < stage.reductions.size(); ++i) {
+    RVar both("elements" + std::to_string(i));
+    sum.update().fuse(elements, stage.reductions[i].var, both);
+    elements = both;
+  }
+  sum.update().split(elements, step, lane, lanes, TailStrategy::GuardWithIf);
   Func partial = sum.update().rfactor(lane, u);
   sum.update().split(lane, member, group, groups);
   Func sixteen = sum.update().rfactor(group, w);
@@ -96,12 +104,36 @@ static void scheduleLongRows(Group &group) {
       .reorder(part, thread, row)
       .gpu_blocks(row)
       .gpu_threads(thread);
+  if (group.values.defined())
+    group.values.compute_at(out, thread);
   for (Stage &stage : group.stages)
     if (stage.func.has_update_definition())
       sumRow(stage, out, row);
 }
 
+/// Sums of all elements there are.
+static bool isOneNumber(const Group &group) {
+  return group.out.loops.empty() && std::all_of(group.stages.begin(), group.stages.end(), [](const Stage &stage) {
+           return !stage.func.has_update_definition() || (stage.role == Role::Reduction && stage.loops.empty());
+         });
+}
+
+static void scheduleNumber(Group &group) {
+  Func out = group.out.func;
+  Var block("block"), thread("thread");
+  out.split(Var::outermost(), Var::outermost(), thread, 1)
+      .split(Var::outermost(), Var::outermost(), block, 1)
+      .gpu(block, thread);
+  if (group.values.defined())
+    group.values.compute_at(out, thread);
+  for (Stage &stage : group.stages)
+    if (stage.func.has_update_definition())
+      sumRow(stage, out, block);
+}
+
 void scheduleReduce(Group &group) {
+  if (isOneNumber(group))
+    return scheduleNumber(group);
   if (!isAlongRows(group))
     return scheduleDefault(group);
   return group.out.loops[0].extent <= shortRow ? scheduleShortRows(group) : scheduleLongRows(group);
