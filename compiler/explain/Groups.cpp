@@ -14,6 +14,9 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FormatVariadic.h"
+
+#include <map>
 
 using namespace mlir;
 using namespace nnc;
@@ -108,6 +111,11 @@ struct Cost {
   bool isBoundByBytes = false;
 };
 
+/// Counts what a function launches on a device.
+struct LaunchCount {
+  double all = 0, inRow = 0; ///< of which so many are one after the other
+};
+
 /// Explains one function.
 class FunctionExplainer {
 public:
@@ -121,6 +129,8 @@ public:
 private:
   Cost getCost(LaunchOp launch);
   size_t getSlot(LaunchOp launch);
+  double countLaunches(Operation *op);
+  LaunchCount countLaunches();
   void print(size_t number, LaunchOp launch, const Cost &cost, double allCycles);
 
   func::FuncOp function;
@@ -166,6 +176,50 @@ size_t FunctionExplainer::getSlot(LaunchOp launch) {
   return slots.first + variant;
 }
 
+/// What an op launches on a device: a kernel of several parts that often.
+double FunctionExplainer::countLaunches(Operation *op) {
+  double count = 0;
+  op->walk([&](LaunchOp launch) {
+    llvm::SmallVector<StringRef> lines;
+    StringRef(schedules[getSlot(launch)]).split(lines, '\n');
+    count += getCost(launch).times *
+             llvm::count_if(lines, [](StringRef line) { return line.ltrim().starts_with("blocks "); });
+  });
+  return count;
+}
+
+LaunchCount FunctionExplainer::countLaunches() {
+  LaunchCount count;
+  std::map<int64_t, double> branches, marks; // how many are one after the other until there
+  auto getLongest = [&] {
+    double longest = 0;
+    for (auto [branch, length] : branches)
+      longest = std::max(longest, length);
+    return longest;
+  };
+  for (Operation &op : function.getBody().front()) {
+    double here = countLaunches(&op);
+    count.all += here;
+    if (isa<JoinOp>(op)) {
+      double longest = getLongest();
+      for (auto &[branch, length] : branches)
+        length = longest;
+      count.inRow = longest; // branches that begin after it
+    } else if (auto launch = dyn_cast<LaunchOp>(op)) {
+      double &length = branches.try_emplace(launch.getBranch().value_or(0), count.inRow).first->second;
+      for (int64_t mark : launch.getAfter().value_or(ArrayRef<int64_t>()))
+        length = std::max(length, marks[mark]);
+      length += here;
+      if (launch.getMark())
+        marks[*launch.getMark()] = length;
+    } else {
+      branches[0] += here;
+    }
+  }
+  count.inRow = getLongest();
+  return count;
+}
+
 void FunctionExplainer::print(size_t number, LaunchOp launch, const Cost &cost, double allCycles) {
   std::string place = emit::describePlace(launch.getLoc());
   os << "  " << number << ". " << launch.getKernel() << (place.empty() ? "" : ", " + place) << '\n';
@@ -198,8 +252,13 @@ void FunctionExplainer::run(StringRef heading) {
     operations += cost.operations * cost.times;
     launches.push_back({launch, cost});
   });
-  os << heading << ": " << launches.size() << (launches.size() == 1 ? " group, " : " groups, ")
-     << formatCount(operations) << " operations";
+  os << heading << ": " << launches.size() << (launches.size() == 1 ? " group, " : " groups, ");
+  if (LaunchCount count = countLaunches(); count.all > 0) {
+    os << llvm::formatv("{0:F0} {1}, ", count.all, count.all == 1 ? "launch" : "launches");
+    if (count.inRow < count.all)
+      os << llvm::formatv("{0:F0} one after the other, ", count.inRow);
+  }
+  os << formatCount(operations) << " operations";
   if (cycles > 0)
     os << ", at most " << formatShare(operations / (cycles * machine.operations)) << " of the peak of " << machine.name;
   os << '\n';

@@ -44,14 +44,15 @@ struct Member {
   LaunchOp launch;
   SmallVector<Region> reads = {}, writes = {};
   unsigned branch = 0;
-  unsigned number = 0;             ///< counts the launches of the branch since the last join, from 1
-  SmallVector<unsigned> seen = {}; ///< of each branch, the launches that this one follows, with itself
-  SmallVector<int64_t> after = {}; ///< marks that it waits for
+  unsigned number = 0;              ///< counts the launches of the branch since the last join, from 1
+  SmallVector<unsigned> seen = {};  ///< of each branch, the launches that this one follows, with itself
+  SmallVector<int64_t> after = {};  ///< marks that it waits for
   std::optional<int64_t> mark = {}; ///< that others wait for
 
   bool mustFollow(const Member &before) const {
     auto meet = [](ArrayRef<Region> as, ArrayRef<Region> bs) {
-      return llvm::any_of(as, [&](const Region &a) { return llvm::any_of(bs, [&](const Region &b) { return a.overlaps(b); }); });
+      return llvm::any_of(
+          as, [&](const Region &a) { return llvm::any_of(bs, [&](const Region &b) { return a.overlaps(b); }); });
     };
     return meet(reads, before.writes) || meet(writes, before.reads) || meet(writes, before.writes);
   }

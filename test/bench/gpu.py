@@ -4,8 +4,11 @@
     gpu.py --libraries DIR [--against DIR] [--build DIR] [--runtime FILE] [--seconds S] [--json FILE] [NAME...]
 
 --libraries holds what gpu_libraries.py compiles; with --build it is compiled there first. --against holds the same of
-another nnc, with its own runtime: a column more. float32 everywhere, without TF32. What is timed is a whole call from the host: arguments are handed over and results
-are back. PyTorch's inputs are copied from pinned memory and its result is read back, as ours are.
+another nnc, with its own runtime: a column more. float32 everywhere, without TF32. What is timed is a whole call from the
+host: arguments are handed over and results are back. PyTorch's inputs are copied from pinned memory and its result is
+read back, as ours are. Last come the kernels of a call of ours, and how many of them are one after the other.
+
+Names of recurrent networks are those of the cell, its hidden size and the batch: lstm_256_16, train_gru_128_1.
 """
 
 from __future__ import annotations
@@ -28,11 +31,11 @@ from torch.nn import functional as F
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "conformance"))
 
-from gpu_libraries import compile_libraries  # noqa: E402
+from gpu_libraries import CELLS, HIDDEN, NAME_LETTERS, compile_libraries  # noqa: E402
 from harness import runtime_library  # noqa: E402
 from library import Context, Model, Network, Runtime, TrainingContext  # noqa: E402
 from peers import INPUTS, STEPS, TAGS, Tagger, lenet5  # noqa: E402
-from peers_training import HIDDEN, LETTERS, NAME, RATE, CharRnn  # noqa: E402
+from peers_training import LETTERS, RATE, CharRnn  # noqa: E402
 
 
 @dataclass
@@ -53,13 +56,13 @@ def floats(*shape: int) -> np.ndarray:
     return np.zeros(shape, np.float32)
 
 
-def tagger(kind: str, batch: int, trains: bool) -> Subject:
+def tagger(cell: str, hidden: int, batch: int, trains: bool) -> Subject:
     def arguments(x: torch.Tensor, labels: torch.Tensor | None) -> list[np.ndarray]:
         ours = np.ascontiguousarray(x.permute(1, 0, 2).numpy())
         if labels is None:
             return [ours, floats(batch, STEPS, TAGS)]
         return [ours, np.ascontiguousarray(labels.reshape(STEPS, batch).T.numpy().astype(np.int32)), floats(1)]
-    return Subject(kind, lambda: Tagger(kind, HIDDEN), lambda: torch.randn(STEPS, batch, INPUTS),
+    return Subject(f"{cell}{hidden}", lambda: Tagger(cell, hidden), lambda: torch.randn(STEPS, batch, INPUTS),
                    (lambda: torch.randint(0, TAGS, (STEPS * batch,))) if trains else None, F.cross_entropy, batch, (STEPS,),
                    arguments)
 
@@ -68,8 +71,8 @@ def char_rnn() -> Subject:
     def arguments(x: torch.Tensor, labels: torch.Tensor | None) -> list[np.ndarray]:
         return [np.ascontiguousarray(x.permute(1, 0, 2).argmax(2).numpy().astype(np.int32)), labels.numpy().astype(np.int32),
                 floats(1)]
-    return Subject("char_rnn", CharRnn, lambda: F.one_hot(torch.randint(0, LETTERS, (NAME, 1)), LETTERS).float(),
-                   lambda: torch.tensor([3]), F.nll_loss, 1, (NAME,), arguments)
+    return Subject("char_rnn", CharRnn, lambda: F.one_hot(torch.randint(0, LETTERS, (NAME_LETTERS, 1)), LETTERS).float(),
+                   lambda: torch.tensor([3]), F.nll_loss, 1, (NAME_LETTERS,), arguments)
 
 
 def digits(batch: int, trains: bool) -> Subject:
@@ -104,10 +107,11 @@ SUBJECTS: dict[str, Callable[[], Subject]] = {
     "lenet5_32": lambda: digits(32, False),
     "train_lenet5_64": lambda: digits(64, True),
     "train_char_rnn": char_rnn,
-    **{f"{kind}_{batch}": (lambda kind=kind, batch=batch: tagger(kind, batch, False))
-       for kind in ("rnn", "lstm", "gru") for batch in (1, 16, 64)},
-    **{f"train_{kind}_{batch}": (lambda kind=kind, batch=batch: tagger(kind, batch, True))
-       for kind in ("rnn", "lstm", "gru") for batch in (1, 16)},
+    **{f"{cell}_{hidden}_{batch}": (lambda cell=cell, hidden=hidden, batch=batch: tagger(cell, hidden, batch, False))
+       for cell in CELLS for hidden in HIDDEN for batch in (1, 16, 64)},
+    **{f"train_{cell}_{hidden}_{batch}":
+       (lambda cell=cell, hidden=hidden, batch=batch: tagger(cell, hidden, batch, True))
+       for cell in CELLS for hidden in HIDDEN for batch in (1, 16, 64)},
 }
 
 
@@ -209,6 +213,14 @@ def graphed(subject: Subject, x: torch.Tensor, labels: torch.Tensor | None, seco
     return fastest(replay, seconds)
 
 
+def describe_launches(folder: pathlib.Path, subject: Subject) -> str:
+    """How many kernels a call launches, of a library that was compiled with this."""
+    functions = json.loads((folder / "launches.json").read_text())[subject.library]
+    names = ("train_gradients", "train_update") if subject.labels else ("infer",)
+    launches, in_row = (sum(functions[name][i] for name in names) for i in (0, 1))
+    return f"{launches} launches" + (f", {in_row} one after the other" if in_row < launches else "")
+
+
 def time_elsewhere(folder: pathlib.Path, name: str, seconds: float) -> float:
     """Ours, of libraries whose runtime is another one than this process's."""
     with tempfile.NamedTemporaryFile(suffix=".json") as results:
@@ -256,7 +268,7 @@ def main() -> int:
         results[name] = row
         shown = "  ".join(f"{row[who] * 1e6:9.1f}" if who in row else "        -" for who in ("ours", *peers))
         ratios = "  ".join(f"{row[who] / row['ours']:5.2f}x" for who in peers if who in row and "ours" in row)
-        print(f"{name:18} {shown}   {ratios}", flush=True)
+        print(f"{name:18} {shown}   {ratios}   {describe_launches(options.libraries, subject)}", flush=True)
     if options.json:
         options.json.write_text(json.dumps(results, indent=1))
     return 0

@@ -53,7 +53,7 @@ def write_command(folder: pathlib.Path, target: str, every: int) -> None:
 def pack(compiled: pathlib.Path) -> None:
     """The libraries in one archive, which run.py unpacks: kernels are text, of which a tenth is left."""
     with tarfile.open(compiled.with_suffix(".tar.xz"), "w:xz") as archive:
-        for path in sorted(compiled.rglob("*.so")):
+        for path in sorted([*compiled.rglob("*.so"), *compiled.rglob("launches.json")]):
             archive.add(path, path.relative_to(compiled.parent))
     shutil.rmtree(compiled)
 
