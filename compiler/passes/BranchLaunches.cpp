@@ -119,17 +119,26 @@ private:
       return true;
     }
     PlaceAttr place = getPlace(root);
+    auto loop = root.getDefiningOp<EachOp>();
+    if (loop && !place)
+      return addStackedState(loop, cast<OpResult>(root).getResultNumber() - loop.getOutputs().size(), regions);
     if (!place || place.getKind() == PlaceKind::Flat)
       return false;
     Region region{place.getKind(), place.getIndex()};
     if (region.kind == PlaceKind::Workspace) {
-      auto loop = root.getDefiningOp<EachOp>();
       bool isState = loop && llvm::is_contained(loop.getFinals(), root); // in one of two slots
       region.begin = place.getOffset();
       region.end = place.getOffset() + (isState ? 2 : 1) * getPlannedBytes(getType(root));
     }
     regions.push_back(region);
     return true;
+  }
+
+  /// The last state of a loop that has no slots for it lies in the stack of its steps, or where it started.
+  bool addStackedState(EachOp loop, unsigned state, SmallVectorImpl<Region> &regions) {
+    PlaceAttr place = getPlace(getRoot(loop.getYield().getNext()[state]));
+    return place && place.getKind() == PlaceKind::Stack && addRegion(loop.getOutputs()[place.getIndex()], regions) &&
+           addRegion(loop.getStarts()[state], regions);
   }
 
   /// Makes a member of the launch that comes next. False where it is not known what it touches.

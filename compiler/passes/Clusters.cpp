@@ -178,9 +178,26 @@ Cluster *Clusters::findContractionHome(Operation *op, const ContractionKey &key)
   return nullptr;
 }
 
+/// Whether contractions of a step, which can share a cluster, are all that reads a value that is put together there:
+/// few rows of it.
+static bool isPutTogetherFor(Operation *op, Operation *concat) {
+  if (!isa<ConcatOp>(concat) || !isa<EachOp>(op->getParentOp()))
+    return false;
+  std::optional<ContractionKey> key = getContractionKey(op);
+  return llvm::range_size(concat->getUsers()) <= maxContractions &&
+         llvm::all_of(concat->getUsers(), [&](Operation *user) {
+           return isa<DenseOp>(user) && user->getBlock() == op->getBlock() && getContractionKey(user) == key;
+         });
+}
+
 /// A sum reads each element once: what computes them for it alone need not
-/// store them.
+/// store them. With few kernels, nor need what is put together for a step's contractions be stored.
 void Clusters::takePrologue(Operation *op, Cluster &cluster) {
+  if (limits.fewKernels && isa<DenseOp>(op))
+    if (Cluster *home = getHome(op->getOperand(0)); home && isPutTogetherFor(op, home->ops.front())) {
+      merge(*home, cluster);
+      return;
+    }
   if (!isa<SumOp, MeanOp, ReduceMaxOp, ReduceMinOp, PackOp>(op))
     return;
   Cluster *home = getHome(op->getOperand(0));

@@ -132,6 +132,24 @@ def Differentiate : Pass<"nn-differentiate", "mlir::ModuleOp"> {
   }];
 }
 
+def StackOperands : Pass<"nn-stack-operands", "mlir::ModuleOp"> {
+  let summary = "Put together after a loop what its steps put together";
+  let description = [{
+    An output that is a concatenation of what the step is handed becomes one of sequences and of delayed stacks, for
+    all steps at once. For targets on which a kernel costs more than what it stores: in the step, the contractions that
+    read the concatenation put it together themselves.
+
+    ```mlir
+    %hs, %xhs, %end = nn.each "T" sequences(%x) start(%h0) {
+      %xh = nn.concat %x_t, %h {axis = 1}  …  nn.yield next(%h_next) outputs(%h_next, %xh)
+    }
+    // becomes, in place of %xhs
+    %before = nn.delay %hs, %h0
+    %xhs = nn.concat %x, %before {axis = 2}
+    ```
+  }];
+}
+
 def PruneLoops : Pass<"nn-prune-loops", "mlir::ModuleOp"> {
   let summary = "Drop states and outputs of loops that nothing needs";
   let description = [{

@@ -24,6 +24,8 @@ void nnc::buildPipeline(OpPassManager &manager, Station last, const Choices &cho
     manager.addPass(createRecordStatistics());
     manager.addPass(createMeasureFlow());
     manager.addPass(createDifferentiate());
+    if (choices.fewKernels)
+      manager.addPass(createStackOperands());
     manager.addPass(createPruneLoops());
     manager.addPass(createUnrollTime());
   }

@@ -192,3 +192,35 @@ func.func @met(%x: !h, %a: !h, %w: !w) -> (!h, !h) {
   %3 = nn.mul %0, %2 : (!h, !h) -> !h
   return %2, %3 : !h, !h
 }
+
+// -----
+
+!x = tensor<?x2xf32, #nn.dims<"batch">>
+!h = tensor<?x4xf32, #nn.dims<"batch">>
+!xh = tensor<?x6xf32, #nn.dims<"batch">>
+!xs = tensor<?x?x2xf32, #nn.dims<"T", "batch">>
+!hs = tensor<?x?x4xf32, #nn.dims<"T", "batch">>
+!w = tensor<4x6xf32>
+
+// With few kernels the contractions of a step put together what they read.
+// CHECK-LABEL: @put_together
+// CHECK: nn.group reshape
+// CHECK: nn.group dense
+// FEW-LABEL: @put_together
+// FEW-NOT: nn.group reshape
+// FEW: nn.group dense(
+// FEW: %[[XH:.+]] = nn.concat
+// FEW-NEXT: nn.dense %[[XH]],
+// FEW-NEXT: nn.dense %[[XH]],
+// FEW-NOT: nn.group
+func.func @put_together(%x: !xs, %h0: !h, %w: !w, %u: !w) -> !hs {
+  %hs, %end = nn.each "T" sequences(%x) start(%h0) {
+  ^bb0(%t: tensor<i32>, %x_t: !x, %h: !h):
+    %0 = nn.concat %x_t, %h {axis = 1} : (!x, !h) -> !xh
+    %1 = nn.dense %0, %w : (!xh, !w) -> !h
+    %2 = nn.dense %0, %u : (!xh, !w) -> !h
+    %3 = nn.mul %1, %2 : (!h, !h) -> !h
+    nn.yield next(%3 : !h) outputs(%3 : !h)
+  } : (!xs, !h) -> (!hs, !h)
+  return %hs : !hs
+}
