@@ -1,8 +1,8 @@
 //===- StackOperands.cpp - Put together after a loop what its steps do -----===//
 //
-// A step that multiplies a state beside its input, as one vector, stacks that vector for the gradient of the weight. The
-// parts are stacked as well, or are the loop's sequences: put together after the loop, all steps at once, they are that
-// stack, and the step need not store it.
+// A step that multiplies a state beside its input, as one vector, stacks that vector for the gradient of the weight.
+// The parts are stacked as well, or are the loop's sequences: put together after the loop, all steps at once, they are
+// that stack, and the step need not store it.
 //
 //===----------------------------------------------------------------------===//
 

@@ -2,6 +2,7 @@
 
 #include "targets/opencl/OpenCL.h"
 
+#include "targets/opencl/ConstantLets.h"
 #include "targets/opencl/PackedVectors.h"
 
 namespace nnc::targets {
@@ -22,6 +23,7 @@ public:
   void schedule(Group &group, const Isa &isa, int64_t minRows) const override {
     Gpu::schedule(group, isa, minRows);
     group.passes.push_back(packVectors());
+    group.passes.push_back(inlineConstantLets());
   }
 };
 

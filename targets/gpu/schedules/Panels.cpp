@@ -42,13 +42,14 @@ class SharedParts {
 public:
   SharedParts(Func out, Var block) : out(std::move(out)), block(std::move(block)) {}
 
-  /// Computes so many parts of a stage, a thread for each, together with those of other stages. Gives the loop of one
-  /// thread.
+  /// Computes so many parts of a stage, a thread for each, together with those of other stages; its sums where `count`
+  /// is 0. Gives the loop of one thread.
   Var add(Func func, const Stage &stage, const Var &part, int64_t count) {
     std::vector<Halide::VarOrRVar> threads{stage.loops[0].var};
     if (stage.loops.size() > 2)
       threads.push_back(stage.loops[1].var);
-    threads.push_back(part);
+    if (count > 0)
+      threads.push_back(part);
     func.compute_at(out, block).store_in(MemoryType::GPUShared).reorder(threads);
     for (const Halide::VarOrRVar &thread : threads)
       func.gpu_threads(thread);
@@ -63,12 +64,24 @@ private:
   std::map<int64_t, Func> firsts; ///< the first Func of so many parts
 };
 
-/// The sums of a block's rows and lanes, in the registers of the threads that need them: `parts` at most, which other
-/// threads take, and sums of some of these.
-static void computePanel(Stage &stage, Func out, const Var &lane, int64_t parts, SharedParts &partials,
-                         SharedParts &eighths) {
+/// What the blocks of a group share.
+struct SharedSums {
+  SharedParts partials, eighths, totals;
+  int64_t parts;      ///< of a sum, at most
+  bool inWholePanels; ///< a thread's sums are those of its lane
+};
+
+/// The sums of a block's rows and lanes, in the registers of the threads that need them: of parts, which other threads
+/// take, and sums of some of these.
+static void computePanel(Stage &stage, Func out, const Var &lane, SharedSums &shared) {
   Func sums = stage.func;
-  sums.compute_at(out, lane);
+  int64_t parts = shared.parts;
+  if (shared.inWholePanels) {
+    sums.compute_at(out, lane);
+  } else { // of the last panel Halide does not see which lane a thread needs
+    Func stored = sums.in();
+    sums.compute_at(stored, shared.totals.add(stored, stage, {}, 0));
+  }
   if (stage.reductions.size() != 1 || !stage.reductions[0].extent || parts <= 1)
     return;
   const ReductionLoop &loop = stage.reductions[0];
@@ -77,14 +90,16 @@ static void computePanel(Stage &stage, Func out, const Var &lane, int64_t parts,
   RVar part("part"), k("k"), eighth("eighth"), member("member");
   Var p("p"), e("e");
   sums.update().split(loop.var, part, k, static_cast<int>(terms), TailStrategy::GuardWithIf);
-  Func partial = sums.update().rfactor(part, p), shared = partial.in();
-  partial.compute_at(shared, partials.add(shared, stage, p, parts))
+  Func partial = sums.update().rfactor(part, p), taken = partial.in();
+  partial.compute_at(taken, shared.partials.add(taken, stage, p, parts))
       .update()
       .unroll(k, static_cast<int>(std::min<int64_t>(terms, termsAhead)), TailStrategy::GuardWithIf);
   if (parts > partsOfThread) {
     sums.update().split(part, eighth, member, partsOfThread, TailStrategy::GuardWithIf);
     Func some = sums.update().rfactor(eighth, e), stored = some.in();
-    some.compute_at(stored, eighths.add(stored, stage, e, divideCeil(parts, partsOfThread))).update().unroll(member);
+    some.compute_at(stored, shared.eighths.add(stored, stage, e, divideCeil(parts, partsOfThread)))
+        .update()
+        .unroll(member);
     part = eighth;
   }
   sums.update().unroll(part);
@@ -136,11 +151,12 @@ bool schedulePanels(Group &group, int64_t minRows) {
   }
   if (group.values.defined())
     group.values.compute_at(out, lane);
-  int64_t parts = chooseParts(group, width * rows);
-  SharedParts partials(out, panel), eighths(out, panel);
+  SharedParts empty(out, panel);
+  SharedSums shared{empty, empty, empty, chooseParts(group, width * rows),
+                    loops[0].extent > 0 && loops[0].extent % width == 0};
   for (Stage &stage : group.stages)
     if (stage.func.has_update_definition())
-      computePanel(stage, out, lane, parts, partials, eighths);
+      computePanel(stage, out, lane, shared);
   return true;
 }
 
