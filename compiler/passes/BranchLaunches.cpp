@@ -110,14 +110,8 @@ private:
   /// Adds what a value takes of memory that launches write. False where that is not known.
   bool addRegion(Value value, SmallVectorImpl<Region> &regions) {
     Value root = getRoot(value);
-    if (isa<BlockArgument>(root))
-      return true;
-    if (auto read = root.getDefiningOp<ReadOp>()) {
-      // What training moves of a weight lies among the gradients. Nothing else is stored but at joins.
-      if (auto weight = weights.find(read.getSymbolAttr().getAttr()); weight != weights.end())
-        regions.push_back({PlaceKind::Gradient, weight->second});
-      return true;
-    }
+    if (isa<BlockArgument>(root) || root.getDefiningOp<ReadOp>())
+      return true; // the caller's, or what is stored at joins alone
     PlaceAttr place = getPlace(root);
     auto loop = root.getDefiningOp<EachOp>();
     if (loop && !place)

@@ -1,7 +1,7 @@
 //===- ConstantLets.cpp - Conditions that are known, in OpenCL C ----------===//
 //
-// Whether a stage is needed Halide keeps under a name, even where it always is. Where it writes OpenCL C it puts what it
-// prints for a value, "true", in the place of the name as if that were one, too, and prints it as one: "_true".
+// Whether a stage is needed Halide keeps under a name, even where it always is. Where it writes OpenCL C it puts what
+// it prints for a value, "true", in the place of the name as if that were one, too, and prints it as one: "_true".
 //
 //===----------------------------------------------------------------------===//
 

@@ -114,3 +114,35 @@ func.func @loop(%x: !s, %h: !v) -> (!s, !s) attributes {nn.arenas = [{bytes = 12
   %d = nn.launch @one ["T*batch"](%y) {places = [#nn.place<output 1>]} : (!s) -> !s
   return %c, %d : !s, !s
 }
+
+// -----
+
+!v = tensor<?x4xf32, #nn.dims<"batch">>
+!k = tensor<?x4xf32, #nn.dims<"d0">>
+!w = tensor<4xf32>
+
+nn.weight @w : !w init <kind = glorot>
+nn.kernel elementwise @read {
+^bb0(%x: !k, %w: !w):
+  %0 = nn.add %x, %w : (!k, !w) -> !k
+  nn.yield outputs(%0 : !k)
+}
+nn.kernel reduce @sum {
+^bb0(%x: !k):
+  %0 = nn.sum %x {axes = array<i64: 0>} : (!k) -> !w
+  nn.yield outputs(%0 : !w)
+}
+
+// Who reads a weight need not wait for its gradient; nothing is copied where a gradient is stored.
+// CHECK-LABEL: @weights
+// CHECK: nn.launch @sum {{.*}} {branch = 0 : i64, places
+// CHECK-NEXT: nn.store_gradient
+// CHECK-NEXT: nn.launch @read {{.*}} {branch = 1 : i64, places
+// CHECK-NEXT: nn.join
+func.func @weights(%x: !v) -> !v {
+  %w = nn.read @w : !w
+  %g = nn.launch @sum ["batch"](%x) {places = [#nn.place<gradient 0>]} : (!v) -> !w
+  nn.store_gradient @w, %g : !w
+  %y = nn.launch @read ["batch"](%x, %w) {places = [#nn.place<output 0>]} : (!v, !w) -> !v
+  return %y : !v
+}
