@@ -44,12 +44,12 @@ Halide::Var launchPoints(Halide::Func func, const std::vector<Loop> &loops, int 
 /// rows of the result, of which there are at least so many. False for other groups.
 bool schedulePanels(Group &group, int64_t minRows);
 
-/// Makes one loop of several, the first of them innermost.
-template <typename Definition>
-Halide::Var fuseAll(Definition &definition, const std::vector<Halide::Var> &vars, const std::string &name = "points") {
-  Halide::Var all = vars[0];
+/// Makes one loop of several, be they of a reduction, the first of them innermost.
+template <typename Definition, typename Variable>
+Variable fuseAll(Definition &definition, const std::vector<Variable> &vars, const std::string &name = "points") {
+  Variable all = vars[0];
   for (size_t i = 1; i < vars.size(); ++i) {
-    Halide::Var next(name + std::to_string(i));
+    Variable next(name + std::to_string(i));
     definition.fuse(all, vars[i], next);
     all = next;
   }

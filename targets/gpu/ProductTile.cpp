@@ -189,13 +189,10 @@ void scheduleProductTile(Stage &stage, Func consumer, Var block, const ProductTi
   const std::vector<ReductionLoop> &reductions = stage.reductions;
   RVar k("k"), outer("outer");
   Halide::Stage update = sums.update();
-  RVar terms = reductions[0].var;
-  for (int i = 1; i <= tile.fused; ++i) {
-    RVar both("terms" + std::to_string(i));
-    update.fuse(terms, reductions[i].var, both);
-    terms = both;
-  }
-  update.split(terms, outer, k, tile.chunk, TailStrategy::GuardWithIf);
+  std::vector<RVar> terms;
+  for (int i = 0; i <= tile.fused; ++i)
+    terms.push_back(reductions[i].var);
+  update.split(fuseAll(update, terms, "terms"), outer, k, tile.chunk, TailStrategy::GuardWithIf);
   std::vector<VarOrRVar> chunks{outer};
   for (size_t i = 1 + tile.fused; i < reductions.size(); ++i)
     chunks.push_back(reductions[i].var);

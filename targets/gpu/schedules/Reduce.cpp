@@ -77,13 +77,11 @@ static void sumRow(Stage &stage, Func out, const Var &block) {
   RVar step("step"), lane("lane"), group("group"), member("member");
   Var u("u"), w("w");
   Func sum = stage.func;
-  RVar elements = stage.reductions[0].var;
-  for (size_t i = 1; i < stage.reductions.size(); ++i) {
-    RVar both("elements" + std::to_string(i));
-    sum.update().fuse(elements, stage.reductions[i].var, both);
-    elements = both;
-  }
-  sum.update().split(elements, step, lane, lanes, TailStrategy::GuardWithIf);
+  Halide::Stage update = sum.update();
+  std::vector<RVar> terms;
+  for (const ReductionLoop &loop : stage.reductions)
+    terms.push_back(loop.var);
+  update.split(fuseAll(update, terms, "terms"), step, lane, lanes, TailStrategy::GuardWithIf);
   Func partial = sum.update().rfactor(lane, u);
   sum.update().split(lane, member, group, groups);
   Func sixteen = sum.update().rfactor(group, w);
