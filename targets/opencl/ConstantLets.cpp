@@ -18,16 +18,9 @@ protected:
   using internal::IRMutator::visit;
 
   internal::Stmt visit(const internal::LetStmt *op) override {
-    Halide::Expr value = internal::simplify(mutate(op->value));
+    Halide::Expr value = internal::simplify(op->value);
     if (value.type().is_bool() && internal::is_const(value))
       return mutate(internal::substitute(op->name, value, op->body));
-    return internal::IRMutator::visit(op);
-  }
-
-  internal::Stmt visit(const internal::IfThenElse *op) override {
-    Halide::Expr condition = internal::simplify(mutate(op->condition));
-    if (internal::is_const_one(condition))
-      return mutate(op->then_case);
     return internal::IRMutator::visit(op);
   }
 };

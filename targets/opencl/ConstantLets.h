@@ -9,7 +9,7 @@
 
 namespace nnc::targets {
 
-/// Writes conditions that are constants where they are used, without a name.
+/// Writes conditions that are constants where they are used, without a name. A pass over lowered code for OpenCL.
 std::shared_ptr<Halide::Internal::IRMutator> inlineConstantLets();
 
 } // namespace nnc::targets
